@@ -1,0 +1,57 @@
+// Package intake is the one road from bytes to issue: parse, authenticate, identify, decide, commit.
+// Every way in hands it a Delivery and answers its peer with the Verdict that comes back, which is
+// given only after the result is durably committed.
+package intake
+
+import (
+	"net/netip"
+	"time"
+)
+
+// A Verdict is the first word of a decision.
+type Verdict string
+
+const (
+	Committed   Verdict = "committed"   // it is an issue or a note, on disk
+	Duplicate   Verdict = "duplicate"   // it was here before; answered as the first time
+	Rejected    Verdict = "rejected"    // refused for good; the sender is told why
+	Discarded   Verdict = "discarded"   // accepted and thrown away, as a rule asked
+	Quarantined Verdict = "quarantined" // accepted and kept, raw, for review
+	TryLater    Verdict = "try later"   // the mail still belongs to the sender
+)
+
+// An Envelope is what a source knows of a mail before its body comes.
+type Envelope struct {
+	Source   string     // "smtp", "lmtp", "deliver", "api", or the name of a configured source
+	Session  string     // the connection's or request's id, for the logs
+	Peer     netip.Addr // the client, after PROXY protocol
+	Helo     string
+	TLS      bool
+	User     string   // who authenticated, "" for nobody
+	WriteAs  []string // From addresses and "@domain"s that User may write as
+	From     string   // MAIL FROM without brackets, "" for the null sender
+	Received time.Time
+	Ours     bool   // SMTP AUTH, or a peer named as ours: the answer may carry the issue's number
+	Protocol string // for the Received line: "ESMTPS", "LMTP", …
+	SMTPUTF8 bool
+}
+
+// An Outcome is what became of a mail for one recipient.
+type Outcome struct {
+	Recipient string
+	Mailbox   string
+	Verdict   Verdict // for a duplicate: what the first one got
+	Again     bool    // it was a duplicate
+	Reason    string  // for the sender, one line, printable
+	Message   string  // the message's id
+	Issue     int64   // 0 where there is none
+}
+
+// A Refusal says no to one recipient, before the body.
+type Refusal struct {
+	Temporary bool   // 451 instead of 550
+	Unknown   bool   // no mailbox has that address: counted against the peer
+	Reason    string // for the sender, one line, printable
+}
+
+func (r *Refusal) Error() string { return r.Reason }

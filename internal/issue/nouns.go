@@ -1,0 +1,199 @@
+// Package issue holds the nouns of Postern (issue, note, message, decision, user) and the Store
+// contract that both stores keep. It knows no database.
+package issue
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Person is somebody a mail names.
+type Person struct {
+	Email string `json:"email"`
+	Name  string `json:"name"`
+}
+
+// An Issue is what came of mail. Numbers start at 1 and are never given twice; gaps are possible.
+type Issue struct {
+	Number      int64             `json:"number"`
+	Mailbox     string            `json:"mailbox"`
+	Subject     string            `json:"subject"`
+	Description string            `json:"description"` // the first mail's new text, at most InlineText bytes
+	Type        string            `json:"type"`
+	Class       string            `json:"class"`
+	Priority    string            `json:"priority"`
+	Status      string            `json:"status"`
+	Assignee    string            `json:"assignee"`
+	Team        string            `json:"team"`
+	Template    string            `json:"template"`
+	Visibility  string            `json:"visibility"`
+	Requester   Person            `json:"requester"`
+	Watchers    []string          `json:"watchers"`
+	Tags        []string          `json:"tags"`
+	Fields      map[string]string `json:"fields"`
+	Suspected   []int64           `json:"suspected"` // issues it may belong to: evidence too weak to join
+	DueAt       *time.Time        `json:"dueAt,omitempty"`
+	CreatedAt   time.Time         `json:"createdAt"`
+	UpdatedAt   time.Time         `json:"updatedAt"`
+	ClosedAt    *time.Time        `json:"closedAt,omitempty"`
+	Message     string            `json:"message"` // the id of the message that made it
+}
+
+// A Note is an addition to an issue: a mail that joined it, or a rule's remark.
+type Note struct {
+	ID         string    `json:"id"`
+	Issue      int64     `json:"issue"`
+	Kind       string    `json:"kind"` // "mail", "rule"
+	Author     Person    `json:"author"`
+	Text       string    `json:"text"` // new text, at most InlineText bytes; the whole is the message's
+	Visibility string    `json:"visibility"`
+	Message    string    `json:"message"`
+	CreatedAt  time.Time `json:"createdAt"`
+}
+
+// InlineText is how much text, in bytes, an issue or a note carries itself. The whole text stays with its message.
+const InlineText = 64 << 10
+
+// A Blob names bytes by their content.
+type Blob struct {
+	SHA256 string `json:"sha256"` // lower-case hex; "" for none
+	Size   int64  `json:"size"`
+}
+
+// An Attachment is a file of a message.
+type Attachment struct {
+	Blob
+	Name      string `json:"name"`
+	Type      string `json:"type"`
+	Inline    bool   `json:"inline"`
+	ContentID string `json:"contentId,omitempty"`
+}
+
+// A Message is one mail in one mailbox, with its own decision. A mail to two mailboxes is two
+// messages that share one raw.
+type Message struct {
+	ID      string `json:"id"`
+	Mailbox string `json:"mailbox"`
+	// Slot is the place it holds among the mails of one key, "key/0", "key/1", …; "" where the
+	// verdict claims none (rejected, try later). See "Exactly once" in docs/architecture.md.
+	Slot       string `json:"slot,omitempty"`
+	Attempt    int    `json:"attempt"`              // 1 at first; one more each time it is decided again in place
+	ReplayOf   string `json:"replayOf,omitempty"`   // the message without a slot that this one decided again
+	ReplayedBy string `json:"replayedBy,omitempty"` // its opposite
+
+	ReceivedAt time.Time `json:"receivedAt"`
+	Envelope   Envelope  `json:"envelope"`
+
+	From        []Person        `json:"from"`
+	To          []Person        `json:"to"`
+	Cc          []Person        `json:"cc"`
+	Subject     string          `json:"subject"`
+	Date        *time.Time      `json:"date,omitempty"`
+	MessageID   string          `json:"messageId"`
+	InReplyTo   []string        `json:"inReplyTo"`
+	References  []string        `json:"references"`
+	Text        string          `json:"text,omitempty"` // at most InlineText bytes; longer: TextBlob
+	TextBlob    Blob            `json:"textBlob,omitzero"`
+	HTMLBlob    Blob            `json:"htmlBlob,omitzero"`
+	TextSHA256  string          `json:"textSha256"` // of the text with white space folded: equal texts compare fast
+	Spans       json.RawMessage `json:"spans,omitempty"`
+	Raw         Blob            `json:"raw"` // {"", 0} after retention took it
+	Attachments []Attachment    `json:"attachments"`
+	Warnings    json.RawMessage `json:"warnings,omitempty"`
+	Kind        string          `json:"kind"`
+
+	Verdict  string   `json:"verdict"`
+	Reason   string   `json:"reason,omitempty"`
+	Issue    int64    `json:"issue,omitempty"`
+	Note     string   `json:"note,omitempty"`
+	Decision Decision `json:"decision"`
+	Marked   bool     `json:"marked,omitempty"` // a rule failed on it
+	Copies   int      `json:"copies,omitempty"`
+}
+
+// Envelope is what the source knew.
+type Envelope struct {
+	Source   string `json:"source"`
+	Peer     string `json:"peer"`
+	Helo     string `json:"helo,omitempty"`
+	TLS      bool   `json:"tls,omitempty"`
+	User     string `json:"user,omitempty"`
+	From     string `json:"from"`
+	To       string `json:"to"`
+	Protocol string `json:"protocol,omitempty"`
+	Session  string `json:"session,omitempty"`
+}
+
+// A Decision is what the rules made of a message, with every fact they could see that is not in
+// the mail, so that it can be explained and decided again as of its own time.
+type Decision struct {
+	Ruleset string          `json:"ruleset"`         // the set's version, a content hash
+	Facts   json.RawMessage `json:"facts,omitempty"` // envelope, sender, mailbox, auth, thread, counts, clock
+	Trace   json.RawMessage `json:"trace,omitempty"` // a list of rules.Entry; bounded
+	Took    time.Duration   `json:"took"`            // nanoseconds
+}
+
+// A User is somebody we know.
+type User struct {
+	Email        string    `json:"email"`
+	Name         string    `json:"name"`
+	Role         string    `json:"role"`
+	Organization string    `json:"organization"`
+	CreatedAt    time.Time `json:"createdAt"`
+}
+
+// A LedgerLine says what happened to one attempt to hand us a mail, kept apart from the mail itself.
+type LedgerLine struct {
+	ID        string    `json:"id"`
+	At        time.Time `json:"at"`
+	Source    string    `json:"source"`
+	Peer      string    `json:"peer"`
+	From      string    `json:"from"`   // envelope
+	To        string    `json:"to"`     // envelope; several are joined by ", ", at most 500 bytes
+	Author    string    `json:"author"` // the From header's address
+	Subject   string    `json:"subject"`
+	MessageID string    `json:"messageId"`
+	Verdict   string    `json:"verdict"` // also "aborted" for a peer that left before the end
+	Reason    string    `json:"reason"`
+	Message   string    `json:"message"` // our id
+	Mailbox   string    `json:"mailbox"`
+	Issue     int64     `json:"issue,omitempty"`
+	Count     int       `json:"count"` // how many like it, when repeats were counted instead of written
+}
+
+// A Copy is the same mail that came again and was not the same bytes.
+type Copy struct {
+	ReceivedAt time.Time       `json:"receivedAt"`
+	Envelope   Envelope        `json:"envelope"`
+	Raw        Blob            `json:"raw"`
+	Auth       json.RawMessage `json:"auth,omitempty"`
+}
+
+// A Token lets a program use the API. The secret itself is never stored.
+type Token struct {
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Hash      string     `json:"-"` // hex SHA-256 of the secret, which has 256 random bits
+	Scopes    []string   `json:"scopes"`
+	CreatedAt time.Time  `json:"createdAt"`
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+}
+
+// A Ruleset is a set of rule files as it was published.
+type Ruleset struct {
+	Version     string            `json:"version"` // content hash
+	Files       map[string]string `json:"files"`   // path below the rules folder: content
+	PublishedAt time.Time         `json:"publishedAt"`
+	By          string            `json:"by"`
+	Note        string            `json:"note"`
+}
+
+// An Event is something a person or program did: a release from quarantine, a deletion, a token made.
+type Event struct {
+	ID      string    `json:"id"`
+	At      time.Time `json:"at"`
+	Actor   string    `json:"actor"`   // "token:NAME", "local", "cli"
+	Action  string    `json:"action"`  // "quarantine.release", …
+	Subject string    `json:"subject"` // what it was done to: "message:ID", "token:ID", …
+	Detail  string    `json:"detail"`
+}

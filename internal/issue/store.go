@@ -1,0 +1,239 @@
+package issue
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"postern/internal/spool"
+)
+
+// A Store keeps what the rules decided. Two implementations, internal/sqlite and internal/mongo,
+// keep the promises of internal/storetest. Errors have a fault.Kind: NotFound, Conflict, and
+// Unavailable for a disk that is full or a server that is gone (the mail stays with its sender).
+// Times are UTC in whole milliseconds.
+type Store interface {
+	// Slots returns the messages that hold the slots of a key, in slot order.
+	Slots(ctx context.Context, key string) ([]*Message, error)
+
+	// FindThread says where each of the ids leads in that mailbox. An id that leads nowhere has no
+	// Link. For one id and issue only the strongest link is reported, and where any issue owns the
+	// id, mentions of it are left out.
+	FindThread(ctx context.Context, mailbox string, ids []string) ([]Link, error)
+
+	// Participants returns which of the addresses take part in the issue: its requester, watchers,
+	// and all whom its mails name in From, To or Cc.
+	Participants(ctx context.Context, number int64, emails []string) ([]string, error)
+
+	// FindUser returns the user with that address, or NotFound.
+	FindUser(ctx context.Context, email string) (*User, error)
+
+	// Recent counts the messages of an author in a mailbox received at or after since; at most 10,000 are counted.
+	Recent(ctx context.Context, mailbox, email string, since time.Time) (int, error)
+
+	// Commit writes a decided message and all that comes of it, durably, wholly or not at all.
+	// Conflict means that what the decision relied on has changed (c.Relies), that the slot was
+	// taken, or that the message to be replaced has been decided again by somebody else: read again
+	// and decide again. The store fills in Issue.Number and returns what was written.
+	Commit(ctx context.Context, c *Commit) (Committed, error)
+
+	// KeepCopy adds a copy to a message. Beyond MaxCopies it only counts.
+	KeepCopy(ctx context.Context, message string, c *Copy, raw *spool.Body) error
+
+	// AppendLedger writes lines that belong to no commit. A line whose ID exists already has its Count raised by the new one's.
+	AppendLedger(ctx context.Context, lines []LedgerLine) error
+
+	// Reading. Lists are newest first.
+	Issue(ctx context.Context, number int64) (*Issue, error)
+	Issues(ctx context.Context, q IssueQuery) ([]*Issue, Cursor, error)
+	Notes(ctx context.Context, number int64, p Page) ([]*Note, Cursor, error) // oldest first
+	Message(ctx context.Context, id string) (*Message, error)
+	Messages(ctx context.Context, q MessageQuery) ([]*Message, Cursor, error) // without Decision.Trace and Facts
+	Copies(ctx context.Context, message string) ([]*Copy, error)
+	Ledger(ctx context.Context, q LedgerQuery) ([]*LedgerLine, Cursor, error)
+	Events(ctx context.Context, p Page) ([]*Event, Cursor, error)
+
+	// OpenBlob reads a blob, or NotFound.
+	OpenBlob(ctx context.Context, sha256 string) (io.ReadSeekCloser, error)
+	// FindAttachment finds any message's attachment with that content, or NotFound.
+	FindAttachment(ctx context.Context, sha256 string) (*Message, *Attachment, error)
+
+	// DropMessage deletes a quarantined, rejected, discarded or try-later message's raw, text and
+	// attachments and marks it deleted; its slot stays claimed. A committed one is Denied.
+	DropMessage(ctx context.Context, id string, ev Event) error
+	// AppendEvent records what somebody did.
+	AppendEvent(ctx context.Context, ev Event) error
+
+	// API tokens.
+	AddToken(ctx context.Context, t Token) error
+	FindToken(ctx context.Context, hash string) (*Token, error) // NotFound also when it expired
+	Tokens(ctx context.Context) ([]*Token, error)
+	RevokeToken(ctx context.Context, id string) error
+
+	// PutRuleset keeps a published set and makes it the latest. LatestRuleset is NotFound before the first.
+	PutRuleset(ctx context.Context, r Ruleset) error
+	LatestRuleset(ctx context.Context) (*Ruleset, error)
+
+	// Once stores value under key unless the key is there, and returns what is there afterwards:
+	// the key file's fingerprint, the store's own id.
+	Once(ctx context.Context, key, value string) (string, error)
+
+	// Retain removes what is older than its time; Sweep removes blobs that nothing names and that
+	// are older than grace. Both work in small steps and can be interrupted. They return how much went.
+	Retain(ctx context.Context, r Retention) (int, error)
+	Sweep(ctx context.Context, grace time.Duration) (int, error)
+
+	// Recover finishes what a crash left half applied. It is called at start, and may be called any time.
+	Recover(ctx context.Context) error
+
+	// Backup writes the whole store below dir, online; Restore reads such a folder into an empty
+	// store and starts a new epoch: numbers jump ahead by EpochJump.
+	Backup(ctx context.Context, dir string) error
+	Restore(ctx context.Context, dir string) error
+
+	// Ping says whether the store can commit now.
+	Ping(ctx context.Context) error
+	// Kind is "sqlite" or "mongodb".
+	Kind() string
+	Close() error
+}
+
+// MaxCopies is how many copies of one message are kept with their raw.
+const MaxCopies = 10
+
+// EpochJump is how far issue numbers jump when a backup is restored, so that none that was given
+// after the backup is given twice.
+const EpochJump = 10_000
+
+// A Commit is one decided message and what comes of it.
+type Commit struct {
+	Message  *Message
+	Replaces int // 0: a new message. n: decide Message.ID again in place, provided its Attempt is still n
+	Relies   []Reliance
+
+	// Threads are the names under which later mail finds the issue: this mail's own Message-ID, the
+	// ids it mentions, a rule's thread key. Only for a committed message.
+	Threads      []ThreadName
+	Participants []string // addresses
+
+	NewIssue *Issue       // or
+	Change   *IssueChange // a note on an existing one
+	Notes    []*Note      // the mail's own note, and rules' remarks; Issue is filled in for a new issue
+
+	Users  []User // made known; an existing user is left as it is
+	Ledger *LedgerLine
+	Event  *Event // when a person asked for it
+
+	// Bodies are the bytes behind every Blob that Message names and the store may not have yet.
+	Bodies []*spool.Body
+}
+
+// A Reliance says where the decision saw one id lead: to these issues, by this kind of link, or nowhere.
+// It still holds while FindThread would report the same for that id.
+type Reliance struct {
+	Mailbox string
+	ID      string
+	Links   []Link
+}
+
+// A Link says that an id leads to an issue.
+type Link struct {
+	ID    string
+	Issue int64
+	Kind  LinkKind
+	At    time.Time // of the latest message that made the link; not part of what a Reliance compares
+}
+
+// LinkKind says how an id came to lead to an issue.
+type LinkKind string
+
+const (
+	Own       LinkKind = "own"       // a message of the issue has this Message-ID
+	Mentioned LinkKind = "mentioned" // a message of the issue names it in In-Reply-To or References
+	Key       LinkKind = "key"       // a rule's thread(key): ids of this kind start with "key:"
+)
+
+// A ThreadName makes an id lead to the commit's issue.
+type ThreadName struct {
+	ID   string
+	Kind LinkKind
+}
+
+// An IssueChange is what a message changes on an issue that is there. Nil pointers leave a field alone;
+// for one field the last commit wins, tags and watchers are merged.
+type IssueChange struct {
+	Number       int64
+	Subject      *string
+	Type         *string
+	Class        *string
+	Priority     *string
+	Status       *string
+	Assignee     *string
+	Team         *string
+	Template     *string
+	Visibility   *string
+	DueAt        *time.Time
+	ClosedAt     *time.Time // a zero time clears it
+	AddTags      []string
+	RemoveTags   []string
+	AddWatchers  []string
+	DropWatchers []string
+	Fields       map[string]string // an empty value removes the field
+	UpdatedAt    time.Time
+}
+
+// Committed is what Commit wrote.
+type Committed struct {
+	Message string
+	Issue   int64
+	Note    string
+}
+
+// A Page is a piece of a list. After is the Cursor of the piece before, "" for the first.
+type Page struct {
+	After Cursor
+	Limit int // 1 to 500; 0 means 50
+}
+
+// A Cursor points behind the last item of a piece; "" when there are no more. It is opaque, URL-safe and stays valid
+// while items come and go. A cursor that makes no sense is an error of kind Invalid.
+type Cursor string
+
+// IssueQuery chooses issues. Words must all occur (whole words, case and accents ignored) in the subject, the description or a
+// note's text; they are words, never a query language.
+type IssueQuery struct {
+	Page
+	Words     []string
+	Status    string
+	Mailbox   string
+	Requester string
+	Assignee  string
+	Tag       string
+}
+
+// MessageQuery chooses messages.
+type MessageQuery struct {
+	Page
+	Verdict   string
+	Mailbox   string
+	Issue     int64
+	Author    string
+	Since     time.Time
+	MessageID string
+}
+
+// LedgerQuery chooses ledger lines. Words must all occur, case ignored, somewhere in peer, from, to, author, subject, messageId.
+type LedgerQuery struct {
+	Page
+	Words   []string
+	Address string // envelope from, to or author equals it
+	Since   time.Time
+}
+
+// Retention says before when things go. A zero time keeps all.
+type Retention struct {
+	Raw        time.Time // raw of committed, discarded, rejected and try-later messages
+	Quarantine time.Time // quarantined messages' raw, text and attachments
+	Ledger     time.Time
+	Trace      time.Time // decisions' traces and facts
+}

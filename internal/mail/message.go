@@ -1,0 +1,167 @@
+// Package mail turns the bytes of a message into what rules and people read: addresses, subject,
+// text, the new text alone, attachments. It never fails: what it cannot understand becomes a
+// Warning, and what it can is kept. It does no I/O of its own; attachments are handed to the
+// caller's writers as they are decoded.
+package mail
+
+import (
+	"io"
+	"time"
+)
+
+// A Message is one mail, understood. All strings are valid UTF-8.
+type Message struct {
+	Subject    string
+	From       []Address // as written; more than one, or none, is possible and proves nothing
+	Sender     []Address
+	ReplyTo    []Address
+	To         []Address
+	Cc         []Address
+	Date       time.Time // UTC; zero when missing or unreadable
+	MessageID  string    // with its angle brackets, "" when missing
+	InReplyTo  []string  // ids with angle brackets
+	References []string  // ids with angle brackets, oldest first
+	Header     []Field   // every header field, in order, decoded
+
+	Text        string // the plain part; made from HTML where that is missing or only points to it
+	Spans       []Span // what in Text is not new, ordered, not overlapping
+	HTML        string // as it came, decoded to UTF-8: never show it unsanitised
+	Attachments []Attachment
+
+	Kind          Kind
+	IsReply       bool
+	IsForward     bool
+	IsAutoReply   bool
+	IsBounce      bool
+	IsList        bool
+	AutoSubmitted bool // any sign of a machine: never answer it
+
+	Truncated bool      // Text or HTML was longer than Limits.Text
+	Warnings  []Warning // what was odd, in the order of discovery
+}
+
+// NewText is the uncovered pieces of Text joined, blank lines at the ends trimmed: what this mail
+// adds. It is never empty when Text is not.
+func (m *Message) NewText() string { return newText(m.Text, m.Spans) }
+
+// An Address is one mailbox of a header field.
+type Address struct {
+	Name        string `json:"name"`  // display name, decoded, without control or bidi characters
+	Email       string `json:"email"` // lower case, domain in ASCII (punycode) form; "" when unusable
+	Local       string `json:"-"`     // before the last @
+	Domain      string `json:"-"`     // after the last @, ASCII form
+	Display     string `json:"-"`     // Email with the domain in Unicode form
+	MixedScript bool   `json:"-"`     // the domain mixes scripts in one label: likely a look-alike
+}
+
+// A Field is one header field.
+type Field struct {
+	Name  string // as written
+	Value string // unfolded, encoded words decoded
+	Raw   []byte // as it came, with name, folds and line ends
+}
+
+// Get returns the value of the first field of that name, ignoring case, or "".
+func (m *Message) Get(name string) string {
+	for _, f := range m.Header {
+		if equalFold(f.Name, name) {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// Values returns the values of all fields of that name, ignoring case.
+func (m *Message) Values(name string) []string {
+	var vs []string
+	for _, f := range m.Header {
+		if equalFold(f.Name, name) {
+			vs = append(vs, f.Value)
+		}
+	}
+	return vs
+}
+
+// A Span covers a piece of Text that is not new.
+type Span struct {
+	Start  int      `json:"start"` // byte offset, inclusive
+	End    int      `json:"end"`   // byte offset, exclusive
+	Kind   SpanKind `json:"kind"`
+	Reason string   `json:"reason"` // which sign gave it away, for people
+}
+
+// SpanKind says what a span covers.
+type SpanKind string
+
+const (
+	SpanQuote      SpanKind = "quote"     // quoted history, with its attribution line
+	SpanForward    SpanKind = "forward"   // a forwarded message's header block and text
+	SpanSignature  SpanKind = "signature" // below "-- ", "Sent from my …"
+	SpanDisclaimer SpanKind = "disclaimer"
+	SpanExcluded   SpanKind = "excluded" // what the configuration excludes
+	SpanToken      SpanKind = "token"    // a command that was obeyed or refused
+	// SpanUnsure is kept in the new text: it might be quoted. Commands are not looked for at or below it.
+	SpanUnsure SpanKind = "unsure"
+)
+
+// An Attachment is a part that is not the message's own text.
+type Attachment struct {
+	Name      string // one safe path segment; "" never: named by its type where it has none
+	Type      string // media type, lower case, without parameters
+	Size      int64  // decoded bytes
+	SHA256    string // of the decoded bytes, lower-case hex
+	Inline    bool   // shown inside the text: referred to by Content-ID, or disposed inline
+	ContentID string // without angle brackets
+	Ref       any    // what Options.Attachment returned for it, for the caller
+}
+
+// Kind says who or what wrote a message.
+type Kind string
+
+const (
+	KindHuman        Kind = "human"
+	KindAutoReply    Kind = "ooo"
+	KindBounce       Kind = "bounce"
+	KindBulk         Kind = "bulk"
+	KindList         Kind = "list"
+	KindNotification Kind = "notification"
+)
+
+// A Warning says what was odd in a message and what was done about it.
+type Warning struct {
+	Code   string `json:"code"`   // a stable word: "charset-unknown", "header-malformed", …
+	Detail string `json:"detail"` // for people; never longer than 200 bytes
+}
+
+// Limits bound what a message may cost. Zero values mean the defaults of DefaultLimits.
+type Limits struct {
+	Header      int64 // bytes of one header block
+	HeaderCount int   // fields of one header block
+	Parts       int   // leaves of the MIME tree
+	Depth       int   // of the MIME tree
+	Text        int64 // bytes each of decoded text and HTML that are kept
+	Decoded     int64 // bytes of all decoded parts
+	Addresses   int   // of one field
+}
+
+// DefaultLimits are generous for people and small for attackers.
+var DefaultLimits = Limits{
+	Header: 1 << 20, HeaderCount: 2000, Parts: 1000, Depth: 50,
+	Text: 1 << 20, Decoded: 256 << 20, Addresses: 2000,
+}
+
+// Options say how Parse works.
+type Options struct {
+	Limits Limits
+	// Attachment is called once for each attachment before its bytes come (Name, Type, ContentID and
+	// Inline are set; Inline may still change). What it returns receives the decoded bytes; after the
+	// last one done is called with the finished attachment and its result becomes Ref. A nil Attachment, or a nil writer,
+	// only counts and hashes. An error of the writer ends Parse with that error: it is the caller's
+	// disk, not the mail, that is at fault.
+	Attachment func(a *Attachment) (w io.Writer, done func(*Attachment) (any, error), err error)
+}
+
+// Parse reads one message. The error is only ever the reader's or an attachment writer's own: a
+// message that makes no sense still gives a Message, with warnings.
+//
+//	func Parse(r io.Reader, opts Options) (*Message, error)
