@@ -95,7 +95,8 @@ type Message struct {
 	Text        string          `json:"text,omitempty"` // at most InlineText bytes; longer: TextBlob
 	TextBlob    Blob            `json:"textBlob,omitzero"`
 	HTMLBlob    Blob            `json:"htmlBlob,omitzero"`
-	TextSHA256  string          `json:"textSha256"` // of the text with white space folded: equal texts compare fast
+	FilesSHA256 string          `json:"filesSha256"` // of the hashes of all files that came, also those a rule dropped
+	TextSHA256  string          `json:"textSha256"`  // of the text with white space folded: equal texts compare fast
 	Spans       json.RawMessage `json:"spans,omitempty"`
 	Raw         Blob            `json:"raw"` // {"", 0} after retention took it
 	Attachments []Attachment    `json:"attachments"`

@@ -1,0 +1,98 @@
+package intake
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"postern/internal/issue"
+)
+
+// slotKeys returns the key under which this mail takes a slot, and the further keys where the same
+// mail may already stand. See "Exactly once" in docs/architecture.md.
+//
+// A mail with a Message-ID is that id, its author and its Date as an instant. Without one it is what
+// people see of it: Date, author, recipients, subject and decoded parts, never a trace header, since
+// those differ each time the mail travels. With neither id nor Date the same content counts only
+// within an hour, so the key holds the hour and the hour before is looked at too.
+func slotKeys(mailbox string, p *parsed, received time.Time) (own string, others []string) {
+	m := p.msg
+	author := p.author().Email
+	if m.MessageID != "" {
+		return hashKey("id", mailbox, m.MessageID, author, instant(m.Date)), nil
+	}
+	content := []string{mailbox, author, m.Subject, p.sum}
+	for _, list := range [][]issue.Person{people(m.To), people(m.Cc)} {
+		for _, to := range list {
+			content = append(content, "to", to.Email)
+		}
+	}
+	content = append(content, fingerprints(p.attachments())...)
+	if !m.Date.IsZero() {
+		return hashKey("date", append(content, instant(m.Date))...), nil
+	}
+	hour := received.Truncate(time.Hour)
+	return hashKey("hour", append(content, instant(hour))...),
+		[]string{hashKey("hour", append(content, instant(hour.Add(-time.Hour)))...)}
+}
+
+func instant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// hashKey hashes parts so that no two lists of parts give the same bytes.
+func hashKey(kind string, parts ...string) string {
+	h := sha256.New()
+	for _, s := range append([]string{kind}, parts...) {
+		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:20])
+}
+
+// fingerprints are the attachments' contents, in an order of their own.
+func fingerprints(list []issue.Attachment) []string {
+	out := make([]string, 0, len(list))
+	for _, a := range list {
+		out = append(out, a.SHA256)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// filesSum names a set of files: held with the message, since a rule may drop the files themselves.
+func filesSum(list []issue.Attachment) string { return hashKey("files", fingerprints(list)...) }
+
+// sameMail reports whether the newcomer is the mail that holds a slot: the attachments agree and the
+// texts are equal or one contains the other (a scanner's or a list's footer), neither being empty.
+// When in doubt they are two: an issue too many can be merged, a lost mail cannot be found.
+func (p *parsed) sameMail(held *issue.Message, text func(*issue.Message) (string, error)) (bool, error) {
+	if filesSum(p.attachments()) != held.FilesSHA256 {
+		return false, nil
+	}
+	if p.sum == held.TextSHA256 {
+		return true, nil
+	}
+	if p.folded == "" {
+		return false, nil
+	}
+	s, err := text(held)
+	if err != nil {
+		return false, err
+	}
+	s = strings.Join(strings.Fields(s), " ")
+	return s != "" && (strings.Contains(s, p.folded) || strings.Contains(p.folded, s)), nil
+}
+
+// readText reads all that was kept of a blob of text.
+func readText(r io.ReadCloser) (string, error) {
+	defer r.Close()
+	b, err := io.ReadAll(io.LimitReader(r, 8<<20))
+	return string(b), err
+}

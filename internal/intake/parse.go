@@ -1,0 +1,120 @@
+package intake
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"postern/internal/issue"
+	"postern/internal/mail"
+	"postern/internal/spool"
+)
+
+// parsed is a mail as it came, read once, with its attachments' bytes at hand.
+type parsed struct {
+	raw     *spool.Body
+	msg     *mail.Message
+	newText string
+	files   []*spool.Body // one for each of msg.Attachments
+	folded  string        // the text with white space folded, for comparing mails
+	sum     string        // SHA-256 of folded
+}
+
+// parse reads raw. The only errors are the disk's.
+func (in *Intake) parse(raw *spool.Body) (_ *parsed, err error) {
+	p := &parsed{raw: raw}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	r, err := raw.Open()
+	if err != nil {
+		return nil, fmt.Errorf("read spooled mail: %w", err)
+	}
+	defer r.Close()
+	p.msg, err = mail.Parse(r, mail.Options{Attachment: p.attachment(in.spool)})
+	if err != nil {
+		return nil, fmt.Errorf("parse mail: %w", err)
+	}
+	p.newText = p.msg.NewText()
+	p.folded = strings.Join(strings.Fields(p.msg.Text), " ")
+	p.sum = spool.Bytes([]byte(p.folded)).SHA256()
+	return p, nil
+}
+
+// attachment spools each file while the mail is being read.
+func (p *parsed) attachment(dir *spool.Dir) func(*mail.Attachment) (io.Writer, func(*mail.Attachment) (any, error), error) {
+	return func(*mail.Attachment) (io.Writer, func(*mail.Attachment) (any, error), error) {
+		w := dir.Create()
+		return w, func(*mail.Attachment) (any, error) {
+			b, err := w.Body()
+			if err != nil {
+				return nil, err
+			}
+			p.files = append(p.files, b)
+			return b, nil
+		}, nil
+	}
+}
+
+// close removes the files that no store took.
+func (p *parsed) close() {
+	for _, f := range p.files {
+		_ = f.Close()
+	}
+}
+
+// author is the one whom the mail claims to be from: the first From address, or nobody.
+func (p *parsed) author() mail.Address {
+	if len(p.msg.From) > 0 {
+		return p.msg.From[0]
+	}
+	return mail.Address{}
+}
+
+func (p *parsed) attachments() []issue.Attachment {
+	list := make([]issue.Attachment, 0, len(p.msg.Attachments))
+	for _, a := range p.msg.Attachments {
+		list = append(list, issue.Attachment{
+			Blob: issue.Blob{SHA256: a.SHA256, Size: a.Size},
+			Name: a.Name, Type: a.Type, Inline: a.Inline, ContentID: a.ContentID,
+		})
+	}
+	return list
+}
+
+func people(list []mail.Address) []issue.Person {
+	out := make([]issue.Person, 0, len(list))
+	for _, a := range list {
+		if a.Email != "" {
+			out = append(out, issue.Person{Email: a.Email, Name: a.Name})
+		}
+	}
+	return out
+}
+
+// cut shortens s to at most n bytes without splitting a character.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xC0 == 0x80 {
+		n--
+	}
+	return s[:n]
+}
+
+// line makes s safe for a reply, a header or a log: one line, no control characters, at most n bytes.
+func line(s string, n int) string {
+	clean := func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x2028 || r == 0x2029 {
+			return ' '
+		}
+		return r
+	}
+	return cut(strings.TrimSpace(strings.Map(clean, s)), n)
+}
+
+func textBody(s string) *spool.Body { return spool.Bytes(bytes.Clone([]byte(s))) }

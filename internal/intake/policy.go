@@ -1,0 +1,65 @@
+package intake
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"postern/dsl"
+)
+
+// A Policy is what the configuration says, as far as the road needs it. It is immutable: a transaction
+// takes the live one at MAIL FROM and keeps it to its end.
+type Policy struct {
+	Hostname   string                                // in Received lines and answers
+	Route      func(address string) (*Mailbox, bool) // which mailbox an address belongs to
+	Ours       func(address string) bool             // an address of ours, spelled out: never a participant
+	Origins    []Origin                              // networks that may write as some domains
+	Marker     string                                // how a token starts, "[["
+	Mailboxes  []*Mailbox
+	Vocabulary dsl.Vocabulary
+}
+
+// A Mailbox is our policy for the mail of its recipients.
+type Mailbox struct {
+	Name       string
+	Active     bool
+	Addresses  []string
+	MaxFile    int64 // bytes of one attachment; larger ones are not kept, 0 for no bound
+	New        Defaults
+	Visibility string // of notes made from mail: "public" or "internal"
+}
+
+// Defaults are what a new issue starts with.
+type Defaults struct {
+	Assignee, Template, Class, Type, Priority, Status, Team string
+	Tags                                                    []string
+}
+
+// An Origin is a network believed to write only as the named From domains: "authenticated" for them.
+type Origin struct {
+	Net  netip.Prefix
+	From []string // domains, lower case, ASCII form
+}
+
+// mayWriteAs reports whether one of the patterns ("ann@example.com", "@example.com", "example.com")
+// covers the address.
+func mayWriteAs(patterns []string, email, domain string) bool {
+	for _, p := range patterns {
+		p = strings.ToLower(p)
+		if p == email || domain != "" && (p == "@"+domain || p == domain) {
+			return true
+		}
+	}
+	return false
+}
+
+// Trust levels, weakest first. See "Trust" in docs/architecture.md.
+const (
+	trustNone          = "none"
+	trustKnown         = "known"
+	trustAuthenticated = "authenticated"
+)
+
+// admissionWait is how long a mail waits for its share of memory before it hears try later.
+const admissionWait = 30 * time.Second
