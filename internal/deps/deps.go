@@ -3,7 +3,7 @@ package deps
 
 import (
 	_ "blitiri.com.ar/go/spf"
-	_ "github.com/alecthomas/kong"
+	_ "github.com/spf13/cobra"
 	_ "github.com/emersion/go-message"
 	_ "github.com/emersion/go-message/charset"
 	_ "github.com/emersion/go-message/mail"
