@@ -1,0 +1,52 @@
+# make run     start Postern on the embedded default
+# make check   everything that must hold: format, vet, staticcheck, all tests with the race detector, real servers
+# make build test bench crash fuzz docs   see below
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+N ?= 50
+T ?= 1m
+
+.PHONY: run build test check peers lint bench crash fuzz docs
+
+run:
+	go run ./cmd/postern serve
+
+build:
+	go build -trimpath -o bin/postern ./cmd/postern
+
+# Needs nothing but Go: tests of real servers that are not here skip and say what to install.
+test:
+	go test ./...
+
+lint:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+
+# Installs the real servers that tests talk to, where this machine and user may (Debian, root).
+peers:
+	bash internal/peers/install.sh
+
+check: peers lint
+	bash internal/peers/with-mongo.sh go test -race -timeout 15m ./...
+
+# Messages a second, acknowledgement times, CPU and memory beside a bare server: docs/performance.md.
+bench:
+	go run ./internal/bench
+
+# SIGKILL at random moments under load: make crash N=1000
+crash:
+	bash internal/peers/with-mongo.sh go test -count=1 -timeout 0 -run 'TestCrash' ./internal/crash -crash.n=$(N)
+
+# Each fuzz target for T: make fuzz T=15m
+fuzz:
+	@for pkg in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$pkg | grep ^Fuzz || true); do \
+	    echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(T) $$pkg; \
+	  done; \
+	done
+
+# What is written from the code: configuration, its schema, the command line.
+docs:
+	go test ./internal/config ./cmd/postern -run 'Docs|Schema' -update

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Installs the real servers that tests talk to: Postfix from Debian's packages. The MongoDB server is
+# unpacked by internal/peers/mongo/start.sh when it is first started. Where this user may not install, it says
+# what to install and goes on: those tests then skip, or fail in CI.
+set -euo pipefail
+
+missing=()
+command -v postfix >/dev/null || [ -x /usr/sbin/postfix ] || missing+=(postfix)
+[ ${#missing[@]} = 0 ] && exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+	echo "tests of real servers need: ${missing[*]} (Debian: apt-get install ${missing[*]}); without them they skip" >&2
+	exit 0
+fi
+# Nothing that is installed here is started as a service: the tests start their own, on free ports.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod +x "$policy"
+	trap 'rm -f "$policy"' EXIT
+fi
+apt-get -q update >/dev/null
+DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}" >/dev/null
