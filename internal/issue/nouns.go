@@ -110,6 +110,8 @@ type Message struct {
 	Decision Decision `json:"decision"`
 	Marked   bool     `json:"marked,omitempty"` // a rule failed on it
 	Copies   int      `json:"copies,omitempty"`
+
+	DeletedAt *time.Time `json:"deletedAt,omitempty"` // a person dropped its raw, text and attachments
 }
 
 // Envelope is what the source knew.

@@ -59,7 +59,8 @@ type Store interface {
 	FindAttachment(ctx context.Context, sha256 string) (*Message, *Attachment, error)
 
 	// DropMessage deletes a quarantined, rejected, discarded or try-later message's raw, text and
-	// attachments and marks it deleted; its slot stays claimed. A committed one is Denied.
+	// attachments and sets its DeletedAt; its slot stays claimed. A committed one is Denied; doing it
+	// again changes nothing.
 	DropMessage(ctx context.Context, id string, ev Event) error
 	// AppendEvent records what somebody did.
 	AppendEvent(ctx context.Context, ev Event) error
@@ -192,15 +193,16 @@ type Committed struct {
 // A Page is a piece of a list. After is the Cursor of the piece before, "" for the first.
 type Page struct {
 	After Cursor
-	Limit int // 1 to 500; 0 means 50
+	Limit int // 1 to 500; 0 means 50; anything else is Invalid
 }
 
 // A Cursor points behind the last item of a piece; "" when there are no more. It is opaque, URL-safe and stays valid
 // while items come and go. A cursor that makes no sense is an error of kind Invalid.
 type Cursor string
 
-// IssueQuery chooses issues. Words must all occur (whole words, case and accents ignored) in the subject, the description or a
-// note's text; they are words, never a query language.
+// IssueQuery chooses issues. Words must all occur (whole words, case and accents ignored), each in the subject, the description
+// or any note's text; they are words as the function Words splits them, never a query language. What was just committed is found
+// a moment later.
 type IssueQuery struct {
 	Page
 	Words     []string
