@@ -22,18 +22,19 @@ const (
 
 // An Envelope is what a source knows of a mail before its body comes.
 type Envelope struct {
-	Source   string     // "smtp", "lmtp", "deliver", "api", or the name of a configured source
-	Session  string     // the connection's or request's id, for the logs
-	Peer     netip.Addr // the client, after PROXY protocol
-	Helo     string
-	TLS      bool
-	User     string   // who authenticated, "" for nobody
-	WriteAs  []string // From addresses and "@domain"s that User may write as
-	From     string   // MAIL FROM without brackets, "" for the null sender
-	Received time.Time
-	Ours     bool   // SMTP AUTH, or a peer named as ours: the answer may carry the number
-	Protocol string // for the Received line: "ESMTPS", "LMTP", …
-	SMTPUTF8 bool
+	Source       string     // "smtp", "lmtp", "deliver", "api", or the name of a configured source
+	Session      string     // the connection's or request's id, for the logs
+	Peer         netip.Addr // the client, after PROXY protocol
+	Helo         string
+	TLS          bool
+	User         string   // who authenticated, "" for nobody
+	WriteAs      []string // From addresses and "@domain"s that User may write as
+	From         string   // MAIL FROM without brackets, "" for the null sender
+	Received     time.Time
+	Ours         bool   // SMTP AUTH, or a peer named as ours: the answer may carry the number
+	Protocol     string // for the Received line: "ESMTPS", "LMTP", …
+	SMTPUTF8     bool
+	EachAnswered bool // the source answers each recipient by itself (LMTP): a refusal by one mailbox need not wait for the others
 }
 
 // An Outcome is what became of a mail for one recipient.

@@ -39,9 +39,14 @@ func (in *Intake) parse(raw *spool.Body) (_ *parsed, err error) {
 		return nil, fmt.Errorf("parse mail: %w", err)
 	}
 	p.newText = p.msg.NewText()
+	p.fold()
+	return p, nil
+}
+
+// fold makes what mails are compared by.
+func (p *parsed) fold() {
 	p.folded = strings.Join(strings.Fields(p.msg.Text), " ")
 	p.sum = spool.Bytes([]byte(p.folded)).SHA256()
-	return p, nil
 }
 
 // attachment spools each file while the mail is being read.
@@ -118,3 +123,8 @@ func line(s string, n int) string {
 }
 
 func textBody(s string) *spool.Body { return spool.Bytes(bytes.Clone([]byte(s))) }
+
+// unparsed stands for a mail that could not be parsed at all.
+func unparsed(raw *spool.Body) *parsed {
+	return &parsed{raw: raw, msg: &mail.Message{}, sum: raw.SHA256()}
+}

@@ -1,0 +1,209 @@
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"postern/dsl"
+	"postern/internal/issue"
+	"postern/internal/logkey"
+	"postern/internal/spool"
+	"postern/rules"
+)
+
+// commit writes a decision and sets the outcome. After it returns nil the answer may be sent.
+func (j *job) commit(ctx context.Context, d *decision, slot string) error {
+	in := j.t.in
+	c := assemble(d, j.question(), j.envelope())
+	if claims(d.verdict) {
+		c.Message.Slot = slot
+	}
+	c.Message.Attempt = 1
+	done, err := in.store.Commit(ctx, c)
+	if err != nil {
+		return err
+	}
+	j.out = Outcome{Mailbox: j.mailbox.Name, Verdict: d.verdict, Reason: d.reason, Message: d.id, Issue: done.Issue}
+	in.log.InfoContext(ctx, "mail decided", logkey.Session, j.t.env.Session, logkey.Message, d.id, logkey.Mailbox, j.mailbox.Name,
+		logkey.Verdict, string(d.verdict), logkey.Issue, done.Issue, logkey.Ruleset, short(d.set), logkey.Bytes, j.p.raw.Size(), logkey.Took, d.took)
+	return nil
+}
+
+func short(version string) string { return cut(version, 12) }
+
+// claims reports whether a verdict takes a slot: what was refused or put off is decided anew each time it comes.
+func claims(v Verdict) bool { return v == Committed || v == Discarded || v == Quarantined }
+
+// assemble turns a decision into what a store writes at once.
+func assemble(d *decision, q *question, env issue.Envelope) *issue.Commit {
+	m := message(d, q, env)
+	c := &issue.Commit{Message: m, Bodies: []*spool.Body{q.p.raw}}
+	keepFiles(c, d, q)
+	keepTexts(c, q.p, d.result.Changes.Redact)
+	if d.verdict == Committed {
+		c.Relies = d.thread.Relies
+		c.Threads = threadNames(q.p, d.result.Changes.ThreadKey)
+		c.Participants = participants(q.p, q.policy.Ours, []string{strings.ToLower(q.to)})
+		if len(q.p.msg.From) == 1 && q.p.author().Email != "" && d.who.user == nil {
+			a := q.p.author()
+			c.Users = []issue.User{{Email: a.Email, Name: a.Name, CreatedAt: q.env.Received}}
+		}
+		fileIssue(c, d, q)
+	}
+	c.Ledger = ledgerLine(m)
+	return c
+}
+
+// message is the message without its texts and files.
+func message(d *decision, q *question, env issue.Envelope) *issue.Message {
+	p := q.p
+	m := &issue.Message{
+		ID: d.id, Mailbox: q.mailbox.Name, ReceivedAt: q.env.Received, Envelope: env,
+		From: people(p.msg.From), To: people(p.msg.To), Cc: people(p.msg.Cc),
+		Subject: redact(p.msg.Subject, d.result.Changes.Redact), MessageID: p.msg.MessageID,
+		InReplyTo: list(p.msg.InReplyTo), References: list(p.msg.References),
+		TextSHA256: p.sum, FilesSHA256: filesSum(p.attachments()),
+		Raw: issue.Blob{SHA256: p.raw.SHA256(), Size: p.raw.Size()}, Kind: string(p.msg.Kind),
+		Verdict: string(d.verdict), Reason: d.reason, Marked: d.marked,
+		Decision: issue.Decision{Ruleset: d.set, Facts: d.facts.encode(), Took: d.took},
+	}
+	if !p.msg.Date.IsZero() {
+		date := issue.Time(p.msg.Date)
+		m.Date = &date
+	}
+	if len(d.result.Trace) > 0 {
+		m.Decision.Trace = encode(d.result.Trace)
+	}
+	if len(p.msg.Spans) > 0 {
+		m.Spans = encode(p.msg.Spans)
+	}
+	if len(p.msg.Warnings) > 0 {
+		m.Warnings = encode(p.msg.Warnings)
+	}
+	return m
+}
+
+func encode(v any) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil { // plain data: cannot happen
+		return nil
+	}
+	return b
+}
+
+// keepFiles names the attachments that stay, and hands their bytes to the store.
+func keepFiles(c *issue.Commit, d *decision, q *question) {
+	c.Message.Attachments = []issue.Attachment{}
+	for i, a := range q.p.attachments() {
+		if slices.Contains(d.result.Changes.DropAttachments, i) || q.mailbox.MaxFile > 0 && a.Size > q.mailbox.MaxFile {
+			continue
+		}
+		c.Message.Attachments = append(c.Message.Attachments, a)
+		if i < len(q.p.files) {
+			c.Bodies = append(c.Bodies, q.p.files[i])
+		}
+	}
+}
+
+// keepTexts puts a short text into the message and longer ones, and HTML, beside it.
+func keepTexts(c *issue.Commit, p *parsed, hide []string) {
+	text := redact(p.msg.Text, hide)
+	if len(text) <= issue.InlineText {
+		c.Message.Text = text
+	} else {
+		b := textBody(text)
+		c.Message.TextBlob = issue.Blob{SHA256: b.SHA256(), Size: b.Size()}
+		c.Bodies = append(c.Bodies, b)
+	}
+	if html := redact(p.msg.HTML, hide); html != "" {
+		b := textBody(html)
+		c.Message.HTMLBlob = issue.Blob{SHA256: b.SHA256(), Size: b.Size()}
+		c.Bodies = append(c.Bodies, b)
+	}
+}
+
+// redact blacks out what rules asked for. The raw mail keeps it until retention takes it.
+func redact(s string, patterns []string) string {
+	for _, p := range patterns {
+		re, err := regexp.Compile(p) // checked when the rules were compiled
+		if err == nil {
+			s = re.ReplaceAllStringFunc(s, func(m string) string { return strings.Repeat("█", len([]rune(m))) })
+		}
+	}
+	return s
+}
+
+// fileIssue adds the new issue, or the note on the one that the rules and the thread led to.
+func fileIssue(c *issue.Commit, d *decision, q *question) {
+	v, ch, m := d.view.Issue, d.result.Changes, c.Message
+	now := q.env.Received
+	author := issue.Person{Email: q.p.author().Email, Name: q.p.author().Name}
+	visibility := orElse(q.mailbox.Visibility, "public")
+	if ch.Visibility != nil {
+		visibility = *ch.Visibility
+	}
+	if v.IsNew {
+		is := &issue.Issue{
+			Mailbox: q.mailbox.Name, Subject: redact(v.Subject, ch.Redact), Description: cut(redact(v.Description, ch.Redact), issue.InlineText),
+			Type: v.Type, Class: v.Class, Priority: v.Priority, Status: v.Status, Assignee: v.Assignee, Team: q.mailbox.New.Team,
+			Template: v.Template, Visibility: visibility, Requester: issue.Person{Email: v.Requester.Email, Name: v.Requester.Name},
+			Watchers: list(v.Watchers), Tags: list(v.Tags), Fields: v.Fields, Suspected: d.thread.Suspected, DueAt: ch.Due,
+			CreatedAt: now, UpdatedAt: now, Message: m.ID,
+		}
+		if ch.Team != nil {
+			is.Team = *ch.Team
+		}
+		if is.Fields == nil {
+			is.Fields = map[string]string{}
+		}
+		if is.Suspected == nil {
+			is.Suspected = []int64{}
+		}
+		if ch.Close {
+			is.ClosedAt = &now
+		}
+		c.NewIssue = is
+	} else {
+		c.Change = change(v, &ch, now)
+		m.Issue = c.Change.Number
+		c.Notes = append(c.Notes, &issue.Note{
+			ID: issue.NewID(now), Kind: "mail", Author: author, Text: cut(redact(q.p.newText, ch.Redact), issue.InlineText),
+			Visibility: visibility, Message: m.ID, CreatedAt: now,
+		})
+		m.Note = c.Notes[0].ID
+	}
+	for _, text := range ch.Notes {
+		c.Notes = append(c.Notes, &issue.Note{ID: issue.NewID(now), Kind: "rule", Text: cut(text, issue.InlineText), Visibility: "internal", Message: m.ID, CreatedAt: now})
+	}
+}
+
+func change(v *dsl.Issue, ch *rules.Changes, now time.Time) *issue.IssueChange {
+	c := &issue.IssueChange{
+		Number: int64(v.Number), Subject: ch.Subject, Type: ch.Type, Class: ch.Class, Priority: ch.Priority, Status: ch.Status,
+		Assignee: ch.Assignee, Team: ch.Team, Template: ch.Template, DueAt: ch.Due, AddTags: ch.AddTags, RemoveTags: ch.RemoveTags,
+		AddWatchers: ch.AddWatchers, DropWatchers: ch.DropWatchers, Fields: ch.Fields, UpdatedAt: now,
+	}
+	switch {
+	case ch.Close:
+		c.ClosedAt = &now
+	case ch.Reopen:
+		c.ClosedAt = &time.Time{}
+	}
+	return c
+}
+
+func ledgerLine(m *issue.Message) *issue.LedgerLine {
+	l := &issue.LedgerLine{
+		ID: issue.NewID(m.ReceivedAt), At: m.ReceivedAt, Source: m.Envelope.Source, Peer: m.Envelope.Peer, From: cut(m.Envelope.From, 320),
+		To: cut(m.Envelope.To, 320), Subject: line(m.Subject, 200), MessageID: cut(m.MessageID, 500), Verdict: m.Verdict, Reason: m.Reason,
+		Message: m.ID, Mailbox: m.Mailbox, Count: 1,
+	}
+	if len(m.From) > 0 {
+		l.Author = m.From[0].Email
+	}
+	return l
+}

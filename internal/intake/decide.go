@@ -1,0 +1,247 @@
+package intake
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"postern/dsl"
+	"postern/internal/fault"
+	"postern/internal/issue"
+	"postern/internal/mail"
+	"postern/rules"
+)
+
+// A question is one mail for one mailbox, waiting for a decision.
+type question struct {
+	id       string
+	env      *Envelope
+	policy   *Policy
+	set      *rules.Set
+	mailbox  *Mailbox
+	to       string        // the recipient
+	envelope *rules.Result // what the stage before the body said; nil when it was not asked
+	p        *parsed
+	budget   dsl.Budget
+	past     []string // rules whose refusal a person has overruled
+
+	// What the test of a rule gives instead of what would be found.
+	sender *dsl.Sender
+	auth   *dsl.Auth
+}
+
+func (j *job) question() *question {
+	return &question{
+		id: issue.NewID(j.t.in.now()), env: &j.t.env, policy: j.t.pol, set: j.t.set, mailbox: j.mailbox, to: j.recipient,
+		envelope: j.envelopeSaid, p: j.p, budget: j.t.in.budget,
+	}
+}
+
+// A decision is what became of a question, before it is committed.
+type decision struct {
+	id      string
+	set     string // the rule set's version
+	verdict Verdict
+	reason  string
+	view    *dsl.View
+	result  *rules.Result
+	thread  *thread
+	facts   *facts
+	who     who
+	quiet   bool
+	marked  bool
+	took    time.Duration
+}
+
+// decide is the road between parse and commit: identify, thread, the mailbox's defaults, tokens, mail rules.
+// It changes nothing anywhere; real mail, dry runs and the tests of a rule set all come through here.
+func decide(ctx context.Context, w World, q *question) (*decision, error) {
+	began := time.Now()
+	id, err := identify(ctx, w, q.policy, q.env, q.p)
+	if err != nil {
+		return nil, err
+	}
+	if q.sender != nil && q.sender.Trust != "" {
+		id.trust = q.sender.Trust
+	}
+	th, err := findThread(ctx, w, q.mailbox.Name, q.p)
+	if err != nil {
+		return nil, err
+	}
+	now := q.env.Received
+	v := &dsl.View{
+		Mail: mailView(q.id, q.p), Envelope: envelopeView(q.env, q.to), Mailbox: mailboxView(q.mailbox),
+		Sender: senderView(id, q.p.author()), Now: now,
+	}
+	if q.auth != nil {
+		v.Mail.Auth = *q.auth
+	}
+	d := &decision{id: q.id, set: q.set.Version(), verdict: Committed, view: v, thread: th, who: id}
+	d.facts = &facts{
+		Now: now, Envelope: v.Envelope, Mailbox: v.Mailbox, Sender: v.Sender, Auth: v.Mail.Auth, Thread: th,
+		Recent: map[string]int{}, Keys: map[string]int{},
+	}
+	var countErr error
+	v.Sender.Count = func(within time.Duration) int {
+		n, err := w.Recent(ctx, q.mailbox.Name, v.Sender.Email, now.Add(-within))
+		if err != nil {
+			countErr = err
+		}
+		d.facts.Recent[within.String()] = n
+		return n
+	}
+	if v.Issue, err = startingIssue(ctx, w, th, q, v.Mail, now); err != nil {
+		return nil, err
+	}
+	if !v.Issue.IsNew {
+		before := *v.Issue
+		d.facts.Issue = &before
+	}
+
+	h := &host{w: w, q: q, now: now, d: d, fresh: func() *dsl.Issue { return newIssueView(q.mailbox, v.Mail, now) }}
+	d.result = q.set.Decide(ctx, v, h, rules.Options{
+		Budget: q.budget, Past: q.past, Envelope: q.envelope, Tokens: q.tokens(id, th),
+	})
+	if h.err != nil {
+		return nil, h.err
+	}
+	if countErr != nil {
+		return nil, countErr
+	}
+	if d.result.Err != nil {
+		return nil, fault.As(fault.Unavailable, d.result.Err)
+	}
+	d.verdict, d.reason = verdictOf(d.result)
+	d.marked = d.result.Failed > 0
+	d.took = time.Since(began)
+	return d, nil
+}
+
+// startingIssue is what rules see at first: the issue a mail belongs to, or the new one with the mailbox's defaults.
+func startingIssue(ctx context.Context, w World, th *thread, q *question, m *dsl.Mail, now time.Time) (*dsl.Issue, error) {
+	if th.Number == 0 {
+		return newIssueView(q.mailbox, m, now), nil
+	}
+	is, err := w.Issue(ctx, th.Number)
+	if err != nil {
+		return nil, err
+	}
+	return issueView(is, now), nil
+}
+
+func verdictOf(r *rules.Result) (Verdict, string) {
+	if r.Spent {
+		return Quarantined, "the rules took longer than a message may: kept for review"
+	}
+	reason := line(r.Reason, 400)
+	switch r.Verdict {
+	case rules.Rejected:
+		return Rejected, orElse(reason, "refused")
+	case rules.Discarded:
+		return Discarded, reason
+	case rules.Quarantined:
+		return Quarantined, orElse(reason, "a rule asked for review")
+	case rules.TryLater:
+		return TryLater, orElse(reason, "try again later")
+	}
+	return Committed, ""
+}
+
+// tokens are the commands a sender wrote, if he may give any: only a proven one may, only in text that is surely his,
+// and in the subject only of a mail that starts an issue.
+func (q *question) tokens(id who, th *thread) []rules.Token {
+	if id.trust != trustAuthenticated {
+		return nil
+	}
+	tokens := q.set.FindTokens(surelyNew(q.p.msg), q.policy.Marker)
+	if th.Number == 0 && !q.p.msg.IsReply && !q.p.msg.IsForward {
+		tokens = append(q.set.FindTokens(q.p.msg.Subject, q.policy.Marker), tokens...)
+	}
+	return tokens
+}
+
+// surelyNew is the text above the first line that might be quoted, forwarded or signature.
+func surelyNew(m *mail.Message) string {
+	end := len(m.Text)
+	for _, s := range m.Spans {
+		end = min(end, s.Start)
+	}
+	return m.Text[:end]
+}
+
+// bareDecision quarantines without asking anybody.
+func bareDecision(q *question, reason string) *decision {
+	now := q.env.Received
+	v := &dsl.View{
+		Mail: mailView(q.id, q.p), Envelope: envelopeView(q.env, q.to), Mailbox: mailboxView(q.mailbox),
+		Sender: senderView(who{trust: trustNone}, q.p.author()), Now: now,
+	}
+	v.Issue = newIssueView(q.mailbox, v.Mail, now)
+	return &decision{
+		id: q.id, set: q.set.Version(), verdict: Quarantined, reason: reason, view: v, result: &rules.Result{}, thread: &thread{},
+		facts: &facts{Now: now, Envelope: v.Envelope, Mailbox: v.Mailbox, Sender: v.Sender, Auth: v.Mail.Auth},
+	}
+}
+
+// host answers what rules ask of the world, and keeps what they relied on.
+type host struct {
+	w     World
+	q     *question
+	now   time.Time
+	d     *decision
+	fresh func() *dsl.Issue
+	err   error // the store's: the decision is void
+}
+
+var _ rules.Host = (*host)(nil)
+
+// Thread finds the issue that a rule's key named within the time before now.
+func (h *host) Thread(ctx context.Context, key string, within time.Duration) (*dsl.Issue, error) {
+	id := keyID(key)
+	links, err := h.w.FindThread(ctx, h.q.mailbox.Name, []string{id})
+	if err != nil {
+		h.err = err
+		return nil, err
+	}
+	h.d.thread.Relies = append(h.d.thread.Relies, relyOn(h.q.mailbox.Name, []string{id}, links)...)
+	links = slices.DeleteFunc(links, func(l issue.Link) bool { return within > 0 && h.now.Sub(l.At) > within })
+	h.d.facts.Keys[key] = 0
+	if len(links) == 0 {
+		return nil, nil
+	}
+	latest := slices.MaxFunc(links, func(a, b issue.Link) int { return a.At.Compare(b.At) })
+	h.d.facts.Keys[key] = int(latest.Issue)
+	return h.Issue(ctx, int(latest.Issue))
+}
+
+// Issue is the issue of that number, or nil.
+func (h *host) Issue(ctx context.Context, number int) (*dsl.Issue, error) {
+	is, err := h.w.Issue(ctx, int64(number))
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil, nil
+	case err != nil:
+		h.err = err
+		return nil, err
+	}
+	return issueView(is, h.now), nil
+}
+
+// New is a new issue as it would start.
+func (h *host) New(context.Context) (*dsl.Issue, error) { return h.fresh(), nil }
+
+// envelopeRules runs the stage before the body for one recipient. It sees nothing of whom we know.
+func envelopeRules(ctx context.Context, q *question) (*rules.Result, error) {
+	from := mail.ParseAddress(q.env.From)
+	trust := trustNone
+	if q.env.User != "" && mayWriteAs(q.env.WriteAs, from.Email, from.Domain) {
+		trust = trustAuthenticated
+	}
+	v := &dsl.View{
+		Mail: &dsl.Mail{}, Envelope: envelopeView(q.env, q.to), Mailbox: mailboxView(q.mailbox),
+		Sender: &dsl.Sender{Email: from.Email, Trust: trust}, Now: q.env.Received,
+	}
+	v.Issue = newIssueView(q.mailbox, v.Mail, q.env.Received)
+	res := q.set.Envelope(ctx, v, rules.Options{Budget: q.budget})
+	return res, fault.As(fault.Unavailable, res.Err)
+}

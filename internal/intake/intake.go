@@ -1,0 +1,273 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"postern/dsl"
+	"postern/internal/fault"
+	"postern/internal/issue"
+	"postern/internal/logkey"
+	"postern/internal/spool"
+	"postern/rules"
+)
+
+// Options are what an Intake is made of.
+type Options struct {
+	Store    issue.Store
+	Spool    *spool.Dir
+	Policy   func() *Policy    // the live configuration
+	Rules    func() *rules.Set // the live rule set
+	Log      *slog.Logger
+	Now      func() time.Time
+	Memory   int64      // bytes that mails being parsed and decided may take together; 0 means 128 MiB
+	Budget   dsl.Budget // for the rules of one message; zero values mean those of rules.DefaultBudget
+	Observer Observer   // may be nil
+}
+
+// An Observer hears what became of mail, for metrics and for greeting the first one.
+type Observer interface {
+	Delivered(env *Envelope, o Outcome, size int64, took time.Duration)
+	Decided(set string, trace []rules.Entry)
+}
+
+// An Intake is the road. It is safe for any number of goroutines.
+type Intake struct {
+	store    issue.Store
+	spool    *spool.Dir
+	policy   func() *Policy
+	rules    func() *rules.Set
+	log      *slog.Logger
+	now      func() time.Time
+	room     *admission
+	ledger   *ledger
+	budget   dsl.Budget
+	observer Observer
+}
+
+// New makes an Intake. Run must be called for the ledger to be written.
+func New(o Options) *Intake {
+	if o.Memory == 0 {
+		o.Memory = 128 << 20
+	}
+	return &Intake{
+		store: o.Store, spool: o.Spool, policy: o.Policy, rules: o.Rules, log: o.Log, now: o.Now,
+		room: newAdmission(o.Memory), ledger: newLedger(o.Store, o.Now, o.Log), budget: o.Budget, observer: o.Observer,
+	}
+}
+
+// Run writes the ledger until ctx ends.
+func (in *Intake) Run(ctx context.Context) error {
+	in.ledger.run(ctx)
+	return nil
+}
+
+// A Transaction is one mail from MAIL FROM to its end, under the configuration and the rule set that were
+// live when it began. It belongs to one goroutine.
+type Transaction struct {
+	in    *Intake
+	env   Envelope
+	pol   *Policy
+	set   *rules.Set
+	rcpts []recipient
+	ended bool
+}
+
+type recipient struct {
+	address string
+	mailbox *Mailbox
+	held    *rules.Result // what the envelope rules said
+}
+
+// Begin takes the live configuration and rules for one mail.
+func (in *Intake) Begin(_ context.Context, env Envelope) (*Transaction, error) {
+	set := in.rules()
+	if set == nil {
+		return nil, fault.Errorf(fault.Unavailable, "no rule set is live")
+	}
+	if env.Received.IsZero() {
+		env.Received = in.now()
+	}
+	env.Received = issue.Time(env.Received)
+	return &Transaction{in: in, env: env, pol: in.policy(), set: set}, nil
+}
+
+// Recipient adds one recipient, or says no with a *Refusal. The answer depends on the mailboxes, the connection and the
+// envelope rules, never on whom we know.
+func (t *Transaction) Recipient(ctx context.Context, address string) error {
+	mb, ok := t.pol.Route(address)
+	if !ok || !mb.Active {
+		r := &Refusal{Unknown: true, Reason: "no such mailbox here"}
+		t.refused(address, "", r)
+		return r
+	}
+	res, err := envelopeRules(ctx, &question{env: &t.env, policy: t.pol, set: t.set, mailbox: mb, to: address, budget: t.in.budget})
+	if err != nil {
+		return err
+	}
+	if v, reason := verdictOf(res); v == Rejected || v == TryLater {
+		r := &Refusal{Temporary: v == TryLater, Reason: reason}
+		t.refused(address, mb.Name, r)
+		return r
+	}
+	t.rcpts = append(t.rcpts, recipient{address, mb, res})
+	return nil
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// Abandon ends a transaction whose peer left, or began anew, before the body was whole.
+func (t *Transaction) Abandon(_ context.Context, reason string) {
+	if t.ended {
+		return
+	}
+	t.ended = true
+	to := ""
+	for i, r := range t.rcpts {
+		if i > 0 {
+			to += ", "
+		}
+		to = cut(to+r.address, 500)
+	}
+	l := t.line(to)
+	l.Verdict, l.Reason = "aborted", line(reason, 200)
+	t.in.ledger.add(l)
+}
+
+func (t *Transaction) refused(address, mailbox string, r *Refusal) {
+	l := t.line(cut(address, 320))
+	l.Mailbox, l.Reason, l.Verdict = mailbox, r.Reason, string(Rejected)
+	if r.Temporary {
+		l.Verdict = string(TryLater)
+	}
+	t.in.ledger.add(l)
+}
+
+func (t *Transaction) line(to string) issue.LedgerLine {
+	l := issue.LedgerLine{Source: t.env.Source, From: cut(t.env.From, 320), To: to}
+	if t.env.Peer.IsValid() {
+		l.Peer = t.env.Peer.Unmap().String()
+	}
+	return l
+}
+
+// Deliver decides and commits the mail for each accepted recipient and says what became of it, in their order. It
+// does not fail: what goes wrong inside us is try later, and the mail stays with its sender.
+func (t *Transaction) Deliver(ctx context.Context, raw *spool.Body) []Outcome {
+	t.ended = true
+	began := time.Now()
+	out := make([]Outcome, len(t.rcpts))
+	for i, r := range t.rcpts {
+		out[i] = Outcome{Recipient: r.address, Mailbox: r.mailbox.Name, Verdict: TryLater, Reason: "try again later"}
+	}
+	if err := t.deliver(ctx, raw, out); err != nil {
+		t.in.log.ErrorContext(ctx, "mail could not be taken and stays with its sender", logkey.Session, t.env.Session, logkey.Error, err)
+	}
+	for _, o := range out {
+		if o.Verdict == TryLater && o.Message == "" {
+			l := t.line(cut(o.Recipient, 320))
+			l.Mailbox, l.Verdict, l.Reason = o.Mailbox, string(TryLater), o.Reason
+			t.in.ledger.add(l)
+		}
+		if t.in.observer != nil {
+			t.in.observer.Delivered(&t.env, o, raw.Size(), time.Since(began))
+		}
+	}
+	return out
+}
+
+func (t *Transaction) deliver(ctx context.Context, raw *spool.Body, out []Outcome) error {
+	if len(t.rcpts) == 0 {
+		return errors.New("no recipient was accepted")
+	}
+	leave, err := t.in.room.enter(ctx, raw.Size())
+	if err != nil {
+		return err
+	}
+	defer leave()
+	p, broken, err := t.in.parseSafely(ctx, raw)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+
+	jobs := t.jobs(p, broken)
+	for _, j := range jobs {
+		// A mail with one answer for several mailboxes is refused only when all refuse it, so a refusal waits until the others are known.
+		j.wait = len(jobs) > 1 && !t.env.EachAnswered
+		j.run(ctx)
+	}
+	taken := false
+	for _, j := range jobs {
+		switch j.out.Verdict {
+		case Committed, Discarded, Quarantined:
+			taken = true
+		}
+	}
+	for _, j := range jobs {
+		if j.waits {
+			j.wait = false
+			j.finishRefusal(ctx, taken)
+		}
+		for _, i := range j.places {
+			o := j.out
+			o.Recipient = t.rcpts[i].address
+			out[i] = o
+		}
+	}
+	return nil
+}
+
+// jobs groups the recipients by mailbox: one mail in one mailbox is one message.
+func (t *Transaction) jobs(p *parsed, broken string) []*job {
+	var jobs []*job
+next:
+	for i, r := range t.rcpts {
+		for _, j := range jobs {
+			if j.mailbox.Name == r.mailbox.Name {
+				j.places = append(j.places, i)
+				continue next
+			}
+		}
+		jobs = append(jobs, &job{
+			t: t, p: p, broken: broken, mailbox: r.mailbox, recipient: r.address,
+			places: []int{i}, envelopeSaid: r.held,
+			out: Outcome{Mailbox: r.mailbox.Name, Verdict: TryLater, Reason: "try again later"},
+		})
+	}
+	return jobs
+}
+
+// Combine gives the one answer for several messages of one mail: any try later is try later, and the retry meets
+// the others as duplicates; else what was taken; else the refusal.
+func Combine(outcomes []Outcome) Outcome {
+	if len(outcomes) == 0 {
+		return Outcome{Verdict: TryLater, Reason: "try again later"}
+	}
+	rank := func(o Outcome) int {
+		switch o.Verdict {
+		case TryLater:
+			return 4
+		case Committed:
+			return 3
+		case Discarded, Quarantined:
+			return 2
+		default:
+			return 1
+		}
+	}
+	best := outcomes[0]
+	for _, o := range outcomes[1:] {
+		if rank(o) > rank(best) {
+			best = o
+		}
+	}
+	return best
+}

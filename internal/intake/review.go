@@ -1,0 +1,239 @@
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+
+	"postern/dsl"
+	"postern/internal/fault"
+	"postern/internal/issue"
+	"postern/internal/spool"
+	"postern/rules"
+)
+
+// A Replay is a stored message decided again.
+type Replay struct {
+	Message string        `json:"message"`          // the one that was asked for
+	Became  string        `json:"became,omitempty"` // the message that holds the new decision, where one was written
+	Was     Verdict       `json:"was"`
+	Now     Verdict       `json:"now"`
+	Reason  string        `json:"reason,omitempty"`
+	Issue   int64         `json:"issue,omitempty"`
+	Applied bool          `json:"applied"` // false: it made an issue before, and only the difference is shown
+	Changes rules.Changes `json:"changes"`
+	Note    string        `json:"note,omitempty"`
+}
+
+// Release decides a quarantined message again, past the rule that stopped it.
+func (in *Intake) Release(ctx context.Context, id, actor string) (Outcome, error) {
+	m, err := in.store.Message(ctx, id)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if Verdict(m.Verdict) != Quarantined {
+		return Outcome{}, fault.Errorf(fault.Invalid, "message %s is not in quarantine: it is %s", id, m.Verdict)
+	}
+	r, err := in.again(ctx, m, stoppers(m), &issue.Event{Actor: actor, Action: "quarantine.release", Subject: "message:" + id})
+	if err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Recipient: m.Envelope.To, Mailbox: m.Mailbox, Verdict: r.Now, Reason: r.Reason, Message: r.Became, Issue: r.Issue}, nil
+}
+
+// Reject turns a quarantined message into a rejected one. Its sender was told 250 and hears nothing; if the same mail comes
+// again, it is refused.
+func (in *Intake) Reject(ctx context.Context, id, actor string) error {
+	m, err := in.store.Message(ctx, id)
+	if err != nil {
+		return err
+	}
+	if Verdict(m.Verdict) != Quarantined {
+		return fault.Errorf(fault.Invalid, "message %s is not in quarantine: it is %s", id, m.Verdict)
+	}
+	was := m.Attempt
+	m.Verdict, m.Reason = string(Rejected), "refused after review"
+	m.Attempt++
+	_, err = in.store.Commit(ctx, &issue.Commit{
+		Message: m, Replaces: was,
+		Event: in.event(&issue.Event{Actor: actor, Action: "quarantine.reject", Subject: "message:" + id}),
+	})
+	return err
+}
+
+// Replay decides a stored message again by the rules as they are now. What was quarantined, rejected, discarded or put off
+// becomes what is now decided. For one that already made an issue the difference is shown and nothing is changed. It never makes a second
+// issue of one mail.
+func (in *Intake) Replay(ctx context.Context, id, actor string) (*Replay, error) {
+	m, err := in.store.Message(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return in.again(ctx, m, nil, &issue.Event{Actor: actor, Action: "replay", Subject: "message:" + id})
+}
+
+func (in *Intake) again(ctx context.Context, m *issue.Message, past []string, ev *issue.Event) (*Replay, error) {
+	if m.ReplayedBy != "" {
+		return nil, fault.Errorf(fault.Invalid, "message %s was decided again before: see message %s", m.ID, m.ReplayedBy)
+	}
+	p, broken, err := in.reopen(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	if broken != "" {
+		return nil, fault.Errorf(fault.Invalid, "message %s still cannot be read: %s", m.ID, broken)
+	}
+	j, err := in.asked(m, p)
+	if err != nil {
+		return nil, err
+	}
+	for range maxConflicts {
+		r, err := in.decideAgain(ctx, m, j, past, ev)
+		if !fault.Is(err, fault.Conflict) {
+			return r, err
+		}
+		fresh, ferr := in.store.Message(ctx, m.ID)
+		if ferr != nil {
+			return nil, ferr
+		}
+		if fresh.Attempt != m.Attempt {
+			return nil, fault.Errorf(fault.Conflict, "message %s was decided by somebody else meanwhile: look at it again", m.ID)
+		}
+	}
+	return nil, fault.Errorf(fault.Unavailable, "message %s could not be decided: what it depends on keeps changing; try again", m.ID)
+}
+
+func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, past []string, ev *issue.Event) (*Replay, error) {
+	q := j.question()
+	q.past, q.sender = past, trusted(m)
+	d, err := decide(ctx, in.store, q)
+	if err != nil {
+		return nil, err
+	}
+	r := &Replay{Message: m.ID, Was: Verdict(m.Verdict), Now: d.verdict, Reason: d.reason, Changes: d.result.Changes, Issue: m.Issue}
+	if r.Was == Committed {
+		r.Note = "it made an issue before: shown, not changed"
+		return r, nil
+	}
+	c := assemble(d, q, j.envelope())
+	c.Event = in.event(ev)
+	c.Event.Detail = fmt.Sprintf("%s, now %s", r.Was, r.Now)
+	if m.Slot != "" {
+		c.Message.ID, c.Message.Slot, c.Message.Attempt, c.Replaces = m.ID, m.Slot, m.Attempt+1, m.Attempt
+		rename(c, m.ID)
+	} else {
+		slot, held, err := j.slot(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if held != nil {
+			r.Note = "the same mail came again and was taken then, as message " + held.ID
+			r.Now, r.Issue = Verdict(held.Verdict), held.Issue
+			return r, nil
+		}
+		c.Message.Attempt, c.Message.ReplayOf = 1, m.ID
+		if claims(d.verdict) {
+			c.Message.Slot = slot
+		}
+	}
+	done, err := in.store.Commit(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	r.Applied, r.Became, r.Issue = true, c.Message.ID, done.Issue
+	return r, nil
+}
+
+// rename gives what comes of a message decided again the id it always had.
+func rename(c *issue.Commit, id string) {
+	if c.NewIssue != nil {
+		c.NewIssue.Message = id
+	}
+	for _, n := range c.Notes {
+		n.Message = id
+	}
+	if c.Ledger != nil {
+		c.Ledger.Message = id
+	}
+}
+
+// reopen parses a stored message's raw again.
+func (in *Intake) reopen(ctx context.Context, m *issue.Message) (*parsed, string, error) {
+	if m.Raw.SHA256 == "" || m.DeletedAt != nil {
+		return nil, "", fault.Errorf(fault.NotFound, "the raw mail of message %s is gone: it was deleted, or retention took it (keep.raw)", m.ID)
+	}
+	r, err := in.store.OpenBlob(ctx, m.Raw.SHA256)
+	if err != nil {
+		return nil, "", err
+	}
+	defer r.Close()
+	w := in.spool.Create()
+	if _, err := io.Copy(w, r); err != nil {
+		w.Abort()
+		return nil, "", fmt.Errorf("read the raw mail of message %s: %w", m.ID, err)
+	}
+	raw, err := w.Body()
+	if err != nil {
+		return nil, "", err
+	}
+	p, broken, err := in.parseSafely(ctx, raw)
+	if err != nil {
+		_ = raw.Close()
+		return nil, "", err
+	}
+	p.files = append(p.files, raw) // closed with the rest
+	return p, broken, nil
+}
+
+// asked is the job of a stored message, by the configuration and rules of now and the envelope and time of then.
+func (in *Intake) asked(m *issue.Message, p *parsed) (*job, error) {
+	pol := in.policy()
+	i := slices.IndexFunc(pol.Mailboxes, func(mb *Mailbox) bool { return mb.Name == m.Mailbox })
+	if i < 0 {
+		return nil, fault.Errorf(fault.Invalid, "message %s belongs to mailbox %q, which the configuration no longer has", m.ID, m.Mailbox)
+	}
+	e := m.Envelope
+	env := Envelope{
+		Source: e.Source, Session: e.Session, Helo: e.Helo, TLS: e.TLS, User: e.User, From: e.From, Protocol: e.Protocol, Received: m.ReceivedAt,
+	}
+	if ip, err := netip.ParseAddr(e.Peer); err == nil {
+		env.Peer = ip
+	}
+	t := &Transaction{in: in, env: env, pol: pol, set: in.rules()}
+	return &job{t: t, p: p, mailbox: pol.Mailboxes[i], recipient: e.To}, nil
+}
+
+// trusted is the trust that was proven when the mail came: it cannot be proven again later.
+func trusted(m *issue.Message) *dsl.Sender {
+	var f facts
+	if json.Unmarshal(m.Decision.Facts, &f) != nil || f.Sender == nil {
+		return nil
+	}
+	return f.Sender
+}
+
+// stoppers are the rules whose word ended the decision.
+func stoppers(m *issue.Message) []string {
+	var trace []rules.Entry
+	if json.Unmarshal(m.Decision.Trace, &trace) != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range trace {
+		if slices.Contains(e.Fields, "verdict") && !e.Shadow && e.Error == "" {
+			out = append(out, e.Rule)
+		}
+	}
+	return out
+}
+
+func (in *Intake) event(ev *issue.Event) *issue.Event {
+	e := *ev
+	now := in.now()
+	e.ID, e.At = issue.NewID(now), issue.Time(now)
+	return &e
+}

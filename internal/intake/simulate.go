@@ -1,0 +1,224 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"postern/dsl"
+	"postern/internal/fault"
+	"postern/internal/issue"
+	"postern/internal/mail"
+	"postern/internal/spool"
+	"postern/rules"
+)
+
+// TestTime is when the clock of a rule's test stands still, unless the test says otherwise.
+var TestTime = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// A DryRun is what would become of a mail: nothing is written anywhere.
+type DryRun struct {
+	Mailbox string        `json:"mailbox"`
+	Verdict Verdict       `json:"verdict"`
+	Reason  string        `json:"reason,omitempty"`
+	Ruleset string        `json:"ruleset"`
+	Trust   string        `json:"trust"`
+	Issue   *dsl.Issue    `json:"issue,omitempty"` // what it would become, or be added to
+	Changes rules.Changes `json:"changes"`
+	Trace   []rules.Entry `json:"trace"`
+	Marked  bool          `json:"marked,omitempty"` // a rule failed on it
+
+	view *dsl.View
+}
+
+// Simulate decides one test of a rule set just as real mail is decided, in a world made of what the test gives.
+func Simulate(pol *Policy) rules.Simulate {
+	return func(ctx context.Context, set *rules.Set, t *dsl.Test) (*dsl.Outcome, []rules.Entry, error) {
+		p, err := parseTest(t.Mail)
+		if err != nil {
+			return nil, nil, err
+		}
+		q, err := testQuestion(pol, set, t, p)
+		if err != nil {
+			return nil, nil, err
+		}
+		d, err := dryRun(ctx, testWorld(t, p, q.env.Received), q)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &dsl.Outcome{View: d.view, Verdict: string(d.Verdict), Reason: d.Reason}, d.Trace, nil
+	}
+}
+
+// Eval decides raw for a recipient against the live rules and the world as it is, and writes nothing.
+func (in *Intake) Eval(ctx context.Context, env Envelope, recipient string, raw *spool.Body) (*DryRun, error) {
+	pol, set := in.policy(), in.rules()
+	mb, ok := pol.Route(recipient)
+	if !ok {
+		return nil, fault.Errorf(fault.NotFound, "no mailbox takes mail for %q", recipient)
+	}
+	p, broken, err := in.parseSafely(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	if env.Received.IsZero() {
+		env.Received = in.now()
+	}
+	q := &question{id: issue.NewID(env.Received), env: &env, policy: pol, set: set, mailbox: mb, to: recipient, p: p, budget: in.budget}
+	if broken != "" {
+		d := bareDecision(q, broken)
+		return &DryRun{Mailbox: mb.Name, Verdict: d.verdict, Reason: d.reason, Ruleset: d.set, Trace: []rules.Entry{}}, nil
+	}
+	return dryRun(ctx, in.store, q)
+}
+
+// dryRun runs the envelope rules and then decides.
+func dryRun(ctx context.Context, w World, q *question) (*DryRun, error) {
+	held, err := envelopeRules(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := &DryRun{Mailbox: q.mailbox.Name, Ruleset: q.set.Version(), Trace: []rules.Entry{}}
+	if v, reason := verdictOf(held); v == Rejected || v == TryLater {
+		b := bareDecision(q, "")
+		out.Verdict, out.Reason, out.view, out.Trust, out.Trace = v, reason, b.view, trustNone, held.Trace
+		return out, nil
+	}
+	q.envelope = held
+	d, err := decide(ctx, w, q)
+	if err != nil {
+		return nil, err
+	}
+	out.Verdict, out.Reason, out.view, out.Trust = d.verdict, d.reason, d.view, d.who.trust
+	out.Changes, out.Marked = d.result.Changes, d.marked
+	out.Trace = d.result.Trace
+	if d.verdict == Committed {
+		out.Issue = d.view.Issue
+	}
+	return out, nil
+}
+
+// parseTest reads a test's mail; attachments are only counted and hashed.
+func parseTest(raw []byte) (*parsed, error) {
+	msg, err := mail.Parse(bytes.NewReader(raw), mail.Options{})
+	if err != nil {
+		return nil, err
+	}
+	p := &parsed{raw: spool.Bytes(raw), msg: msg, newText: msg.NewText()}
+	p.fold()
+	return p, nil
+}
+
+func testQuestion(pol *Policy, set *rules.Set, t *dsl.Test, p *parsed) (*question, error) {
+	g := t.Given
+	q := &question{id: "test", policy: pol, set: set, p: p, sender: g.Sender, auth: g.Auth}
+	env := Envelope{Source: "smtp", From: p.author().Email, Received: TestTime, Peer: netip.AddrFrom4([4]byte{192, 0, 2, 1})}
+	if !g.Time.IsZero() {
+		env.Received = issue.Time(g.Time)
+	}
+	if e := g.Envelope; e != nil {
+		env.Helo, env.TLS, env.User = e.Helo, e.TLS, e.User
+		env.From = orElse(e.From.Email, env.From)
+		env.Source = orElse(e.Source, env.Source)
+		if ip, err := netip.ParseAddr(e.IP); err == nil {
+			env.Peer = ip
+		}
+		q.to = e.To.Email
+	}
+	q.env = &env
+	if g.Mailbox != "" {
+		i := slices.IndexFunc(pol.Mailboxes, func(mb *Mailbox) bool { return mb.Name == g.Mailbox })
+		if i < 0 {
+			return nil, fault.Errorf(fault.Invalid, "no mailbox is called %q", g.Mailbox)
+		}
+		q.mailbox = pol.Mailboxes[i]
+	}
+	for _, to := range slices.Concat(people(p.msg.To), people(p.msg.Cc)) {
+		if mb, ok := pol.Route(to.Email); ok && (q.mailbox == nil || q.mailbox == mb) && q.to == "" {
+			q.mailbox, q.to = mb, to.Email
+		}
+	}
+	if q.mailbox == nil && len(pol.Mailboxes) > 0 {
+		q.mailbox = pol.Mailboxes[0]
+	}
+	if q.mailbox == nil {
+		return nil, fault.Errorf(fault.Invalid, "the configuration has no mailbox")
+	}
+	return q, nil
+}
+
+// given is the world of a test.
+type given struct {
+	issue  *issue.Issue
+	ids    []string
+	people []string
+	user   *issue.User
+}
+
+// testWorld is what the test gives: perhaps one issue, which everybody of the test's mail takes part in, and perhaps a person we know.
+func testWorld(t *dsl.Test, p *parsed, now time.Time) *given {
+	w := &given{}
+	if s := t.Given.Sender; s != nil && s.Known {
+		w.user = &issue.User{Email: orElse(s.Email, p.author().Email), Name: s.Name, Role: s.Role, Organization: s.Organization}
+	}
+	g := t.Given.Issue
+	if g == nil {
+		return w
+	}
+	w.ids = g.MessageIDs
+	w.people = participants(p, nil, nil)
+	w.issue = &issue.Issue{
+		Number: int64(max(g.Number, 1)), Subject: g.Subject, Description: g.Description, Type: g.Type, Class: g.Class, Priority: g.Priority,
+		Status: g.Status, Assignee: g.Assignee, Template: g.Template, Requester: issue.Person{Email: g.Requester.Email, Name: g.Requester.Name},
+		Watchers: list(g.Watchers), Tags: list(g.Tags), Fields: g.Fields, CreatedAt: g.CreatedAt,
+	}
+	if w.issue.Requester.Email == "" {
+		w.issue.Requester = issue.Person{Email: p.author().Email, Name: p.author().Name}
+	}
+	if w.issue.CreatedAt.IsZero() {
+		w.issue.CreatedAt = now.Add(-time.Hour - g.Age)
+	}
+	return w
+}
+
+var _ World = (*given)(nil)
+
+func (w *given) FindThread(_ context.Context, _ string, ids []string) ([]issue.Link, error) {
+	var links []issue.Link
+	for _, id := range ids {
+		if slices.Contains(w.ids, id) {
+			links = append(links, issue.Link{ID: id, Issue: w.issue.Number, Kind: issue.Own, At: w.issue.CreatedAt})
+		}
+	}
+	return links, nil
+}
+
+func (w *given) Participants(_ context.Context, _ int64, emails []string) ([]string, error) {
+	var in []string
+	for _, e := range emails {
+		if slices.Contains(w.people, e) {
+			in = append(in, e)
+		}
+	}
+	return in, nil
+}
+
+func (w *given) FindUser(_ context.Context, email string) (*issue.User, error) {
+	if w.user == nil || !strings.EqualFold(w.user.Email, email) {
+		return nil, fault.Errorf(fault.NotFound, "nobody is known as %s", email)
+	}
+	return w.user, nil
+}
+
+func (w *given) Recent(context.Context, string, string, time.Time) (int, error) { return 0, nil }
+
+func (w *given) Issue(_ context.Context, number int64) (*issue.Issue, error) {
+	if w.issue == nil || w.issue.Number != number {
+		return nil, fault.Errorf(fault.NotFound, "there is no issue %d", number)
+	}
+	return w.issue, nil
+}

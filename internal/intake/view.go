@@ -1,0 +1,179 @@
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"time"
+
+	"postern/dsl"
+	"postern/internal/fault"
+	"postern/internal/issue"
+	"postern/internal/mail"
+)
+
+// who is the person behind a mail, as far as it is proven.
+type who struct {
+	trust string
+	user  *issue.User // nil: nobody we know
+}
+
+// identify asks who wrote the mail. A From header proves nothing: "authenticated" takes SMTP AUTH by a user who
+// may write as the one From address, or a network named as that domain's origin. With no From, several, or one that
+// cannot be read nobody is authenticated.
+func identify(ctx context.Context, w World, pol *Policy, env *Envelope, p *parsed) (who, error) {
+	a := p.author()
+	if a.Email == "" || len(p.msg.From) != 1 {
+		return who{trust: trustNone}, nil
+	}
+	id := who{trust: trustNone}
+	u, err := w.FindUser(ctx, a.Email)
+	switch {
+	case err == nil:
+		id.user, id.trust = u, trustKnown
+	case !fault.Is(err, fault.NotFound):
+		return who{}, err
+	}
+	if env.User != "" && mayWriteAs(env.WriteAs, a.Email, a.Domain) || fromOrigin(pol.Origins, env, a.Domain) {
+		id.trust = trustAuthenticated
+	}
+	return id, nil
+}
+
+func fromOrigin(origins []Origin, env *Envelope, domain string) bool {
+	return domain != "" && slices.ContainsFunc(origins, func(o Origin) bool {
+		return env.Peer.IsValid() && o.Net.Contains(env.Peer.Unmap()) && slices.Contains(o.From, domain)
+	})
+}
+
+// senderView is what rules see of the sender. Role and organization are shown as such only when proven.
+func senderView(id who, a mail.Address) *dsl.Sender {
+	s := &dsl.Sender{Email: a.Email, Name: a.Name, Trust: id.trust}
+	if id.user == nil {
+		return s
+	}
+	s.Known = true
+	if id.user.Name != "" {
+		s.Name = id.user.Name
+	}
+	if id.trust == trustAuthenticated {
+		s.Role, s.Organization = id.user.Role, id.user.Organization
+	}
+	s.Claimed = dsl.Claimed{Role: id.user.Role, Organization: id.user.Organization}
+	return s
+}
+
+// mailView is what rules see of the mail.
+func mailView(id string, p *parsed) *dsl.Mail {
+	m := p.msg
+	v := &dsl.Mail{
+		ID: id, Subject: m.Subject, From: addressView(p.author()),
+		ReplyTo: addressViews(m.ReplyTo), To: addressViews(m.To), Cc: addressViews(m.Cc),
+		Date: m.Date, Text: m.Text, NewText: p.newText, HTML: m.HTML, Size: int(p.raw.Size()),
+		MessageID: m.MessageID, InReplyTo: list(m.InReplyTo), References: list(m.References),
+		IsReply: m.IsReply, IsForward: m.IsForward, IsAutoReply: m.IsAutoReply, IsBounce: m.IsBounce, IsList: m.IsList,
+		SpamScore: spamScore(m), Auth: dsl.Auth{SPF: "none", DKIM: "none", DMARC: "none", ARC: "none"}, Truncated: m.Truncated,
+		Attachments: make([]dsl.Attachment, 0, len(m.Attachments)),
+		Fields:      make([]dsl.HeaderField, 0, len(m.Header)),
+	}
+	for _, a := range m.Attachments {
+		v.Attachments = append(v.Attachments, dsl.Attachment{Name: a.Name, Type: a.Type, Size: int(a.Size), SHA256: a.SHA256, Inline: a.Inline})
+	}
+	for _, f := range m.Header {
+		v.Fields = append(v.Fields, dsl.HeaderField{Name: f.Name, Value: f.Value})
+	}
+	return v
+}
+
+func list(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+// spamScore reads what a filter in front of us may have written. Rules that lean on it should stand behind a relay
+// that strips the header from strangers' mail.
+func spamScore(m *mail.Message) float64 {
+	for _, name := range []string{"X-Spam-Score", "X-Spamd-Result", "X-Mailgun-Sscore"} {
+		if f, err := strconv.ParseFloat(m.Get(name), 64); err == nil {
+			return f
+		}
+	}
+	return 0
+}
+
+func addressView(a mail.Address) dsl.Address {
+	return dsl.Address{Email: a.Email, Name: a.Name, Local: a.Local, Domain: a.Domain, Display: a.Display, MixedScript: a.MixedScript}
+}
+
+func addressViews(list []mail.Address) []dsl.Address {
+	out := make([]dsl.Address, 0, len(list))
+	for _, a := range list {
+		out = append(out, addressView(a))
+	}
+	return out
+}
+
+func envelopeView(env *Envelope, recipient string) *dsl.Envelope {
+	v := &dsl.Envelope{
+		From: addressView(mail.ParseAddress(env.From)), To: addressView(mail.ParseAddress(recipient)),
+		Helo: env.Helo, TLS: env.TLS, User: env.User, Source: env.Source,
+	}
+	if env.Peer.IsValid() {
+		v.IP = env.Peer.Unmap().String()
+	}
+	return v
+}
+
+func mailboxView(mb *Mailbox) *dsl.Mailbox {
+	return &dsl.Mailbox{Name: mb.Name, Addresses: list(mb.Addresses)}
+}
+
+// newIssueView is the issue that a mail will start, with the mailbox's defaults.
+func newIssueView(mb *Mailbox, m *dsl.Mail, now time.Time) *dsl.Issue {
+	d := mb.New
+	return &dsl.Issue{
+		IsNew: true, Subject: m.Subject, Description: m.NewText,
+		Type: d.Type, Class: d.Class, Priority: d.Priority, Status: d.Status, Assignee: d.Assignee, Template: d.Template,
+		Requester: m.From, Watchers: []string{}, Tags: slices.Clone(list(d.Tags)), Fields: map[string]string{}, CreatedAt: now,
+	}
+}
+
+// issueView is an issue that is there.
+func issueView(is *issue.Issue, now time.Time) *dsl.Issue {
+	fields := make(map[string]string, len(is.Fields))
+	for k, v := range is.Fields {
+		fields[k] = v
+	}
+	r := addressView(mail.ParseAddress(is.Requester.Email))
+	r.Name = is.Requester.Name
+	return &dsl.Issue{
+		Number: int(is.Number), Subject: is.Subject, Description: is.Description, Type: is.Type, Class: is.Class,
+		Priority: is.Priority, Status: is.Status, Assignee: is.Assignee, Template: is.Template, Requester: r,
+		Watchers: slices.Clone(list(is.Watchers)), Tags: slices.Clone(list(is.Tags)), Fields: fields,
+		CreatedAt: is.CreatedAt, Age: now.Sub(is.CreatedAt),
+	}
+}
+
+// facts are all that rules could see and that is not in the mail, kept with the decision.
+type facts struct {
+	Now      time.Time      `json:"now"`
+	Envelope *dsl.Envelope  `json:"envelope"`
+	Mailbox  *dsl.Mailbox   `json:"mailbox"`
+	Sender   *dsl.Sender    `json:"sender"`
+	Auth     dsl.Auth       `json:"auth"`
+	Thread   *thread        `json:"thread,omitempty"`
+	Issue    *dsl.Issue     `json:"issue,omitempty"` // as it was before the rules, where the mail joined one
+	Recent   map[string]int `json:"recent,omitempty"`
+	Keys     map[string]int `json:"keys,omitempty"` // thread keys asked for, and the issues they led to
+}
+
+func (f *facts) encode() json.RawMessage {
+	b, err := json.Marshal(f)
+	if err != nil { // plain data: cannot happen
+		return nil
+	}
+	return b
+}
