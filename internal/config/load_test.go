@@ -1,0 +1,137 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"postern/internal/config"
+)
+
+func none(string) string { return "" }
+
+// write puts a configuration into a folder of its own and returns its path.
+func write(t *testing.T, src string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "postern.yaml")
+	if err := os.WriteFile(path, []byte(src), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func load(t *testing.T, src string) *config.Config {
+	t.Helper()
+	c, problems := config.Load(write(t, src), none)
+	if problems.Err() != nil {
+		t.Fatalf("load:\n%s\n%v", src, problems)
+	}
+	return c
+}
+
+func TestNoFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	c, problems := config.Load(config.Find(""), none)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if got := c.SMTP.Listen[0].String() + " " + c.HTTP.Listen[0].String(); got != "127.0.0.1:2525 127.0.0.1:8025" {
+		t.Errorf("listens on %s", got)
+	}
+	if c.Store.SQLite != "./data" || c.Data != "./data" || c.KeyPath() != "data/postern.key" || c.Rules != "" {
+		t.Errorf("store %q, data %q, key %q, rules %q", c.Store.SQLite, c.Data, c.KeyPath(), c.Rules)
+	}
+	m, ok := c.Route("whoever@wherever.example")
+	if !ok || m.Name != "support" || m.New.Priority != "normal" || m.New.Status != "new" {
+		t.Errorf("mailbox %+v", m)
+	}
+	if diff := cmp.Diff(config.Names{"new", "open", "pending", "closed"}, c.Statuses); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	tests := []struct {
+		name, src string
+		want      []string // line:col: message
+	}{
+		{"unknown key", "mailboxes:\n  support:\n    adresses: [a@example.com]\n", []string{
+			`2:3: mailbox "support" has no addresses: no mail could reach it`,
+			`3:5: unknown key "adresses" (did you mean "addresses"?)`,
+		}},
+		{"several at once", "smtp: {lisen: x}\nkeep: {raw: 90q}\nhttp: {listen: nowhere}\n", []string{
+			`1:8: unknown key "lisen" (did you mean "listen"?)`,
+			`2:13: raw: "90q" is not a duration: write it like 90d, 12h, 10m or 30s, or forever`,
+			`3:16: listen: "nowhere" is not an address to listen on: write it like 127.0.0.1:2525, :25, tls://0.0.0.0:465 or unix:/PATH`,
+		}},
+		{"not yet", "sources: {a: {imap: x}}\nmailboxes:\n  a: {addresses: [\"*\"], acknowledge: true, invite: false, unknown-sender: refuse, cc: {}}\n", []string{
+			`1:10: "sources" is not available in this version`,
+			`3:38: "acknowledge" is not available in this version`,
+			`3:75: unknown-sender: "refuse" is not available in this version (allowed: simple)`,
+		}},
+		{"duplicate addresses", "mailboxes:\n  a: {addresses: [x@example.com]}\n  b: {addresses: [X@Example.com]}\n", []string{
+			`3:19: X@Example.com belongs to mailbox "a" already, at postern.yaml:2:19`,
+		}},
+		{"twice", "smtp: {}\nsmtp: {}\n", []string{`2:1: key "smtp" is here a second time, first at postern.yaml:1:1`}},
+		{"syntax", "mailboxes:\n  a: {addresses: [@example.com]}\n", []string{
+			`2:19: not YAML: '@' is a reserved character: quote what begins with it, like "@example.com"`,
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := write(t, tt.src)
+			c, problems := config.Load(path, none)
+			if c != nil {
+				t.Error("a configuration came of it")
+			}
+			var got []string
+			for _, p := range problems {
+				line := strings.ReplaceAll(p.String(), path, "postern.yaml")
+				got = append(got, strings.TrimPrefix(line, "postern.yaml:"))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("%s\n-want +got:\n%s", tt.src, diff)
+			}
+		})
+	}
+}
+
+func TestFile(t *testing.T) {
+	t.Parallel()
+	c := load(t, `
+smtp:
+  listen: ["[::1]:25"]
+  relays: [10.0.0.0/8, {net: 192.0.2.7, proxy: true}]
+  origins: [{net: 10.1.0.0/16, from: [Example.com, ann@bücher.example]}]
+lmtp: {listen: unix:run/lmtp.sock}
+mailboxes:
+  sales: {addresses: [sales@example.com], notes: internal, attachments: {max-size: 20MB}}
+  support: {addresses: ["@example.com"], new: {type: Hardware/Printer, priority: p1}}
+types: [{Hardware: [Printer, Laptop]}, Software]
+priorities: [p1, p2]
+keep: {raw: 1d12h, ledger: forever}
+`)
+	if got := c.Types; !cmp.Equal(got, config.Names{"Hardware", "Hardware/Printer", "Hardware/Laptop", "Software"}) {
+		t.Errorf("types %q", got)
+	}
+	if c.Keep.Raw != 36*time.Hour || c.Keep.Ledger != 0 || c.Keep.Trace != 90*24*time.Hour {
+		t.Errorf("keep %+v", c.Keep)
+	}
+	if got := c.SMTP.Origins[0].From; !cmp.Equal(got, []string{"@example.com", "ann@xn--bcher-kva.example"}) {
+		t.Errorf("origin from %q", got)
+	}
+	if !c.SMTP.Relays[1].Proxy || c.SMTP.Relays[1].Net.String() != "192.0.2.7/32" {
+		t.Errorf("relays %v", c.SMTP.Relays)
+	}
+	if l := c.LMTP.Listen[0]; l.Network != "unix" || l.Address != filepath.Join(filepath.Dir(c.File), "run/lmtp.sock") {
+		t.Errorf("lmtp %+v", l)
+	}
+	if c.Mailboxes[0].Attachments.MaxSize != 20e6 || c.Mailboxes[0].New.Priority != "p1" || c.Mailboxes[1].Name != "support" {
+		t.Errorf("mailboxes %+v", c.Mailboxes)
+	}
+}
