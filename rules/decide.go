@@ -1,0 +1,286 @@
+package rules
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"postern/dsl"
+)
+
+// Envelope asks the envelope rules about one recipient, before there is a body. Hand the result to Decide with the
+// same recipient's mail.
+func (s *Set) Envelope(ctx context.Context, v *dsl.View, o Options) *Result {
+	o.Envelope, o.Tokens = nil, nil
+	return s.decide(ctx, v, nil, o, string(dsl.StageEnvelope), s.envelope.rules(v.Mailbox.Name))
+}
+
+// Decide lets the rules say what becomes of a mail: first the commands its sender wrote, then the mail rules.
+// v.Issue is what the message starts or joins as it is before the rules; afterwards it is what they made
+// of it, in a copy.
+func (s *Set) Decide(ctx context.Context, v *dsl.View, host Host, o Options) *Result {
+	return s.decide(ctx, v, host, o, string(dsl.StageMail), s.mail.rules(v.Mailbox.Name))
+}
+
+// A decision is one walk through the rules.
+type decision struct {
+	set    *Set
+	ctx    context.Context
+	view   *dsl.View
+	host   Host
+	budget dsl.Budget
+	now    func() time.Time
+
+	board board
+	trace recorder
+	res   *Result
+	runs  [2]*dsl.Run // of the rules, and of the shadow rules: these can spend only their own budget
+}
+
+func (s *Set) decide(ctx context.Context, v *dsl.View, host Host, o Options, stage string, rules []*dsl.Rule) *Result {
+	d := &decision{set: s, ctx: ctx, view: v, host: host, budget: budget(o.Budget), now: o.Now,
+		res: &Result{Ruleset: s.version}, board: newBoard(v, s.vocabulary)}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	defer d.close()
+	d.trace.entries = make([]Entry, 0, min(len(rules)+len(o.Tokens), maxUnmatched)+8)
+	if e := o.Envelope; e != nil {
+		d.trace.entries = append(d.trace.entries, e.Trace...)
+		d.res.Failed = e.Failed
+		d.board.carry(e.steps)
+	}
+	if len(o.Tokens) > 0 {
+		d.trace.begin(StageToken)
+		d.tokens(o.Tokens)
+		d.trace.end()
+	}
+	if !d.over() {
+		d.trace.begin(stage)
+		d.walk(rules)
+		d.trace.end()
+	}
+	return d.finish()
+}
+
+func budget(b dsl.Budget) dsl.Budget {
+	b.Steps = cmp.Or(b.Steps, DefaultBudget.Steps)
+	b.Time = cmp.Or(b.Time, DefaultBudget.Time)
+	b.Bytes = cmp.Or(b.Bytes, DefaultBudget.Bytes)
+	return b
+}
+
+// over reports whether nothing more is to be asked, in this stage or the next.
+func (d *decision) over() bool { return d.res.Verdict != "" || d.res.Err != nil }
+
+func (d *decision) finish() *Result {
+	d.res.Trace = d.trace.entries
+	switch d.res.Verdict {
+	case Rejected, Discarded, TryLater:
+		d.board.rewind(0)
+		d.view.Issue = d.board.before
+	}
+	if d.res.Err != nil {
+		d.view.Issue = d.board.before
+		return d.res
+	}
+	d.res.Changes = d.board.changes
+	d.res.steps = d.board.steps
+	return d.res
+}
+
+func (d *decision) run(shadow bool) *dsl.Run {
+	i := 0
+	if shadow {
+		i = 1
+	}
+	if d.runs[i] == nil {
+		d.runs[i] = d.set.program.NewRun(d.ctx, d.view, d.budget)
+	}
+	return d.runs[i]
+}
+
+func (d *decision) close() {
+	for _, r := range d.runs {
+		if r != nil {
+			r.Close()
+		}
+	}
+}
+
+func (d *decision) tokens(tokens []Token) {
+	for _, t := range tokens {
+		for _, r := range d.set.commands(t.Name, d.view.Mailbox.Name) {
+			d.run(r.Shadow).SetValue(t.Value)
+			if d.try(r) == stopped {
+				return
+			}
+		}
+	}
+}
+
+func (d *decision) walk(rules []*dsl.Rule) {
+	for _, r := range rules {
+		if d.try(r) == stopped {
+			return
+		}
+	}
+}
+
+// What trying a rule means for the ones after it.
+type next bool
+
+const (
+	goesOn  next = false
+	stopped next = true
+)
+
+// try evaluates one rule and applies what it asks for.
+func (d *decision) try(r *dsl.Rule) next {
+	began := d.now()
+	run := d.run(r.Shadow)
+	matched, err := r.Match(run)
+	if err == nil && !matched {
+		d.trace.passed(r, d.now().Sub(began))
+		return goesOn
+	}
+	mark := d.board.mark()
+	does := doing{rule: r}
+	if err == nil {
+		err = d.act(run, &does)
+	}
+	e := d.trace.entry(r, d.now().Sub(began))
+	e.Matched, e.Actions, e.Fields = matched, does.actions, does.fields
+	if err != nil {
+		e.Error = describe(err)
+	}
+	d.trace.add(e)
+
+	if r.Shadow {
+		// Its stop stops nothing, and its failing or overspending is only its own.
+		d.board.rewind(mark)
+		return goesOn
+	}
+	if err != nil {
+		d.board.rewind(mark)
+		return d.failed(r, err)
+	}
+	if does.verdict != "" {
+		d.res.Verdict, d.res.Reason, d.res.Bounce = does.verdict, does.reason, does.bounce
+	}
+	return next(does.ended)
+}
+
+func (d *decision) failed(r *dsl.Rule, err error) next {
+	var down *hostError
+	switch {
+	case d.ctx.Err() != nil:
+		d.res.Err = fmt.Errorf("decide by rule %q: %w", r.Name, context.Cause(d.ctx))
+		return stopped
+	case errors.As(err, &down):
+		d.res.Err = fmt.Errorf("decide by rule %q: %w", r.Name, down.err)
+		return stopped
+	case errors.Is(err, dsl.ErrBudget):
+		d.res.Spent, d.res.Verdict = true, Quarantined
+		d.res.Reason = fmt.Sprintf("%v, at rule %q (%s:%d)", dsl.ErrBudget, r.Name, r.Pos.File, r.Pos.Line)
+		return stopped
+	default:
+		d.res.Failed++
+		return goesOn
+	}
+}
+
+// doing is what a rule's statements have done so far.
+type doing struct {
+	rule    *dsl.Rule
+	actions []string
+	fields  []string
+	ended   bool
+	verdict string
+	reason  string
+	bounce  bool
+}
+
+// act evaluates the rule's statements in order. Each action is applied before the next statement is evaluated.
+func (d *decision) act(run *dsl.Run, does *doing) error {
+	for i := range does.rule.Len() {
+		actions, err := does.rule.Do(run, i)
+		if err != nil {
+			return err
+		}
+		for _, a := range actions {
+			if len(does.actions) < maxActions {
+				does.actions = append(does.actions, a.String())
+			}
+			if err := d.apply(a, does); err != nil {
+				return err
+			}
+			if does.ended {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// A hostError is a look-up that could not be made now: the fault of no rule.
+type hostError struct{ err error }
+
+func (e *hostError) Error() string { return "look-up failed: " + e.err.Error() }
+func (e *hostError) Unwrap() error { return e.err }
+
+// apply does one action: the ones that end the stage and the ones that look something up here, the rest on the board.
+func (d *decision) apply(a dsl.Action, does *doing) error {
+	end := func(verdict string) error {
+		does.ended, does.verdict, does.reason = true, verdict, reason(a)
+		does.note("verdict")
+		return nil
+	}
+	st := step{action: a}
+	var err error
+	if d.host == nil && placement(&Changes{}, st) != "" {
+		return wrong(a, "there is no issue yet at this stage")
+	}
+	switch a.Name {
+	case "stop":
+		does.ended = true
+		return nil
+	case "reject":
+		return end(Rejected)
+	case "bounce":
+		does.bounce = true
+		return end(Rejected)
+	case "discard":
+		return end(Discarded)
+	case "quarantine":
+		return end(Quarantined)
+	case "tryLater":
+		return end(TryLater)
+	case "thread":
+		st.target, err = d.host.Thread(d.ctx, text(a, 0), duration(a, 1))
+	case "attachTo":
+		st.target, err = d.host.Issue(d.ctx, number(a, 0))
+		if err == nil && st.target == nil {
+			return wrong(a, "there is no issue %d that this message may join", number(a, 0))
+		}
+	case "newIssue":
+		st.target, err = d.host.New(d.ctx)
+	}
+	if err != nil {
+		return &hostError{err}
+	}
+	if len(d.board.steps) == maxSteps {
+		return wrong(a, "more than %d actions for one message", maxSteps)
+	}
+	field, err := d.board.put(st)
+	if err != nil {
+		return err
+	}
+	does.note(field)
+	return nil
+}
+
+// note remembers that a field was set.
+func (does *doing) note(field string) { does.fields = with(does.fields, field) }

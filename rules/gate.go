@@ -1,0 +1,177 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"postern/dsl"
+)
+
+// Simulate decides a test's mail exactly as real mail is decided, without keeping anything: the caller
+// has the road from bytes to a view, this package has the rules.
+type Simulate func(ctx context.Context, set *Set, t *dsl.Test) (*dsl.Outcome, []Entry, error)
+
+// A Report is what came of all tests of a set.
+type Report struct {
+	Version string        `json:"version"`
+	Tests   []TestResult  `json:"tests"`
+	Took    time.Duration `json:"took"` // nanoseconds
+}
+
+// A TestResult is what came of one.
+type TestResult struct {
+	dsl.Pos
+	Name     string    `json:"name"`
+	Failures []Failure `json:"failures,omitempty"` // none: it passed
+	Trace    []Entry   `json:"trace,omitempty"`
+}
+
+// A Failure is one expectation that was not met, or a reason why nothing could be expected.
+type Failure struct {
+	dsl.Pos
+	Expect string `json:"expect,omitempty"` // as written
+	Got    string `json:"got,omitempty"`    // what there was instead
+	Error  string `json:"error,omitempty"`
+}
+
+// OK reports whether it passed.
+func (t TestResult) OK() bool { return len(t.Failures) == 0 }
+
+// Failed counts the tests that did not pass.
+func (r Report) Failed() int {
+	n := 0
+	for _, t := range r.Tests {
+		if !t.OK() {
+			n++
+		}
+	}
+	return n
+}
+
+// OK reports whether all passed.
+func (r Report) OK() bool { return r.Failed() == 0 }
+
+// Error tells the failures, so that a report with failures can be returned as an error.
+func (r Report) Error() string {
+	var b strings.Builder
+	_ = r.Write(&b, false)
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// Write prints every failure as "file:line:col: message"; with trace, the rules that matched or failed
+// follow, indented.
+func (r Report) Write(w io.Writer, trace bool) error {
+	var b strings.Builder
+	for _, t := range r.Tests {
+		for _, f := range t.Failures {
+			fmt.Fprintf(&b, "%s: test %q: %s\n", f.Pos, t.Name, f.message())
+		}
+		if trace && !t.OK() {
+			for _, e := range t.Trace {
+				if e.Matched || e.Error != "" {
+					fmt.Fprintf(&b, "    %s\n", e)
+				}
+			}
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (f Failure) message() string {
+	switch {
+	case f.Error != "" && f.Expect != "":
+		return fmt.Sprintf("expect %s: %s", f.Expect, f.Error)
+	case f.Error != "":
+		return f.Error
+	case f.Got != "":
+		return fmt.Sprintf("expected %s, got %s", f.Expect, f.Got)
+	default:
+		return "expected " + f.Expect
+	}
+}
+
+// String is the entry in one line.
+func (e Entry) String() string {
+	if e.Rule == "" {
+		return fmt.Sprintf("%d more rules were tried", e.Omitted)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s:%d %q", e.File, e.Line, e.Rule)
+	if e.Shadow {
+		b.WriteString(" (shadow)")
+	}
+	if e.Matched {
+		b.WriteString(" matched")
+	} else {
+		b.WriteString(" did not match")
+	}
+	if len(e.Actions) > 0 {
+		b.WriteString(": " + strings.Join(e.Actions, ", "))
+	}
+	if e.Error != "" {
+		b.WriteString("; failed and was skipped: " + e.Error)
+	}
+	return b.String()
+}
+
+// Test runs all tests of the set, in the order in which they stand. It ends early, with the tests run so far and a failure,
+// when ctx ends.
+func (s *Set) Test(ctx context.Context, sim Simulate) Report {
+	began := time.Now()
+	r := Report{Version: s.version, Tests: make([]TestResult, 0, len(s.program.Tests))}
+	for _, t := range s.program.Tests {
+		r.Tests = append(r.Tests, s.test(ctx, sim, t))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	r.Took = time.Since(began)
+	return r
+}
+
+func (s *Set) test(ctx context.Context, sim Simulate, t *dsl.Test) (res TestResult) {
+	res = TestResult{Pos: s.place(t.Pos), Name: t.Name}
+	fail := func(pos dsl.Pos, f Failure) {
+		f.Pos = s.place(pos)
+		res.Failures = append(res.Failures, f)
+	}
+	defer func() {
+		// Tests run in the background of a server that is delivering mail: a bug of ours that one brings out fails that test.
+		if p := recover(); p != nil {
+			fail(t.Pos, Failure{Error: fmt.Sprintf("panic: %v\n%s", p, debug.Stack())})
+		}
+	}()
+	if err := ctx.Err(); err != nil {
+		fail(t.Pos, Failure{Error: fmt.Sprintf("not run: %v", err)})
+		return res
+	}
+	outcome, trace, err := sim(ctx, s, t)
+	res.Trace = trace
+	if err != nil {
+		fail(t.Pos, Failure{Error: err.Error()})
+		return res
+	}
+	for _, e := range t.Expects {
+		ok, got, err := e.Check(outcome)
+		switch {
+		case err != nil:
+			fail(e.Pos, Failure{Expect: e.Source, Error: err.Error()})
+		case !ok:
+			fail(e.Pos, Failure{Expect: e.Source, Got: got})
+		}
+	}
+	return res
+}
+
+// place names a position's file as people find it.
+func (s *Set) place(p dsl.Pos) dsl.Pos {
+	if s.dir != "" {
+		p.File = inFolder(s.dir, p.File)
+	}
+	return p
+}

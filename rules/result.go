@@ -1,0 +1,61 @@
+package rules
+
+import (
+	"context"
+	"time"
+
+	"postern/dsl"
+)
+
+// What a rule can say instead of letting the message become an issue or a note.
+const (
+	Rejected    = "rejected"
+	Discarded   = "discarded"
+	Quarantined = "quarantined"
+	TryLater    = "try later"
+)
+
+// A Result is what the rules made of a message.
+type Result struct {
+	Ruleset string  // the set's version
+	Verdict string  // "" when no rule said anything: it becomes an issue or a note
+	Reason  string  // one line, for the sender where the verdict is told
+	Bounce  bool    // with Rejected: the rule asks for a bounce where the sender is no longer connected
+	Changes Changes // none after Rejected, Discarded and TryLater
+	Trace   []Entry // of all stages so far, bounded
+	Failed  int     // rules that failed, took none of their actions, and were skipped
+	Spent   bool    // the message's budget is spent, and the verdict is Quarantined
+
+	// Err is set when nothing could be decided: a look-up failed or ctx ended. The message has to be
+	// decided again later; nothing else in the result counts.
+	Err error
+
+	steps []step // what was applied, for the stage after this one
+}
+
+// Host answers what an action asks about issues that are there. An error means that it cannot say now,
+// and ends the decision: see [Result.Err].
+type Host interface {
+	// Thread finds the open end of a thread(key): the issue that the key leads to, if the last message of that key is
+	// no older than within (0: whatever its age). Nil when there is none.
+	Thread(ctx context.Context, key string, within time.Duration) (*dsl.Issue, error)
+	// Issue is the issue with that number, nil when there is none that this message may join.
+	Issue(ctx context.Context, number int) (*dsl.Issue, error)
+	// New is the issue that the message would start, with the mailbox's defaults and nothing that rules said.
+	New(ctx context.Context) (*dsl.Issue, error)
+}
+
+// Options are what one decision starts from.
+type Options struct {
+	Budget   dsl.Budget // of this stage; zero values mean [DefaultBudget]'s
+	Envelope *Result    // for Decide: what the envelope rules said of this recipient; nil when none were asked
+	Tokens   []Token    // for Decide: the commands in the mail that its sender may use, in order
+
+	// Now tells the time for the trace's durations; nil means time.Now. The clock that rules see is View.Now.
+	Now func() time.Time
+}
+
+// DefaultBudget is what the rules of one message may cost together. Steps are what normally ends a script that runs
+// away: they are the same on every machine. The time is the last resort, and long, since a busy machine must
+// not send honest mail to quarantine; ten thousand ordinary rules take a few milliseconds.
+var DefaultBudget = dsl.Budget{Steps: 2_000_000, Time: 2 * time.Second, Bytes: 64 << 20}

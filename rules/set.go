@@ -1,0 +1,197 @@
+package rules
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"postern/dsl"
+)
+
+// LoadOptions say what a set is compiled against.
+type LoadOptions struct {
+	Vocabulary dsl.Vocabulary // the names that rules may use; also what a value known only later is held against
+}
+
+// A Set is rules that are compiled and ready to decide. It never changes and may be used by many
+// goroutines at once.
+type Set struct {
+	version    string
+	files      files
+	program    *dsl.Program
+	vocabulary dsl.Vocabulary
+	dir        string // what people call the folder; "" for stored and built-in sets
+
+	envelope plan
+	mail     plan
+	tokens   map[string]command // by name in lower case
+}
+
+// A command is a token's name as it is spelled, and its blocks.
+type command struct {
+	name  string
+	rules []*dsl.Rule
+}
+
+// Load reads and compiles the rules in a folder: every *.rules file there, in the order of their names, and the
+// files that lists name, below the folder. It returns no set when a diagnostic is an error. A folder that is
+// missing is an error; one without rules files makes an empty set and a warning.
+func Load(dir string, o LoadOptions) (*Set, dsl.Diagnostics) {
+	d, err := openFolder(dir)
+	if err != nil {
+		return nil, troubleWith(dir, err)
+	}
+	defer d.close()
+	if err := d.readRules(); err != nil {
+		return nil, troubleWith(dir, err)
+	}
+	s, diags := compile(d.read, d.open, o)
+	if s != nil {
+		s.dir = filepath.ToSlash(filepath.Clean(dir))
+		if len(s.files) == 0 {
+			diags = append(diags, dsl.Diagnostic{Pos: dsl.Pos{Line: 1, Column: 1}, Severity: dsl.SeverityWarning,
+				Message: "the folder holds no *.rules files: every message becomes an issue as its mailbox says"})
+		}
+	}
+	for i := range diags {
+		diags[i].File = inFolder(dir, diags[i].File)
+	}
+	return s, diags
+}
+
+// FromFiles compiles what [Set.Files] gave: paths below the rules folder, and the texts there.
+func FromFiles(stored map[string]string, o LoadOptions) (*Set, dsl.Diagnostics) {
+	f, err := fromStored(stored)
+	if err != nil {
+		return nil, troubleWith("stored rules", err)
+	}
+	return compile(f, f.open, o)
+}
+
+func compile(f files, open func(string) ([]byte, error), o LoadOptions) (*Set, dsl.Diagnostics) {
+	var parsed []*dsl.File
+	var diags dsl.Diagnostics
+	for _, name := range f.rulesFiles() {
+		file, found := dsl.Parse(name, f[name])
+		diags = append(diags, found...)
+		if isTestFile(name) {
+			diags = append(diags, onlyTests(file)...)
+		}
+		parsed = append(parsed, file)
+	}
+	// Also with errors of syntax, so that all that is wrong is told at once.
+	program, found := dsl.Compile(parsed, dsl.Options{Vocabulary: o.Vocabulary, Open: func(name string) (io.ReadCloser, error) {
+		clean, err := cleanName(name)
+		if err != nil {
+			return nil, err
+		}
+		b, err := open(clean)
+		if err != nil {
+			return nil, err
+		}
+		return io.NopCloser(bytes.NewReader(b)), nil
+	}})
+	diags = append(diags, found...)
+	if diags.HasErrors() || program == nil {
+		return nil, diags
+	}
+	s := &Set{version: f.version(), files: f, program: program, vocabulary: o.Vocabulary, tokens: map[string]command{}}
+	s.envelope = newPlan(program.Rules, dsl.StageEnvelope)
+	s.mail = newPlan(program.Rules, dsl.StageMail)
+	for _, r := range program.Tokens {
+		key := strings.ToLower(r.Name)
+		c, ok := s.tokens[key]
+		if !ok {
+			c.name = r.Name
+		}
+		c.rules = append(c.rules, r)
+		s.tokens[key] = c
+	}
+	return s, diags
+}
+
+// onlyTests: what decides mail should not hide in a file whose name says that it tests.
+func onlyTests(f *dsl.File) dsl.Diagnostics {
+	var diags dsl.Diagnostics
+	for _, r := range f.Rules {
+		diags = append(diags, dsl.Diagnostic{Pos: r.Pos, Message: fmt.Sprintf("%q stands in a file for tests, where it would decide mail too", r.Name),
+			Hint: "move it to a file whose name does not end in _test.rules"})
+	}
+	return diags
+}
+
+func troubleWith(dir string, err error) dsl.Diagnostics {
+	d := dsl.Diagnostic{Pos: dsl.Pos{File: filepath.ToSlash(filepath.Clean(dir)), Line: 1, Column: 1}}
+	if errors.Is(err, fs.ErrNotExist) {
+		d.Message = "the rules folder does not exist"
+		d.Hint = "make it, or set rules: in the configuration to where the rules are"
+	} else {
+		d.Message = "the rules folder cannot be read: " + plain("", err).Error()
+	}
+	return dsl.Diagnostics{d}
+}
+
+// inFolder names a file of the set as people find it from where they stand.
+func inFolder(dir, name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.ToSlash(filepath.Join(dir, filepath.FromSlash(name)))
+}
+
+// Version is a hash of every file the set was made of, in hex: the same files give the same version anywhere.
+func (s *Set) Version() string { return s.version }
+
+// Short is the beginning of the version, for people.
+func (s *Set) Short() string { return s.version[:12] }
+
+// Files are the texts that the set was made of, by path below the rules folder, lists included; what is no
+// valid text is base64 behind a mark that [FromFiles] knows.
+func (s *Set) Files() map[string]string { return s.files.stored() }
+
+// Program is the compiled program, for those who list or explain rules.
+func (s *Set) Program() *dsl.Program { return s.program }
+
+// A plan is the rules of one stage, split by the mailboxes that `in` names, so that a rule for another mailbox
+// costs nothing.
+type plan struct {
+	named map[string][]*dsl.Rule // for each mailbox that any `in` names: its rules and those for all, in order
+	other []*dsl.Rule            // for a mailbox that none names
+}
+
+func newPlan(all []*dsl.Rule, stage dsl.Stage) plan {
+	p := plan{named: map[string][]*dsl.Rule{}}
+	for _, r := range all {
+		for _, mb := range r.Mailboxes {
+			if r.Stage == stage {
+				p.named[mb] = nil
+			}
+		}
+	}
+	for _, r := range all {
+		if r.Stage != stage {
+			continue
+		}
+		if len(r.Mailboxes) == 0 {
+			p.other = append(p.other, r)
+		}
+		for mb := range p.named {
+			if len(r.Mailboxes) == 0 || slices.Contains(r.Mailboxes, mb) {
+				p.named[mb] = append(p.named[mb], r)
+			}
+		}
+	}
+	return p
+}
+
+func (p plan) rules(mailbox string) []*dsl.Rule {
+	if rules, ok := p.named[mailbox]; ok {
+		return rules
+	}
+	return p.other
+}
