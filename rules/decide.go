@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"postern/dsl"
@@ -31,6 +32,7 @@ type decision struct {
 	view   *dsl.View
 	host   Host
 	budget dsl.Budget
+	past   []string
 	now    func() time.Time
 
 	board board
@@ -40,7 +42,7 @@ type decision struct {
 }
 
 func (s *Set) decide(ctx context.Context, v *dsl.View, host Host, o Options, stage string, rules []*dsl.Rule) *Result {
-	d := &decision{set: s, ctx: ctx, view: v, host: host, budget: budget(o.Budget), now: o.Now,
+	d := &decision{set: s, ctx: ctx, view: v, host: host, budget: budget(o.Budget), past: o.Past, now: o.Now,
 		res: &Result{Ruleset: s.version}, board: newBoard(v, s.vocabulary)}
 	if d.now == nil {
 		d.now = time.Now
@@ -234,6 +236,9 @@ func (e *hostError) Unwrap() error { return e.err }
 // apply does one action: the ones that end the stage and the ones that look something up here, the rest on the board.
 func (d *decision) apply(a dsl.Action, does *doing) error {
 	end := func(verdict string) error {
+		if slices.Contains(d.past, does.rule.Name) {
+			return nil
+		}
 		does.ended, does.verdict, does.reason = true, verdict, reason(a)
 		does.note("verdict")
 		return nil

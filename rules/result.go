@@ -50,6 +50,7 @@ type Options struct {
 	Budget   dsl.Budget // of this stage; zero values mean [DefaultBudget]'s
 	Envelope *Result    // for Decide: what the envelope rules said of this recipient; nil when none were asked
 	Tokens   []Token    // for Decide: the commands in the mail that its sender may use, in order
+	Past     []string   // rules whose verdict a person has overruled: they may do all else, and end nothing
 
 	// Now tells the time for the trace's durations; nil means time.Now. The clock that rules see is View.Now.
 	Now func() time.Time

@@ -136,12 +136,14 @@ func (m *Metrics) Rule(name string, matched, failed bool, took time.Duration) {
 	m.ruleTime.WithLabelValues(name).Add(took.Seconds())
 }
 
-// Connection counts an SMTP or LMTP connection. Call what it returns once, when the connection has ended.
-func (m *Metrics) Connection() (ended func()) {
+// Connected counts an SMTP or LMTP connection, Disconnected its end.
+func (m *Metrics) Connected() {
 	m.connections.Inc()
 	m.connectionsOpen.Inc()
-	return m.connectionsOpen.Dec
 }
+
+// Disconnected is called once for each Connected.
+func (m *Metrics) Disconnected() { m.connectionsOpen.Dec() }
 
 // Refused counts a refusal before a mail's end. The reason is one of a few fixed words: "unknown recipient", "rate", …
 func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(m.reasons.bound(reason)).Inc() }
