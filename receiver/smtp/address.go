@@ -1,0 +1,105 @@
+package smtp
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	gosmtp "github.com/emersion/go-smtp"
+
+	"postern/internal/intake"
+)
+
+// maxPath is RFC 5321 section 4.5.3.1.3 without the brackets.
+const maxPath = 254
+
+// canonical checks an address that go-smtp has read and gives a local part that needs quotes its quotes back: go-smtp
+// takes them off, and "a@b"@c without them would be another address. bad is the answer to what is no address.
+func canonical(addr string, utf8ok bool, bad *gosmtp.SMTPError) (string, *gosmtp.SMTPError) {
+	if !utf8.ValidString(addr) {
+		return "", bad
+	}
+	if !utf8ok && !ascii(addr) {
+		return "", answer(553, 5, 6, 7, "the address is not ASCII and SMTPUTF8 was not asked for")
+	}
+	at := strings.LastIndexByte(addr, '@')
+	if at < 1 || len(addr) > maxPath {
+		return "", bad
+	}
+	local, domain := addr[:at], addr[at+1:]
+	if !domainLike(domain) {
+		return "", bad
+	}
+	if !dotAtom(local) {
+		local = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(local) + `"`
+	}
+	return local + "@" + domain, nil
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func domainLike(s string) bool {
+	if s == "" {
+		return false
+	}
+	inner := s
+	if s[0] == '[' && s[len(s)-1] == ']' {
+		inner = s[1 : len(s)-1]
+	}
+	for i := range len(inner) {
+		c := inner[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '.', c == '_', c >= utf8.RuneSelf:
+		case c == ':' && len(inner) < len(s): // an IPv6 literal
+		default:
+			return false
+		}
+	}
+	return inner != ""
+}
+
+// dotAtom says whether a local part stands without quotes. Real senders put dots where RFC 5321 allows none, and mean it.
+func dotAtom(s string) bool {
+	return !strings.ContainsAny(s, " \t()<>[]:;@\\,\"")
+}
+
+func isRefusal(err error) bool {
+	var no *intake.Refusal
+	return errors.As(err, &no)
+}
+
+func isUnknown(err error) bool {
+	var no *intake.Refusal
+	return errors.As(err, &no) && no.Unknown
+}
+
+// sentenceOr is sentence for what may be empty.
+func sentenceOr(s string, utf8ok bool) string {
+	if s == "" {
+		return ""
+	}
+	return sentence(s, utf8ok)
+}
+
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// replyLine is how a reply stands on the wire.
+func replyLine(e *gosmtp.SMTPError) []byte {
+	return fmt.Appendf(nil, "%d %d.%d.%d %s\r\n", e.Code, e.EnhancedCode[0], e.EnhancedCode[1], e.EnhancedCode[2], e.Message)
+}

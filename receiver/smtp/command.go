@@ -1,0 +1,211 @@
+package smtp
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"postern/internal/logkey"
+)
+
+// command looks at a line before go-smtp does. It returns what go-smtp shall read, nothing where the answer was ours.
+func (w *wire) command(line []byte) ([]byte, error) {
+	text := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+	verb, args, _ := bytes.Cut(text, []byte(" "))
+	name := strings.ToUpper(string(verb))
+	w.verb = ""
+	if hasControl(text) {
+		w.wrong("500 5.5.2 control characters in a command")
+		return nil, nil
+	}
+	if name != "RCPT" { // those are counted when they are refused
+		if w.commands++; over(w.commands, w.live.limits.Commands) {
+			w.refused(WhyErrors)
+			w.why = "too many commands without a message"
+			w.bye("421 4.7.0 too many commands without a message")
+			return nil, nil
+		}
+	}
+	switch name {
+	case "EHLO", "LHLO", "HELO":
+		return w.hello(line, name, args), nil
+	case "STARTTLS":
+		return nil, w.startTLS(args)
+	case "NOOP", "RSET", "VRFY":
+		return line, nil
+	case "QUIT":
+		w.why = "the peer quit"
+		return line, nil
+	case "MAIL", "RCPT", "DATA", "BDAT", "AUTH":
+		if !w.greeted {
+			if name == "BDAT" { // its chunk follows even when it is refused
+				return w.bdat(args)
+			}
+			w.wrong("503 5.5.1 say hello first")
+			return nil, nil
+		}
+	}
+	switch tx := w.session.tx; {
+	case name == "BDAT":
+		return w.bdat(args)
+	case name == "AUTH" && tx != nil: // RFC 4954 section 4
+		w.wrong("503 5.5.1 not within a mail transaction")
+	case name == "MAIL" && tx != nil: // go-smtp would keep the recipients of the first
+		w.wrong("503 5.5.1 one message at a time")
+	case name == "RCPT" && w.chunks != nil, name == "DATA" && w.chunks != nil:
+		w.wrong("503 5.5.1 not between chunks")
+	case name == "DATA" && (tx == nil || len(w.session.rcpts) == 0):
+		w.wrong("503 5.5.1 no valid recipients")
+	case name == "MAIL":
+		return clampSize(line), nil
+	case name == "RCPT":
+		return w.postmaster(line), nil
+	case name == "DATA", name == "AUTH":
+		return line, nil
+	case name == "HELP", name == "EXPN", name == "ETRN", name == "TURN", name == "SEND", name == "SOML", name == "SAML":
+		w.wrong("502 5.5.1 not implemented")
+	default:
+		w.wrong("500 5.5.2 command not recognised")
+	}
+	return nil, nil
+}
+
+// wrong answers a command that nobody should send.
+func (w *wire) wrong(line string) {
+	w.say(line)
+	w.mistake()
+}
+
+func (w *wire) hello(line []byte, name string, args []byte) []byte {
+	if host := firstField(args); host != "" && (name == "LHLO") == w.lis.LMTP {
+		w.greeted = true
+		w.session.helo, w.session.extended = cut(host, 255), name != "HELO"
+		if name != "HELO" {
+			w.verb = "EHLO"
+		}
+	}
+	return line
+}
+
+// startTLS is not left to go-smtp, which goes on in clear text, and runs what was sent behind the command, when the
+// handshake fails. RFC 3207 section 4.2: all that was learnt before is forgotten, so the client must say hello again.
+func (w *wire) startTLS(args []byte) error {
+	switch {
+	case len(args) > 0:
+		w.wrong("501 5.5.4 STARTTLS takes no arguments")
+		return nil
+	case w.tls:
+		w.wrong("503 5.5.1 TLS is on already")
+		return nil
+	case w.srv.o.TLS == nil:
+		w.wrong("502 5.5.1 not implemented")
+		return nil
+	case w.r < w.w:
+		w.refused(WhyTLS)
+		w.why = "clear text behind STARTTLS"
+		w.log.Warn("clear text behind STARTTLS: the connection is closed")
+		w.bye("421 4.7.0 nothing may be sent behind STARTTLS before the handshake")
+		return nil
+	}
+	w.session.drop("STARTTLS")
+	w.say("220 2.0.0 ready")
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if err := w.handshake(); err != nil {
+		w.log.Info("no TLS", logkey.Error, err)
+		w.end("the TLS handshake failed") // and nothing more is said in clear
+	}
+	return nil
+}
+
+// bdat collects a chunk (RFC 3030). go-smtp would run Data beside the commands between two chunks, and takes a chunk for
+// commands when it cannot read its size; it sees a DATA when the last chunk is here.
+func (w *wire) bdat(args []byte) ([]byte, error) {
+	f := strings.Fields(string(args))
+	size, err := int64(0), error(nil)
+	last := len(f) == 2
+	if len(f) > 0 {
+		size, err = strconv.ParseInt(f[0], 10, 64)
+	}
+	if len(f) == 0 || len(f) > 2 || err != nil || f[0][0] < '0' || f[0][0] > '9' || last && !strings.EqualFold(f[1], "LAST") {
+		// How many bytes follow is not certain, so what follows must not be read as commands.
+		w.wrong("501 5.5.4 BDAT SIZE [LAST] was expected; closing")
+		w.end("a chunk without a size")
+		return nil, nil
+	}
+	if size > math.MaxInt32 || size > 2*w.srv.o.MaxMessageBytes+drainFloor {
+		w.refused(WhySize)
+		w.end("a chunk too large")
+		w.say("552 5.3.4 too large; closing")
+		return nil, nil
+	}
+	allowed := w.greeted && w.session.tx != nil && len(w.session.rcpts) > 0
+	if allowed && w.chunks == nil {
+		w.chunks = w.collect()
+	}
+	if err := w.readChunk(size, w.chunks); err != nil {
+		return nil, err
+	}
+	switch c := w.chunks; {
+	case !allowed:
+		w.wrong("503 5.5.1 no valid recipients")
+		return nil, nil
+	case c.problem != nil:
+		w.session.why = c.problem.why
+		w.replace, w.instead = true, replyLine(c.problem.answer)
+		return []byte("RSET\r\n"), nil
+	case !last:
+		w.say(fmt.Sprintf("250 2.0.0 %d octets received", size))
+		return nil, nil
+	default:
+		w.replace, w.instead = true, nil // the 354
+		return []byte("DATA\r\n"), nil
+	}
+}
+
+// postmaster gives <postmaster> (RFC 5321 section 4.5.1) our domain; go-smtp refuses a path without one.
+func (w *wire) postmaster(line []byte) []byte {
+	const bare = "<postmaster>"
+	i := bytes.IndexByte(line, '<')
+	if i < 0 || len(line) < i+len(bare) || !bytes.EqualFold(line[i:i+len(bare)], []byte(bare)) {
+		return line
+	}
+	return []byte(string(line[:i]) + "<postmaster@" + w.srv.o.Hostname + ">" + string(line[i+len(bare):]))
+}
+
+// clampSize lets go-smtp say "too large" of sizes beyond 32 bits instead of "syntax error".
+func clampSize(line []byte) []byte {
+	i := bytes.Index(bytes.ToUpper(line), []byte(" SIZE="))
+	if i < 0 {
+		return line
+	}
+	i += len(" SIZE=")
+	digits := 0
+	for i+digits < len(line) && line[i+digits] >= '0' && line[i+digits] <= '9' {
+		digits++
+	}
+	if digits < 10 {
+		return line
+	}
+	return []byte(string(line[:i]) + strconv.FormatUint(math.MaxUint32, 10) + string(line[i+digits:]))
+}
+
+// hasControl reports bytes that no command has: a NUL or a CR in an address is somebody's attempt.
+func hasControl(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return true
+		}
+	}
+	return false
+}
+
+func firstField(b []byte) string {
+	if f := bytes.Fields(b); len(f) > 0 {
+		return string(f[0])
+	}
+	return ""
+}

@@ -1,0 +1,273 @@
+// Package smtp receives mail by SMTP (RFC 5321) and LMTP (RFC 2033) and hands it to intake, which answers only after the
+// result is on disk. Until then the mail belongs to its sender, whose own retry is the queue.
+//
+// The dialogue is go-smtp's: it parses commands and parameters and drives AUTH. Everything that touches bytes is ours,
+// in a connection wrapped around each accepted one (wire): go-smtp is given one command line at a time and never sees a
+// body, a chunk or a TLS record. So
+//
+//   - a body cannot be taken for commands: it is read by us up to its true end, and whatever goes wrong inside it closes
+//     the connection before another line is obeyed;
+//   - bare CR and bare LF are refused (SMTP smuggling), and after such a body the connection is closed;
+//   - deadlines are by phase and renewed by progress, above a lowest rate;
+//   - STARTTLS is ours: what was sent in clear behind it is never run, in clear or in TLS;
+//   - BDAT is collected by us and shown to go-smtp as a DATA whose body has already come;
+//   - every error goes through one table (reply.go), whose default is "try again later".
+//
+// A peer is one connection, one goroutine (for LMTP go-smtp adds one while it answers), one session id.
+package smtp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	gosmtp "github.com/emersion/go-smtp"
+
+	"postern/internal/intake"
+	"postern/internal/logkey"
+	"postern/internal/spool"
+)
+
+// A Transaction is one mail from MAIL FROM to its end. *intake.Transaction is one. It is called by one goroutine at a
+// time and ends with exactly one of Deliver and Abandon.
+type Transaction interface {
+	// Recipient accepts an address, or says no: *intake.Refusal, or an error with a fault kind.
+	Recipient(ctx context.Context, address string) error
+	// Deliver returns one outcome for each accepted recipient, in their order.
+	Deliver(ctx context.Context, raw *spool.Body) []intake.Outcome
+	// Abandon says that the body never came whole, and why.
+	Abandon(ctx context.Context, reason string)
+}
+
+// A Listener is one address on which mail is taken.
+type Listener struct {
+	Net    net.Listener
+	LMTP   bool   // speaks LMTP, else SMTP
+	TLS    bool   // TLS from the first byte, else STARTTLS where Options.TLS is given
+	Ours   bool   // every peer of it is ours: a unix socket that only our mail server may open
+	Source string // for the envelope; "" means "smtp" or "lmtp"
+}
+
+// Options are what a Server is made of.
+type Options struct {
+	Listeners []Listener
+	Begin     func(ctx context.Context, env intake.Envelope) (Transaction, error)
+	Spool     *spool.Dir
+
+	Hostname        string      // in the greeting, and the domain of <postmaster>
+	TLS             *tls.Config // nil: neither STARTTLS nor AUTH
+	MaxMessageBytes int64       // a body of exactly this size is accepted; 0 means 50 MB
+	Timeouts        Timeouts
+	Settings        Settings // the first ones; Apply replaces them
+
+	Log      *slog.Logger
+	Now      func() time.Time // for envelopes and rates; deadlines of sockets follow the system's clock
+	Observer Observer
+}
+
+// Settings may change while the server runs. A connection keeps those it began with.
+type Settings struct {
+	Proxies []netip.Prefix // peers that must begin with a PROXY protocol header, v1 or v2
+	Ours    []netip.Prefix // our own mail servers: no limits by address, and over LMTP they may learn issue numbers
+	Users   []User
+	Limits  Limits
+}
+
+// Timeouts say how long a peer may take; 0 means the default.
+type Timeouts struct {
+	Greeting time.Duration // PROXY header and TLS handshake; 30 s
+	Command  time.Duration // from one command to the end of the next; 5 min (RFC 5321 section 4.5.3.2.7)
+	Block    time.Duration // silence within a body; 3 min (RFC 5321 section 4.5.3.2.5)
+	Body     time.Duration // a whole body; 1 h
+	Grace    time.Duration // a body may be slower than MinRate for so long; 3 min
+	MinRate  int64         // bytes a second that a body must come with on average; 256
+	Write    time.Duration // until the peer has taken our answer; 1 min
+	Deliver  time.Duration // for intake, also when the peer has gone; 2 min
+	Drain    time.Duration // for messages in progress when Run is told to end; 30 s
+	Linger   time.Duration // after we close, for the peer to read why; 500 ms
+}
+
+func (t Timeouts) withDefaults() Timeouts {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&t.Greeting, 30*time.Second)
+	def(&t.Command, 5*time.Minute)
+	def(&t.Block, 3*time.Minute)
+	def(&t.Body, time.Hour)
+	def(&t.Grace, 3*time.Minute)
+	def(&t.Write, time.Minute)
+	def(&t.Deliver, 2*time.Minute)
+	def(&t.Drain, 30*time.Second)
+	def(&t.Linger, 500*time.Millisecond)
+	if t.MinRate == 0 {
+		t.MinRate = 256
+	}
+	return t
+}
+
+// A Server takes mail. Run serves.
+type Server struct {
+	o     Options
+	live  atomic.Pointer[live]
+	peers *peers
+
+	draining chan struct{} // closed when no new message may begin
+
+	mu    sync.Mutex
+	wires map[*wire]struct{}
+}
+
+// live is Settings made ready for use.
+type live struct {
+	proxies, ours []netip.Prefix
+	users         *users
+	limits        Limits
+}
+
+// New makes a server of o; the error says which setting is wrong.
+func New(o Options) (*Server, error) {
+	if o.MaxMessageBytes == 0 {
+		o.MaxMessageBytes = 50_000_000
+	}
+	if o.Hostname == "" {
+		o.Hostname = "localhost"
+	}
+	o.Timeouts = o.Timeouts.withDefaults()
+	s := &Server{o: o, peers: newPeers(), draining: make(chan struct{}), wires: map[*wire]struct{}{}}
+	for _, l := range o.Listeners {
+		if l.TLS && o.TLS == nil {
+			return nil, fmt.Errorf("listener %s wants TLS from the first byte, and there is no certificate", l.Net.Addr())
+		}
+	}
+	if err := s.Apply(o.Settings); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Apply replaces the settings for the connections to come; on an error the old ones stay.
+func (s *Server) Apply(set Settings) error {
+	u, err := newUsers(set.Users)
+	if err != nil {
+		return err
+	}
+	s.live.Store(&live{proxies: set.Proxies, ours: set.Ours, users: u, limits: set.Limits.withDefaults()})
+	return nil
+}
+
+// Run serves until ctx ends. Then it takes no new connections, answers 421 to those between two messages, gives the
+// others Timeouts.Drain to finish, closes what is left, and returns when every goroutine of it has ended. A mail
+// that intake already has is always waited for.
+func (s *Server) Run(ctx context.Context) error {
+	// Sessions outlive ctx by the drain: what they do for a message in progress must not be cancelled with it.
+	hard, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+
+	failed := make(chan error, len(s.o.Listeners))
+	var serving sync.WaitGroup
+	servers := make([]*gosmtp.Server, len(s.o.Listeners))
+	for i := range s.o.Listeners {
+		l := &s.o.Listeners[i]
+		servers[i] = s.goSMTP(l)
+		serving.Go(func() {
+			if err := servers[i].Serve(s.wrap(hard, l)); err != nil && !errors.Is(err, net.ErrClosed) {
+				failed <- fmt.Errorf("listener %s: %w", l.Net.Addr(), err)
+			}
+		})
+		s.o.Log.InfoContext(ctx, "taking mail", logkey.Source, l.source(), logkey.Address, l.Net.Addr().String())
+	}
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	close(s.draining)
+	for _, l := range s.o.Listeners {
+		_ = l.Net.Close()
+	}
+	serving.Wait() // nothing is accepted any more
+	s.drain()
+	stop()
+	for _, srv := range servers {
+		// All its connections are closed: this only waits for the goroutines to notice.
+		_ = srv.Shutdown(context.WithoutCancel(ctx))
+	}
+	return err
+}
+
+// drain tells idle connections to go and waits for the others, then closes them.
+func (s *Server) drain() {
+	for w := range s.open() {
+		w.wake()
+	}
+	deadline := time.Now().Add(s.o.Timeouts.Drain)
+	for len(s.open()) > 0 && time.Now().Before(deadline) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	for w := range s.open() {
+		w.abort()
+	}
+}
+
+func (s *Server) open() map[*wire]struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make(map[*wire]struct{}, len(s.wires))
+	for w := range s.wires {
+		all[w] = struct{}{}
+	}
+	return all
+}
+
+// goSMTP makes the library's server for one listener. Limits on sizes, lines and times are ours, in the wire.
+func (s *Server) goSMTP(l *Listener) *gosmtp.Server {
+	srv := gosmtp.NewServer(gosmtp.BackendFunc(func(c *gosmtp.Conn) (gosmtp.Session, error) {
+		w, ok := c.Conn().(*wire)
+		if !ok {
+			return nil, reply(fmt.Errorf("connection is a %T, not ours", c.Conn()), "", false)
+		}
+		return w.session, nil
+	}))
+	srv.LMTP = l.LMTP
+	srv.Domain = s.o.Hostname
+	srv.MaxMessageBytes = s.o.MaxMessageBytes
+	srv.MaxLineLength = 0
+	srv.AllowInsecureAuth = true // the session knows about TLS and offers nothing without it
+	srv.EnableSMTPUTF8 = true
+	srv.EnableDSN = true
+	srv.ErrorLog = errorLog{s.o.Log}
+	return srv
+}
+
+func (l *Listener) source() string {
+	switch {
+	case l.Source != "":
+		return l.Source
+	case l.LMTP:
+		return "lmtp"
+	default:
+		return "smtp"
+	}
+}
+
+// errorLog turns what the library reports, panics of ours with their stacks, into records.
+type errorLog struct{ log *slog.Logger }
+
+func (e errorLog) Printf(format string, v ...any) {
+	e.log.Error("smtp library reports", logkey.Error, fmt.Sprintf(format, v...))
+}
+
+func (e errorLog) Println(v ...any) {
+	e.log.Error("smtp library reports", logkey.Error, fmt.Sprint(v...))
+}

@@ -1,0 +1,454 @@
+package smtp
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"postern/internal/issue"
+	"postern/internal/logkey"
+)
+
+// A wire is one connection as go-smtp sees it: reading gives it one command line, and the next read means that the
+// line before was dealt with. Replies are collected and leave when the peer is waited for. Except for wake and abort, and
+// for LMTP answers, which go-smtp orders by channels, everything happens in the connection's goroutine.
+type wire struct {
+	srv  *Server
+	lis  *Listener
+	live *live
+	raw  net.Conn // what was accepted
+	conn net.Conn // raw, or TLS on it
+	tls  bool
+	peer netip.Addr // after the PROXY protocol; not valid on a unix socket
+	ours bool
+
+	log     *slog.Logger
+	session *session
+	began   time.Time
+	ticket  ticket // this connection's place among its address's
+
+	in       []byte // read from conn
+	r, w     int    // what of it is not used yet
+	big      *[]byte
+	feed     []byte // what go-smtp reads next
+	out      []byte // replies on their way
+	instead  []byte // replaces the next reply of go-smtp, when replace is set
+	replace  bool
+	started  bool
+	greeted  bool   // EHLO, HELO or LHLO since the last TLS handshake
+	verb     string // of the command that go-smtp works on
+	inAuth   bool   // the next line is an answer to a 334
+	errors   int
+	commands int // since the last message
+	closing  bool
+	why      string // why it ended, for the abandoned transaction
+	chunks   *collector
+
+	once sync.Once
+	mu   sync.Mutex // guards the three below
+	done bool       // no more reads: draining
+	idle bool       // waiting for a command, with no message in progress
+	dead bool
+}
+
+const (
+	smallBuffer = 4 << 10
+	bigBuffer   = 64 << 10
+	maxLine     = 2048  // RFC 5321 section 4.5.3.1.4 says 512; SMTPUTF8, DSN and others extend it
+	maxAuthLine = 12288 // RFC 4954 section 4
+	maxOut      = 16 << 10
+)
+
+var bigBuffers = sync.Pool{New: func() any { b := make([]byte, bigBuffer); return &b }}
+
+// Ends of a connection that are not the network's.
+var (
+	errDraining = errors.New("shutting down")
+	errLongLine = errors.New("command line too long")
+)
+
+// newWire wraps an accepted connection. Nothing is read yet: the accept loop must not wait.
+func (s *Server) newWire(ctx context.Context, l *Listener, raw net.Conn) *wire {
+	w := &wire{srv: s, lis: l, live: s.live.Load(), raw: raw, conn: raw, in: make([]byte, smallBuffer), began: time.Now()}
+	id := issue.NewID(s.o.Now())
+	w.log = s.o.Log.With(logkey.Session, id, logkey.Source, l.source())
+	w.session = newSession(ctx, w, id)
+	s.mu.Lock()
+	s.wires[w] = struct{}{}
+	s.mu.Unlock()
+	s.o.Observer.connected(l.source())
+	return w
+}
+
+// start reads the PROXY header, asks for a place, and shakes hands where TLS comes first. The greeting waits meanwhile.
+func (w *wire) start() error {
+	_ = w.raw.SetDeadline(time.Now().Add(w.srv.o.Timeouts.Greeting))
+	w.peer = addrOf(w.raw.RemoteAddr()) // reads the PROXY header where there must be one
+	w.ours = w.lis.Ours || contains(w.live.ours, w.peer)
+	w.log = w.log.With(logkey.Peer, w.peer.String())
+	var refusal string
+	if w.ticket, refusal = w.srv.peers.enter(w.limitKey(), w.live.limits, w.srv.o.Now()); refusal != "" {
+		w.refused(refusal)
+		w.out = w.out[:0]
+		if w.lis.TLS {
+			return errors.New("no place: " + refusal)
+		}
+		w.bye("421 4.7.0 too many connections, try again later")
+		return nil
+	}
+	if w.lis.TLS {
+		if err := w.handshake(); err != nil {
+			return err
+		}
+	}
+	return w.raw.SetDeadline(time.Time{})
+}
+
+// handshake puts TLS on the connection. What has been learnt in clear is forgotten (RFC 3207 section 4.2).
+func (w *wire) handshake() error {
+	_ = w.raw.SetDeadline(time.Now().Add(w.srv.o.Timeouts.Greeting))
+	c := tls.Server(w.raw, w.srv.o.TLS)
+	if err := c.Handshake(); err != nil {
+		w.refused(WhyTLS)
+		return fmt.Errorf("tls handshake: %w", err)
+	}
+	w.conn, w.tls, w.greeted = c, true, false
+	return w.raw.SetDeadline(time.Time{})
+}
+
+// limitKey is the address that limits count, not valid for peers that they spare: ours, and this machine, where
+// one address may stand for everybody.
+func (w *wire) limitKey() netip.Prefix {
+	if w.ours || !w.peer.IsValid() || w.peer.IsLoopback() {
+		return netip.Prefix{}
+	}
+	return network(w.peer)
+}
+
+// Read gives go-smtp its next line. It never fails with anything but io.EOF: what there is to say has been said.
+func (w *wire) Read(p []byte) (n int, err error) {
+	defer func() {
+		// go-smtp recovers panics of a command, not of a read: without this one of ours would end the process.
+		if v := recover(); v != nil {
+			w.log.Error("panic while reading a command", logkey.Error, fmt.Sprint(v), "stack", string(debug.Stack()))
+			w.end("internal error")
+			n, err = 0, io.EOF
+		}
+	}()
+	if len(w.feed) == 0 {
+		if err := w.next(); err != nil {
+			w.ended(err)
+			return 0, io.EOF
+		}
+	}
+	n = copy(p, w.feed)
+	w.feed = w.feed[n:]
+	return n, nil
+}
+
+// next fills feed with the next line that is for go-smtp.
+func (w *wire) next() error {
+	if !w.started {
+		w.started = true
+		if err := w.start(); err != nil {
+			return err
+		}
+	}
+	for !w.closing {
+		line, err := w.readLine()
+		if err != nil {
+			return err
+		}
+		if w.inAuth {
+			w.feed = line
+			return nil
+		}
+		if w.feed, err = w.command(line); err != nil {
+			return err
+		}
+		if len(w.feed) > 0 {
+			return nil
+		}
+	}
+	_ = w.flush()
+	w.linger()
+	return io.EOF
+}
+
+// ended says goodbye where the peer may still listen.
+func (w *wire) ended(err error) {
+	switch {
+	case errors.Is(err, io.EOF):
+		w.end("the peer closed the connection")
+		return
+	case errors.Is(err, errDraining):
+		w.bye("421 4.3.2 shutting down, try again later")
+	case errors.Is(err, errLongLine):
+		w.refused(WhyLine)
+		w.bye("500 5.5.2 command line too long")
+	case isTimeout(err):
+		w.refused(WhySlow)
+		w.bye("421 4.4.2 timed out")
+	default:
+		w.log.Debug("connection ended", logkey.Error, err)
+		w.end("the connection broke")
+		return
+	}
+	w.end(err.Error())
+	if w.flush() == nil {
+		w.linger()
+	}
+}
+
+// readLine returns the next line with its end, valid until the next read.
+func (w *wire) readLine() ([]byte, error) {
+	seen := 0
+	deadline := time.Now().Add(w.srv.o.Timeouts.Command)
+	for {
+		have := w.in[w.r:w.w]
+		if i := bytes.IndexByte(have[seen:], '\n'); i >= 0 {
+			line := have[:seen+i+1]
+			if len(line) > w.maxLine(line) {
+				return nil, errLongLine
+			}
+			w.r += len(line)
+			return line, nil
+		}
+		if seen = len(have); seen > w.maxLine(have) {
+			return nil, errLongLine
+		}
+		if err := w.fill(deadline, w.session.tx == nil && w.chunks == nil); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (w *wire) maxLine(line []byte) int {
+	if w.inAuth || len(line) >= 5 && bytes.EqualFold(line[:5], []byte("AUTH ")) {
+		return maxAuthLine
+	}
+	return maxLine
+}
+
+// fill sends what is to be said and reads more, behind what is not used yet. Idle reads are ended by a drain.
+func (w *wire) fill(deadline time.Time, idle bool) error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	w.room()
+	w.mu.Lock()
+	if w.done && idle || w.dead {
+		w.mu.Unlock()
+		return errDraining
+	}
+	w.idle = idle
+	err := w.conn.SetReadDeadline(deadline)
+	w.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	n, err := w.conn.Read(w.in[w.w:])
+	w.w += n
+	w.mu.Lock()
+	w.idle = false
+	woken := w.done && idle
+	w.mu.Unlock()
+	if n > 0 {
+		return nil
+	}
+	if err == nil {
+		return nil // a TLS record without data
+	}
+	if woken && isTimeout(err) {
+		return errDraining
+	}
+	return err
+}
+
+// room makes place behind the unused bytes.
+func (w *wire) room() {
+	if w.r == w.w {
+		w.r, w.w = 0, 0
+		return
+	}
+	if w.w < len(w.in) {
+		return
+	}
+	if w.r > 0 {
+		w.w = copy(w.in, w.in[w.r:w.w])
+		w.r = 0
+		return
+	}
+	more := make([]byte, 2*len(w.in))
+	copy(more, w.in)
+	w.in = more
+}
+
+// enlarge takes a large buffer for a body, shrink gives it back when what is left fits the small one.
+func (w *wire) enlarge() {
+	if w.big != nil {
+		return
+	}
+	w.big = bigBuffers.Get().(*[]byte)
+	w.w = copy(*w.big, w.in[w.r:w.w])
+	w.r, w.in = 0, *w.big
+}
+
+func (w *wire) shrink() {
+	if w.big == nil || w.w-w.r > smallBuffer {
+		return
+	}
+	small := make([]byte, smallBuffer)
+	w.w = copy(small, w.in[w.r:w.w])
+	w.r, w.in = 0, small
+	bigBuffers.Put(w.big)
+	w.big = nil
+}
+
+// Write takes a reply line of go-smtp.
+func (w *wire) Write(p []byte) (int, error) {
+	last := len(p) >= 4 && p[3] == ' '
+	if w.replace {
+		if last {
+			w.replace = false
+			w.out = append(w.out, w.instead...)
+			w.instead = nil
+		}
+		return len(p), nil
+	}
+	w.out = append(w.out, p...)
+	w.inAuth = bytes.HasPrefix(p, []byte("334"))
+	if w.verb == "EHLO" && !last && bytes.HasPrefix(p, []byte("250-")) {
+		// go-smtp believes that there is no TLS to be had: the offer is ours, behind the first line.
+		w.verb = ""
+		if w.srv.o.TLS != nil && !w.tls {
+			w.out = append(w.out, "250-STARTTLS\r\n"...)
+		}
+	}
+	if last && p[0] == '5' && p[1] == '0' {
+		w.mistake()
+	}
+	if len(w.out) >= maxOut {
+		return len(p), w.flush()
+	}
+	return len(p), nil
+}
+
+// say queues a reply of ours.
+func (w *wire) say(line string) {
+	w.out = append(append(w.out, line...), '\r', '\n')
+}
+
+// bye queues the last reply; the next read closes.
+func (w *wire) bye(line string) {
+	w.say(line)
+	w.closing = true
+}
+
+// mistake counts a command that nobody should send, and ends the connection when there are too many.
+func (w *wire) mistake() {
+	w.refused(WhySyntax)
+	w.srv.peers.mistake(w.limitKey(), w.live.limits, w.srv.o.Now())
+	if w.errors++; over(w.errors, w.live.limits.Errors) && !w.closing {
+		w.refused(WhyErrors)
+		w.why = "too many errors"
+		w.bye("421 4.7.0 too many errors")
+	}
+}
+
+func (w *wire) refused(why string) { w.srv.o.Observer.refused(w.lis.source(), why) }
+
+// flush sends the collected replies.
+func (w *wire) flush() error {
+	if len(w.out) == 0 {
+		return nil
+	}
+	_ = w.conn.SetWriteDeadline(time.Now().Add(w.srv.o.Timeouts.Write))
+	_, err := w.conn.Write(w.out)
+	w.out = w.out[:0]
+	if err != nil {
+		w.closing = true
+	}
+	return err
+}
+
+// linger lets the peer read our last words: closing with unread input would reset the connection and lose them.
+func (w *wire) linger() {
+	type halfCloser interface{ CloseWrite() error }
+	c, ok := w.conn.(halfCloser)
+	if !ok || c.CloseWrite() != nil {
+		return
+	}
+	_ = w.conn.SetReadDeadline(time.Now().Add(w.srv.o.Timeouts.Linger))
+	var sink [4096]byte
+	for range 256 {
+		if _, err := w.raw.Read(sink[:]); err != nil {
+			return
+		}
+	}
+}
+
+// end marks the connection as over; the transaction learns why when go-smtp logs out.
+func (w *wire) end(why string) {
+	w.closing = true
+	if w.why == "" {
+		w.why = why
+	}
+}
+
+// wake ends the wait of an idle connection at once, and of a busy one when its message is done.
+func (w *wire) wake() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.done = true
+	if w.idle {
+		_ = w.conn.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// abort closes the connection under a message in progress.
+func (w *wire) abort() {
+	w.mu.Lock()
+	w.done, w.dead = true, true
+	w.mu.Unlock()
+	_ = w.raw.Close()
+}
+
+// Close is called by go-smtp, more than once.
+func (w *wire) Close() error {
+	var err error
+	w.once.Do(func() {
+		_ = w.flush()
+		w.closing = true
+		err = w.conn.Close()
+		if w.big != nil {
+			bigBuffers.Put(w.big)
+			w.big, w.in, w.r, w.w = nil, nil, 0, 0
+		}
+		w.ticket.leave()
+		w.srv.o.Observer.closed(w.lis.source(), time.Since(w.began))
+		w.srv.mu.Lock()
+		delete(w.srv.wires, w)
+		w.srv.mu.Unlock()
+	})
+	return err
+}
+
+// LocalAddr, RemoteAddr and the deadlines are net.Conn's; go-smtp sets no deadlines when it has no timeouts.
+func (w *wire) LocalAddr() net.Addr                { return w.raw.LocalAddr() }
+func (w *wire) RemoteAddr() net.Addr               { return w.raw.RemoteAddr() }
+func (w *wire) SetDeadline(t time.Time) error      { return w.conn.SetDeadline(t) }
+func (w *wire) SetReadDeadline(t time.Time) error  { return w.conn.SetReadDeadline(t) }
+func (w *wire) SetWriteDeadline(t time.Time) error { return w.conn.SetWriteDeadline(t) }
+
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
