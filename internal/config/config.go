@@ -68,12 +68,12 @@ type Store struct {
 // SMTP is how mail servers reach us.
 type SMTP struct {
 	Listen   []Listener `yaml:"listen" restart:"true" doc:"Addresses to listen on, HOST:PORT, or tls://HOST:PORT for TLS from the first byte. An empty list switches SMTP off."`
-	Hostname string     `yaml:"hostname" doc:"Our name in greetings and Received lines. The machine's name when not set."`
+	Hostname string     `yaml:"hostname" restart:"true" doc:"Our name in greetings and Received lines. The machine's name when not set."`
 	TLS      TLS        `yaml:"tls" restart:"true" doc:"The certificate for STARTTLS and tls:// listeners. Renewed files are read again by themselves."`
 	Relays   []Relay    `yaml:"relays" doc:"Machines that hand us other people's mail, and are believed about the client's address: networks, or {net, proxy}. With proxy: true each connection must start with the PROXY protocol."`
 	Origins  []Origin   `yaml:"origins" doc:"Networks with the From domains that they may write as: {net, from}."`
 	Users    []User     `yaml:"users" doc:"Who may authenticate (PLAIN and LOGIN, over TLS only)."`
-	MaxSize  Size       `yaml:"max-size" min:"1KiB" doc:"The largest mail taken, as told in the SIZE extension."`
+	MaxSize  Size       `yaml:"max-size" min:"1KiB" restart:"true" doc:"The largest mail taken, as told in the SIZE extension."`
 	Limits   SMTPLimits `yaml:"limits" doc:"What one client, and all at once, may ask of us. For LMTP, only connections, recipients and the timeouts count."`
 }
 
@@ -84,10 +84,10 @@ type SMTPLimits struct {
 	MessagesPerMinute int           `yaml:"messages-per-minute" min:"1" doc:"Mails a minute from one address; more hear 451. Relays and users who authenticated are not counted."`
 	Recipients        int           `yaml:"recipients" min:"1" doc:"Recipients of one mail; more hear 452."`
 	Errors            int           `yaml:"errors" min:"1" doc:"Errors of one connection before it is closed."`
-	MinRate           Size          `yaml:"min-rate" min:"1" doc:"The lowest rate of a body, in bytes a second; slower clients are cut off."`
-	CommandTimeout    time.Duration `yaml:"command-timeout" min:"1s" doc:"How long we wait for a command."`
-	DataTimeout       time.Duration `yaml:"data-timeout" min:"1s" doc:"How long we wait for the next piece of a body."`
-	Drain             time.Duration `yaml:"drain" min:"0s" doc:"How long a stop waits for the mail that is on its way."`
+	MinRate           Size          `yaml:"min-rate" min:"1" restart:"true" doc:"The lowest rate of a body, in bytes a second; slower clients are cut off."`
+	CommandTimeout    time.Duration `yaml:"command-timeout" min:"1s" restart:"true" doc:"How long we wait for a command."`
+	DataTimeout       time.Duration `yaml:"data-timeout" min:"1s" restart:"true" doc:"How long we wait for the next piece of a body."`
+	Drain             time.Duration `yaml:"drain" min:"0s" restart:"true" doc:"How long a stop waits for the mail that is on its way."`
 }
 
 // TLS is a certificate and its key, or nothing.
@@ -211,7 +211,7 @@ const day = 24 * time.Hour
 func Default() *Config {
 	return &Config{
 		Store:      Store{SQLite: "./data"},
-		SMTP:       SMTP{Listen: []Listener{{Network: "tcp", Address: "127.0.0.1:2525"}}, MaxSize: 50 << 20, Limits: defaultLimits()},
+		SMTP:       SMTP{Listen: []Listener{{Network: "tcp", Address: "127.0.0.1:2525"}}, MaxSize: 50e6, Limits: defaultLimits()},
 		HTTP:       HTTP{Listen: []Listener{{Network: "tcp", Address: "127.0.0.1:8025"}}},
 		Limits:     Limits{Memory: 128 << 20, Text: 1 << 20},
 		Mailboxes:  []Mailbox{withName(defaultMailbox(), "support", "*")},
@@ -226,7 +226,7 @@ func Default() *Config {
 func defaultLimits() SMTPLimits {
 	return SMTPLimits{
 		Connections: 1000, PerIP: 50, MessagesPerMinute: 600, Recipients: 100, Errors: 20,
-		MinRate: 1 << 10, CommandTimeout: 5 * time.Minute, DataTimeout: 3 * time.Minute, Drain: 30 * time.Second,
+		MinRate: 256, CommandTimeout: 5 * time.Minute, DataTimeout: 3 * time.Minute, Drain: 30 * time.Second,
 	}
 }
 

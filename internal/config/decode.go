@@ -90,12 +90,37 @@ func (d *decoder) resolve(n ast.Node) ast.Node {
 				return nil
 			}
 			n = target
+		case *ast.MappingNode:
+			return unsplit(node)
 		default:
 			return n
 		}
 	}
 	d.errorf(n, "an alias that leads to itself")
 	return nil
+}
+
+// unsplit mends what the parser makes of {listen: [127.0.0.1:25]}: inside braces it takes any colon
+// for the end of a key, while YAML (1.2.2, section 7.3.3) wants white space behind it. Without braces
+// of its own and without that space, it was one plain text. See goccy/go-yaml issue 832.
+func unsplit(n *ast.MappingNode) ast.Node {
+	if len(n.Values) != 1 || n.Start == nil || n.Start.Type != token.MappingValueType {
+		return n
+	}
+	k, colon, v := n.Values[0].Key.GetToken(), n.Start, n.Values[0].Value.GetToken()
+	glued := isScalar(n.Values[0].Value) && k.Position.Line == v.Position.Line && v.Position.Column == colon.Position.Column+1
+	switch {
+	case !glued || quotes(k) || quotes(v):
+		return n
+	case k.Position.Column+len([]rune(k.Value)) != colon.Position.Column:
+		return n
+	default:
+		return ast.String(token.String(k.Value+":"+v.Value, k.Origin+colon.Origin+v.Origin, k.Position))
+	}
+}
+
+func quotes(t *token.Token) bool {
+	return t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType
 }
 
 // entries lists the keys of a mapping, merge keys (<<) resolved; nil after an error.

@@ -84,6 +84,9 @@ func (d *decoder) syntax(err error) Problem {
 	if strings.Contains(message, "reserved character") {
 		message += `: quote what begins with it, like "@example.com"`
 	}
+	if strings.Contains(message, "invalid key for this map") {
+		message += ": quote a text that begins with a colon, like \":25\""
+	}
 	p := se.Token.Position
 	return Problem{Position: Position{d.file, p.Line, p.Column}, Message: "not YAML: " + message}
 }

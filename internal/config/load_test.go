@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,5 +134,31 @@ keep: {raw: 1d12h, ledger: forever}
 	}
 	if c.Mailboxes[0].Attachments.MaxSize != 20e6 || c.Mailboxes[0].New.Priority != "p1" || c.Mailboxes[1].Name != "support" {
 		t.Errorf("mailboxes %+v", c.Mailboxes)
+	}
+}
+
+// Addresses need no quotes, wherever YAML wants none.
+func TestPlainColons(t *testing.T) {
+	t.Parallel()
+	for _, src := range []string{
+		"smtp: {listen: [127.0.0.1:2526, 10.0.0.1:25]}",
+		"smtp: {hostname: h, listen: [127.0.0.1:2526, 10.0.0.1:25], max-size: 1MB}",
+		"smtp:\n  listen: [127.0.0.1:2526, 10.0.0.1:25]",
+		"smtp:\n  listen:\n  - 127.0.0.1:2526\n  - 10.0.0.1:25",
+		"smtp: {listen: ['127.0.0.1:2526', \"10.0.0.1:25\"]}",
+		"{smtp: {listen: [127.0.0.1:2526,10.0.0.1:25]}}",
+	} {
+		c := load(t, src)
+		if got := fmt.Sprint(c.SMTP.Listen); got != "[127.0.0.1:2526 10.0.0.1:25]" {
+			t.Errorf("%s: %s", src, got)
+		}
+	}
+	c := load(t, "lmtp: {listen: [':24', unix:/run/lmtp:1.sock, ip6-localhost:25]}")
+	if got := fmt.Sprint(c.LMTP.Listen); got != "[:24 unix:/run/lmtp:1.sock ip6-localhost:25]" {
+		t.Error(got)
+	}
+	c = load(t, "store: {mongodb: mongodb://u:p@h:27017/db}")
+	if got := c.Store.MongoDB.Reveal(); got != "mongodb://u:p@h:27017/db" {
+		t.Error(got)
 	}
 }
