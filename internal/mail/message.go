@@ -160,8 +160,3 @@ type Options struct {
 	// disk, not the mail, that is at fault.
 	Attachment func(a *Attachment) (w io.Writer, done func(*Attachment) (any, error), err error)
 }
-
-// Parse reads one message. The error is only ever the reader's or an attachment writer's own: a
-// message that makes no sense still gives a Message, with warnings.
-//
-//	func Parse(r io.Reader, opts Options) (*Message, error)

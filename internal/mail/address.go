@@ -1,0 +1,360 @@
+package mail
+
+import (
+	"strings"
+)
+
+// ParseAddress reads one address as an envelope or a person writes it: "ann@example.org",
+// "<ann@example.org>" or "Ann <ann@example.org>". What is no address has an empty Email.
+func ParseAddress(s string) Address {
+	list := ParseAddresses(s)
+	if len(list) == 0 {
+		return Address{}
+	}
+	return list[0]
+}
+
+// ParseAddresses reads a list of addresses, leniently.
+func ParseAddresses(s string) []Address {
+	var p parser
+	p.msg = &Message{}
+	list, _, _ := appendAddresses(&p, nil, unfold(s), DefaultLimits.Addresses)
+	return list
+}
+
+// appendAddresses reads an unfolded address list (RFC 5322 section 3.4, and what senders make of
+// it) in one pass. bad: there was something that looks like an address and is none; over: the list
+// reached its limit.
+func appendAddresses(p *parser, list []Address, s string, limit int) (_ []Address, bad, over bool) {
+	a := addressReader{p: p, s: s, words: wordScanner{s: s}, lastQuote: strings.LastIndexByte(s, '"')}
+	if list == nil && a.s != "" {
+		list = make([]Address, 0, min(limit, 1+strings.Count(s, ",")))
+	}
+	for a.at < len(a.s) {
+		if len(list) >= limit {
+			return list, bad, true
+		}
+		e := a.next()
+		if e.angle == "" && e.spec == "" && !e.hasAngle {
+			// A comma in a name that is not quoted: "Lee, Ann <ann@example.org>".
+			if e.ended == ',' && e.phrase != "" {
+				if a.loose != "" {
+					a.loose += ", "
+				}
+				a.loose = cutString(a.loose+e.phrase, 500)
+				continue
+			}
+		}
+		addr, ok := a.make(e)
+		if ok {
+			list = append(list, addr)
+		}
+		bad = bad || ok && addr.Email == ""
+	}
+	if a.loose != "" && len(list) < limit {
+		list = append(list, Address{Name: a.loose})
+		bad = true
+	}
+	return list, bad, false
+}
+
+// An element is what stands between two commas.
+type element struct {
+	phrase   string // words before the address, decoded
+	angle    string // what stood in <>
+	hasAngle bool
+	spec     string // a word with an @, outside <>
+	comment  string // the last comment
+	ended    byte   // what ended it: ',', ';' or 0
+}
+
+type addressReader struct {
+	p         *parser
+	s         string
+	at        int
+	words     wordScanner
+	lastQuote int
+	noParen   bool   // no ) is left
+	loose     string // names that were not followed by an address, before a comma
+}
+
+// next reads one element and the comma after it.
+func (a *addressReader) next() element {
+	var e element
+	var phrase []string
+	glue := false // the next word touches the one before
+	add := func(w string, joined bool) {
+		if joined && len(phrase) > 0 {
+			phrase[len(phrase)-1] += w
+		} else {
+			phrase = append(phrase, w)
+		}
+	}
+	wasWord := false // the last word was an encoded one
+	for a.at < len(a.s) {
+		c := a.s[a.at]
+		switch {
+		case isSpace(c):
+			a.at++
+			glue = false
+			continue
+		case c == ',', c == ';':
+			a.at++
+			e.ended = c
+			e.phrase = cleanName(strings.Join(phrase, " "))
+			return e
+		case c == ':' && !e.hasAngle && e.spec == "":
+			// The name of a group: what follows are its members.
+			a.at++
+			if len(phrase) == 1 && strings.EqualFold(phrase[0], "mailto") {
+				phrase = nil
+				continue
+			}
+			phrase, e = nil, element{}
+			a.loose = ""
+		case c == '<':
+			e.angle, e.hasAngle = a.angle(), true
+		case c == '(':
+			if text, ok := a.comment(); ok {
+				e.comment = text
+			} else {
+				add("(", glue)
+			}
+		case c == '"':
+			text, ok := a.quoted()
+			if ok && a.at < len(a.s) && a.s[a.at] == '@' {
+				// "a local part"@example.org
+				a.at++
+				e.spec = text + "@" + a.atom()
+				break
+			}
+			add(a.p.nameWords(text), glue)
+		case strings.HasPrefix(a.s[a.at:], "=?"):
+			if text, ok := a.encoded(); ok {
+				if i := strings.LastIndexByte(text, '@'); i > 0 && !strings.Contains(text, " ") && e.spec == "" {
+					e.spec = text
+				}
+				add(text, glue || wasWord)
+				wasWord = true
+				glue = true
+				continue
+			}
+			add("=?", glue)
+			a.at += 2
+		default:
+			w := a.atom()
+			if w == "" { // ')', '>' and the like, lost
+				a.at++
+				continue
+			}
+			if i := strings.IndexByte(w, '@'); i >= 0 && e.spec == "" && !e.hasAngle {
+				e.spec = w
+				if w == "@" || i == 0 || i == len(w)-1 {
+					e.spec = a.spaced(phrase, w)
+				}
+			}
+			add(w, glue)
+		}
+		glue, wasWord = true, false
+	}
+	e.phrase = cleanName(strings.Join(phrase, " "))
+	return e
+}
+
+// spaced reads "ann @ example.org".
+func (a *addressReader) spaced(phrase []string, w string) string {
+	if strings.HasPrefix(w, "@") && len(phrase) > 0 {
+		w = phrase[len(phrase)-1] + w
+	}
+	if strings.HasSuffix(w, "@") {
+		for a.at < len(a.s) && isSpace(a.s[a.at]) {
+			a.at++
+		}
+		w += a.atom()
+	}
+	return w
+}
+
+// make turns an element into an address.
+func (a *addressReader) make(e element) (Address, bool) {
+	loose := a.loose
+	a.loose = ""
+	spec, name := e.angle, e.phrase
+	if !e.hasAngle || spec == "" && e.spec != "" {
+		spec = e.spec
+		if e.spec != "" { // the words beside it are the name
+			name = cleanName(strings.TrimSpace(strings.Replace(e.phrase, e.spec, "", 1)))
+		}
+	}
+	if !e.hasAngle && e.spec == "" && strings.Contains(name, "@") && !strings.Contains(name, " ") {
+		spec, name = name, "" // a quoted address
+	}
+	if loose != "" {
+		if name == "" {
+			name = loose
+		} else {
+			name = loose + ", " + name
+		}
+	}
+	if name == "" {
+		name = e.comment
+	}
+	name = strings.Trim(name, "'\" ")
+	if spec == "" && name == "" {
+		return Address{}, false
+	}
+	addr := makeAddress(spec)
+	if addr.Email == "" && name == "" {
+		name = cleanName(spec)
+	}
+	addr.Name = name
+	return addr, addr.Email != "" || addr.Name != ""
+}
+
+// angle reads <…>. Where the bracket is not closed it ends at the next comma.
+func (a *addressReader) angle() string {
+	a.at++
+	rest := a.s[a.at:]
+	end := strings.IndexAny(rest, "<>,;\"")
+	switch {
+	case end < 0:
+		a.at = len(a.s)
+		return rest
+	case rest[end] == '"':
+		// <"a local part"@example.org>
+		if end = strings.IndexByte(rest, '>'); end < 0 {
+			a.at = len(a.s)
+			return rest
+		}
+		a.at += end + 1
+		return rest[:end]
+	case rest[end] == '>':
+		a.at += end + 1
+		return rest[:end]
+	case rest[end] == '<':
+		a.at += end
+		if end == 0 {
+			return a.angle() // <<ann@example.org>>
+		}
+		return rest[:end]
+	}
+	// A route of old, <@a,@b:ann@example.org>, has commas inside.
+	if strings.HasPrefix(rest, "@") {
+		if end = strings.IndexByte(rest, '>'); end >= 0 {
+			a.at += end + 1
+			return rest[:end]
+		}
+		end = len(rest)
+	}
+	a.at += end
+	return rest[:end]
+}
+
+// comment reads (…), which may nest, decoded. A parenthesis that is never closed is only a sign.
+func (a *addressReader) comment() (string, bool) {
+	if a.noParen {
+		a.at++
+		return "", false
+	}
+	depth := 0
+	for i := a.at; i < len(a.s); i++ {
+		switch a.s[i] {
+		case '\\':
+			i++
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				text := a.s[a.at+1 : i]
+				a.at = i + 1
+				return a.p.nameWords(text), true
+			}
+		}
+	}
+	a.noParen = true
+	a.at++
+	return "", false
+}
+
+// quoted reads "…". A quote that is never closed is only a sign.
+func (a *addressReader) quoted() (string, bool) {
+	start := a.at
+	a.at++
+	if start >= a.lastQuote {
+		return "", false
+	}
+	var b strings.Builder
+	for a.at < len(a.s) {
+		c := a.s[a.at]
+		a.at++
+		switch {
+		case c == '\\' && a.at < len(a.s):
+			b.WriteByte(a.s[a.at])
+			a.at++
+		case c == '"':
+			return b.String(), true
+		default:
+			b.WriteByte(c)
+		}
+	}
+	a.lastQuote = start
+	a.at = start + 1
+	return "", false
+}
+
+// encoded reads one or more encoded words, split in a character or not.
+func (a *addressReader) encoded() (string, bool) {
+	start, end := a.at, a.at
+	for {
+		_, e, ok := a.words.word(end)
+		if !ok {
+			break
+		}
+		end = e
+		next := end
+		for next < len(a.s) && isSpace(a.s[next]) {
+			next++
+		}
+		a.at = end
+		if !strings.HasPrefix(a.s[next:], "=?") {
+			break
+		}
+		if _, _, ok := a.words.word(next); !ok {
+			break
+		}
+		end = next
+	}
+	if a.at == start {
+		return "", false
+	}
+	return cleanName(a.p.decodeWords(a.s[start:a.at])), true
+}
+
+// atom reads up to the next sign that means something.
+func (a *addressReader) atom() string {
+	start := a.at
+	for a.at < len(a.s) {
+		switch c := a.s[a.at]; c {
+		case ' ', '\t', ',', ';', ':', '<', '>', '(', ')', '"':
+			if c == ':' && strings.IndexByte(a.s[start:a.at], '[') >= 0 {
+				a.at++ // ann@[IPv6:2001:db8::1]
+				continue
+			}
+			return a.s[start:a.at]
+		case '=':
+			if a.at > start && strings.HasPrefix(a.s[a.at:], "=?") {
+				return a.s[start:a.at]
+			}
+		}
+		a.at++
+	}
+	return a.s[start:a.at]
+}
+
+// nameWords decodes encoded words in a quoted name, where RFC 2047 forbids them and senders write them.
+func (p *parser) nameWords(s string) string {
+	if strings.Contains(s, "=?") {
+		s = p.decodeWords(s)
+	}
+	return cleanName(s)
+}

@@ -1,0 +1,176 @@
+package mail
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+)
+
+// A transferEncoding is a Content-Transfer-Encoding.
+type transferEncoding uint8
+
+const (
+	identity transferEncoding = iota
+	quotedPrintable
+	base64Encoding
+)
+
+// parseEncoding reads a Content-Transfer-Encoding, or something like one.
+func (p *parser) parseEncoding(s string) transferEncoding {
+	s, _, _ = strings.Cut(strings.ToLower(s), ";")
+	switch trimSpace(strings.Trim(s, `"'`)) {
+	case "", "7bit", "8bit", "binary", "7-bit", "8-bit", "7bits", "8bits", "none":
+		return identity
+	case "quoted-printable", "quotedprintable", "quoted printable", "quoted/printable", "qp":
+		return quotedPrintable
+	case "base64", "base-64", "base 64", "b64":
+		return base64Encoding
+	}
+	p.warn("encoding-unknown", "unknown transfer encoding "+quote(s)+", taken as it is")
+	return identity
+}
+
+// decoder turns the lines of a part's body into its bytes. What is wrong in them is left out
+// (base64) or left as it is (quoted-printable).
+type decoder struct {
+	enc   transferEncoding
+	bad   bool   // something was wrong
+	group uint32 // base64: bits not yet written
+	n     int    // base64: how many characters they are from
+	carry []byte // quoted-printable: the end of a piece that needs what follows
+	soft  bool   // quoted-printable: the line ended in a soft break, so its line end is not of the body
+	out   []byte // scratch
+}
+
+// line decodes one line without its line end, or a piece of one (last is false then). The result is
+// valid until the next call.
+func (d *decoder) line(text []byte, last bool) []byte {
+	switch d.enc {
+	case base64Encoding:
+		d.out = d.appendBase64(d.out[:0], text)
+	case quotedPrintable:
+		d.out = d.appendQuoted(d.out[:0], text, last)
+	default:
+		return text
+	}
+	return d.out
+}
+
+// end returns what was held back.
+func (d *decoder) end() []byte {
+	d.out = d.out[:0]
+	switch {
+	case d.enc == base64Encoding && d.n > 0:
+		d.bad = true // no padding
+		d.out = d.flush(d.out)
+	case d.enc == quotedPrintable && len(d.carry) > 0:
+		d.out = d.appendQuoted(d.out, nil, true)
+	}
+	return d.out
+}
+
+var base64Value = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 255
+	}
+	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+		t[c] = byte(i)
+	}
+	return t
+}()
+
+func (d *decoder) appendBase64(dst, text []byte) []byte {
+	if d.n == 0 && len(text)%4 == 0 && len(text) > 0 {
+		if out, err := base64.StdEncoding.AppendDecode(dst, text); err == nil {
+			return out
+		}
+	}
+	for _, c := range text {
+		v := base64Value[c]
+		if v < 64 {
+			d.group = d.group<<6 | uint32(v)
+			if d.n++; d.n == 4 {
+				dst = append(dst, byte(d.group>>16), byte(d.group>>8), byte(d.group))
+				d.group, d.n = 0, 0
+			}
+			continue
+		}
+		switch c {
+		case '=':
+			dst = d.flush(dst) // more may follow: some senders encode in pieces
+		case ' ', '\t':
+		default:
+			d.bad = true
+		}
+	}
+	return dst
+}
+
+func (d *decoder) flush(dst []byte) []byte {
+	switch d.n {
+	case 2:
+		dst = append(dst, byte(d.group>>4))
+	case 3:
+		dst = append(dst, byte(d.group>>10), byte(d.group>>2))
+	case 1:
+		d.bad = true
+	}
+	d.group, d.n = 0, 0
+	return dst
+}
+
+// carryMax is how many spaces at the end of a piece are held back.
+const carryMax = 1 << 10
+
+func (d *decoder) appendQuoted(dst, text []byte, last bool) []byte {
+	d.soft = false
+	if len(d.carry) > 0 {
+		text = append(d.carry, text...)
+		d.carry = nil
+	}
+	if last {
+		text = bytes.TrimRight(text, " \t") // RFC 2045 section 6.7: added on the way
+	} else if n := len(text) - heldBack(text); n < len(text) && len(text)-n < carryMax {
+		d.carry = bytes.Clone(text[n:])
+		text = text[:n]
+	}
+	for len(text) > 0 {
+		i := bytes.IndexByte(text, '=')
+		if i < 0 {
+			dst = append(dst, text...)
+			break
+		}
+		dst = append(dst, text[:i]...)
+		text = text[i:]
+		if len(text) == 1 && last {
+			d.soft = true
+			return dst
+		}
+		if len(text) > 2 {
+			if hi, lo := unhex(text[1]), unhex(text[2]); hi < 16 && lo < 16 {
+				dst = append(dst, hi<<4|lo)
+				text = text[3:]
+				continue
+			}
+		}
+		d.bad = true
+		dst = append(dst, '=')
+		text = text[1:]
+	}
+	return dst
+}
+
+// heldBack is the length of the end of a piece that means something else depending on what follows.
+func heldBack(b []byte) int {
+	n := len(b) - len(bytes.TrimRight(b, " \t"))
+	if n > 0 {
+		return n
+	}
+	if len(b) >= 1 && b[len(b)-1] == '=' {
+		return 1
+	}
+	if len(b) >= 2 && b[len(b)-2] == '=' {
+		return 2
+	}
+	return 0
+}

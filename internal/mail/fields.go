@@ -1,0 +1,133 @@
+package mail
+
+import "strings"
+
+// idMax is how many ids of one References field are kept: the first and the newest.
+const idMax = 200
+
+// readFields fills in what the message's own header says.
+func (p *parser) readFields(h *header) {
+	m := p.msg
+	m.Header = h.fields
+	var seen struct{ from, subject, date, id int }
+	for i := range h.fields {
+		f := &h.fields[i]
+		switch strings.ToLower(f.Name) {
+		case "from":
+			seen.from++
+			m.From = p.addresses(m.From, f)
+		case "sender":
+			m.Sender = p.addresses(m.Sender, f)
+		case "reply-to":
+			m.ReplyTo = p.addresses(m.ReplyTo, f)
+		case "to":
+			m.To = p.addresses(m.To, f)
+		case "cc":
+			m.Cc = p.addresses(m.Cc, f)
+		case "subject":
+			if seen.subject++; m.Subject == "" {
+				m.Subject = f.Value
+			}
+		case "date":
+			seen.date++
+			if !m.Date.IsZero() {
+				continue
+			}
+			t, ok := parseDate(f.Value)
+			if !ok {
+				p.warn("date-malformed", "unreadable date "+quote(f.Value))
+				continue
+			}
+			m.Date = t
+		case "message-id":
+			if ids := messageIDs(f.Value); len(ids) > 0 {
+				if seen.id++; m.MessageID == "" {
+					m.MessageID = ids[0]
+				}
+			}
+		case "in-reply-to":
+			m.InReplyTo = addIDs(m.InReplyTo, f.Value)
+		case "references":
+			m.References = addIDs(m.References, f.Value)
+		}
+	}
+	if len(m.References) > idMax {
+		m.References = append(m.References[:1], m.References[len(m.References)-idMax+1:]...)
+	}
+	p.count("from", seen.from, true)
+	p.count("date", seen.date, true)
+	p.count("subject", seen.subject, false)
+	p.count("message-id", seen.id, false)
+}
+
+func (p *parser) count(name string, n int, must bool) {
+	switch {
+	case n > 1:
+		p.warn("header-doubled", "more than one "+name+" field")
+	case n == 0 && must:
+		p.warn("header-missing", "no "+name+" field")
+	}
+}
+
+func (p *parser) addresses(list []Address, f *Field) []Address {
+	list, bad, over := appendAddresses(p, list, unfold(rawValue(f)), p.limits.Addresses)
+	if bad {
+		p.warn("address-malformed", "an address in "+f.Name+" that cannot be used")
+	}
+	if over {
+		p.warn("addresses-too-many", "the rest of "+f.Name+" was left out")
+	}
+	return list
+}
+
+func addIDs(ids []string, s string) []string {
+	for _, id := range messageIDs(s) {
+		dup := false
+		for _, have := range ids[max(0, len(ids)-idMax):] {
+			if dup = have == id; dup {
+				break
+			}
+		}
+		if !dup {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// messageIDs returns the ids of a field, with angle brackets. Where a sender left those out, words
+// with an @ are taken for ids. Old In-Reply-To fields hold phrases too; these are left out.
+func messageIDs(s string) []string {
+	var ids []string
+	if !strings.Contains(s, "<") {
+		for _, w := range strings.Fields(s) {
+			if w = strings.Trim(w, `",;>`); len(w) > 2 && strings.Contains(w, "@") {
+				ids = append(ids, "<"+w+">")
+			}
+		}
+		if w := strings.Trim(s, `",;> `); len(ids) == 0 && w != "" && !strings.Contains(w, " ") {
+			ids = append(ids, "<"+w+">")
+		}
+		return ids
+	}
+	for {
+		_, rest, ok := strings.Cut(s, "<")
+		if !ok {
+			return ids
+		}
+		end := strings.IndexAny(rest, "<>")
+		id := rest
+		switch {
+		case end < 0:
+			s = ""
+		case rest[end] == '<':
+			id, s = rest[:end], rest[end:]
+		default:
+			id, s = rest[:end], rest[end+1:]
+		}
+		// A fold inside an id is the sender's mistake.
+		if id = strings.Join(strings.Fields(id), ""); id != "" {
+			ids = append(ids, "<"+id+">")
+		}
+	}
+}

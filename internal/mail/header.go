@@ -1,0 +1,223 @@
+package mail
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+)
+
+// header is one header block, of the message or of a part.
+type header struct {
+	fields []Field
+	str    string // the whole block, which the strings of the fields share
+}
+
+// readHeader reads a header block up to and with its empty line. In a part it also ends before a
+// boundary. What is not a header is left for the body: mail without a header, or without the empty
+// line, keeps its text.
+func (p *parser) readHeader() header {
+	buf := p.head[:0]
+	ends := p.ends[:0] // where each field ends in buf
+	over := false
+	skip := true // nothing but empty lines so far
+	for {
+		ln, ok := p.lines.next()
+		if !ok {
+			break
+		}
+		if ln.start && len(p.stack) > 0 && p.isBoundary(ln.text) {
+			p.lines.unread()
+			break
+		}
+		if ln.start && len(ln.text) == 0 {
+			if skip && len(p.stack) == 0 && fieldAhead(p.lines.ahead()) {
+				continue // empty lines before the header
+			}
+			break
+		}
+		first := skip
+		skip = false
+		switch {
+		case !ln.start, len(ends) > 0 && isSpace(ln.text[0]):
+			// the rest of the field before
+		case fieldName(ln.text) > 0:
+			ends = append(ends, len(buf))
+		case isMboxLine(ln.text) && (first || len(ends) == 0 || fieldAhead(p.lines.ahead())):
+			p.skipLine(ln)
+			continue
+		case len(ends) > 0 && blank(ln.text):
+			// A fold of nothing but spaces, or an empty line that a relay padded.
+			if fieldAhead(p.lines.ahead()) {
+				continue
+			}
+			return p.finishHeader(buf, ends, over)
+		case fieldAhead(p.lines.ahead()):
+			p.warn("header-malformed", "a line that is no header field: "+quote(ln.text))
+			if len(ends) == 0 {
+				p.skipLine(ln)
+				continue
+			}
+			buf = append(buf, ' ') // most often a fold whose indent got lost
+		default:
+			if len(ends) == 0 {
+				p.warn("header-missing", "the text begins without a header")
+			} else {
+				p.warn("header-malformed", "no empty line between header and text")
+			}
+			p.lines.unread()
+			return p.finishHeader(buf, ends, over)
+		}
+		if int64(len(buf)+len(ln.text)+len(ln.eol)) > p.limits.Header || len(ends) > p.limits.HeaderCount {
+			if !over {
+				p.warn("header-too-large", "the rest of the header was left out")
+			}
+			over = true
+			if n := len(ends); n > 0 && ends[n-1] == len(buf) {
+				ends = ends[:n-1]
+			}
+			continue
+		}
+		buf = append(append(buf, ln.text...), ln.eol...)
+	}
+	return p.finishHeader(buf, ends, over)
+}
+
+// skipLine reads the rest of a line that came in pieces.
+func (p *parser) skipLine(ln line) {
+	for ok := true; ok && len(ln.eol) == 0; {
+		if ln, ok = p.lines.next(); ok && ln.start {
+			p.lines.unread()
+			return
+		}
+	}
+}
+
+func (p *parser) finishHeader(buf []byte, starts []int, _ bool) header {
+	p.head, p.ends = buf[:0], starts[:0]
+	if len(starts) == 0 {
+		return header{}
+	}
+	raw := bytes.Clone(buf)
+	h := header{str: string(raw), fields: make([]Field, len(starts))}
+	for i, from := range starts {
+		to := len(raw)
+		if i+1 < len(starts) {
+			to = starts[i+1]
+		}
+		colon := from + strings.IndexByte(h.str[from:to], ':')
+		h.fields[i] = Field{
+			Name:  strings.TrimRight(h.str[from:colon], " \t"),
+			Value: p.decodeValue(h.str[colon+1 : to]),
+			Raw:   raw[from:to:to],
+		}
+	}
+	return h
+}
+
+// raw returns the unfolded value of the first field of that name, encoded words as they are.
+func (h *header) raw(name string) (string, bool) {
+	for i := range h.fields {
+		if equalFold(h.fields[i].Name, name) {
+			return unfold(rawValue(&h.fields[i])), true
+		}
+	}
+	return "", false
+}
+
+func rawValue(f *Field) string {
+	_, v, _ := bytes.Cut(f.Raw, []byte{':'})
+	return string(v)
+}
+
+// unfold makes one line of valid UTF-8 from the bytes of a value. RFC 5322 section 2.2.3: the line
+// end goes, the white space after it stays. Control characters become spaces.
+func unfold(s string) string {
+	s = trimSpace(s)
+	if plain(s) {
+		return s
+	}
+	s = toUTF8(s)
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\r' || c == '\n':
+			if i+1 < len(s) && !isSpace(s[i+1]) && s[i+1] != '\n' && s[i+1] != '\r' {
+				b.WriteByte(' ')
+			}
+		case c < ' ' || c == 0x7f:
+			b.WriteByte(' ')
+		case c == 0xc2 && i+1 < len(s) && s[i+1] < 0xa0: // C1
+			b.WriteByte(' ')
+			i++
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return trimSpace(b.String())
+}
+
+// plain says whether s is printable ASCII.
+func plain(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// toUTF8 reads raw 8-bit text: UTF-8 when it is that, else windows-1252.
+func toUTF8(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return decodeWindows1252([]byte(s))
+}
+
+// fieldName returns the length of the field name that a header line begins with, or 0.
+func fieldName(b []byte) int {
+	for i, c := range b {
+		switch {
+		case c == ':':
+			return i
+		case c <= ' ' || c >= 0x7f:
+			// RFC 5322 section 4.5: white space may stand before the colon.
+			if i > 0 && (c == ' ' || c == '\t') && bytes.HasPrefix(bytes.TrimLeft(b[i:min(len(b), i+64)], " \t"), []byte{':'}) {
+				return i
+			}
+			return 0
+		}
+	}
+	return 0
+}
+
+// fieldAhead says whether the next line is surely a header field: one whose name is well known.
+func fieldAhead(b []byte) bool {
+	ln, rest := nextLine(b)
+	for len(ln) == 0 && len(rest) > 0 {
+		ln, rest = nextLine(rest)
+	}
+	n := fieldName(ln)
+	return n > 0 && wellKnown(string(ln[:n]))
+}
+
+func wellKnown(name string) bool {
+	name = strings.ToLower(name)
+	switch name {
+	case "from", "to", "cc", "bcc", "subject", "date", "sender", "reply-to", "received", "message-id", "in-reply-to",
+		"references", "mime-version", "return-path", "delivered-to", "dkim-signature", "authentication-results",
+		"envelope-to", "importance", "thread-topic", "thread-index", "user-agent", "precedence", "auto-submitted":
+		return true
+	}
+	for _, prefix := range []string{"x-", "content-", "list-", "resent-", "arc-"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func isMboxLine(b []byte) bool {
+	return bytes.HasPrefix(b, []byte("From ")) || bytes.HasPrefix(b, []byte(">From "))
+}

@@ -1,0 +1,3 @@
+package mail
+
+func (p *parser) classify() { p.msg.Kind = KindHuman }

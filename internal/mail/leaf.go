@@ -1,0 +1,253 @@
+package mail
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"io"
+	"strings"
+)
+
+// leafKind says where the bytes of a leaf go.
+type leafKind uint8
+
+const (
+	skipLeaf     leafKind = iota // nowhere
+	textLeaf                     // into the message's text
+	preambleLeaf                 // into the text, if the multipart turns out to have no parts
+	fileLeaf                     // to an attachment
+)
+
+// chunk is how many bytes are handed to an attachment's writer at once.
+const chunk = 32 << 10
+
+// A leaf is a part without parts that is being read.
+type leaf struct {
+	kind leafKind
+	dec  decoder
+	pend [2]byte // the last line end: it belongs to the boundary, if one follows (RFC 2046 section 5.1.1)
+	held int     // bytes of pend
+
+	// text
+	html, flowed, delSp bool
+	charset             string
+	seg                 *segment
+	choice              int
+	overlong            bool
+
+	// attachment
+	file     *Attachment
+	size     int64
+	hash     hash.Hash
+	w        io.Writer
+	done     func(*Attachment) (any, error)
+	overfull bool
+}
+
+func (p *parser) newLeaf(kind leafKind) *leaf {
+	l := &leaf{kind: kind}
+	l.dec.out = p.dec
+	p.text, p.out = p.text[:0], p.out[:0]
+	return l
+}
+
+// openLeaf begins a part that is not a multipart.
+func (p *parser) openLeaf(h *header, ct *value) {
+	if p.leaves++; p.leaves > p.limits.Parts {
+		if p.leaves == p.limits.Parts+1 {
+			p.warn("too-many-parts", "the parts after the first were left out")
+		}
+		p.leaf = nil
+		return
+	}
+	cte, _ := h.raw("Content-Transfer-Encoding")
+	enc := p.parseEncoding(cte)
+	var disp value
+	if s, ok := h.raw("Content-Disposition"); ok {
+		disp = p.parseValue(s)
+	}
+	if p.isText(ct, &disp) {
+		l := p.newLeaf(textLeaf)
+		l.dec.enc = enc
+		l.html = ct.word == "text/html"
+		l.charset = ct.get("charset")
+		l.flowed = !l.html && strings.EqualFold(ct.get("format"), "flowed")
+		l.delSp = strings.EqualFold(ct.get("delsp"), "yes")
+		p.place(l)
+		p.leaf = l
+		return
+	}
+	l := p.newLeaf(fileLeaf)
+	l.dec.enc = enc
+	id, _ := h.raw("Content-ID")
+	l.file = &Attachment{
+		Name:      p.fileName(h, ct, &disp),
+		Type:      ct.word,
+		ContentID: cleanName(strings.Trim(id, "<> \t")),
+		Inline:    disp.word == "inline",
+	}
+	l.hash = sha256.New()
+	if p.opts.Attachment != nil {
+		w, done, err := p.opts.Attachment(l.file)
+		if err != nil {
+			p.fail(err)
+			return
+		}
+		l.w, l.done = w, done
+	}
+	p.leaf = l
+}
+
+// isText says whether a part is the message's own text, or else a file.
+func (p *parser) isText(ct, disp *value) bool {
+	if ct.word != "text/plain" && ct.word != "text/html" {
+		return false
+	}
+	if len(p.stack) == 0 {
+		return disp.word != "attachment"
+	}
+	if disp.word == "attachment" {
+		return false
+	}
+	named := disp.get("filename") != "" || ct.get("name") != ""
+	return !named || p.stack[len(p.stack)-1].subtype == "alternative"
+}
+
+// place finds the segment of the text that a text leaf belongs to.
+func (p *parser) place(l *leaf) {
+	if n := len(p.stack); n > 0 && p.stack[n-1].alt != nil {
+		l.seg, l.choice = p.stack[n-1].alt, p.stack[n-1].choice
+		return
+	}
+	l.seg = &segment{}
+	p.segments = append(p.segments, l.seg)
+}
+
+// writeLeaf decodes a line of the part's body.
+func (p *parser) writeLeaf(ln line) {
+	l := p.leaf
+	if l.kind == skipLeaf {
+		return
+	}
+	if l.held > 0 {
+		if l.keepsLineEnd() {
+			p.emit(l.pend[:l.held])
+		}
+		l.held = 0
+	}
+	p.emit(l.dec.line(ln.text, len(ln.eol) > 0))
+	l.held = copy(l.pend[:], ln.eol)
+}
+
+// keepsLineEnd says whether the end of the last line was the body's own.
+func (l *leaf) keepsLineEnd() bool {
+	return l.dec.enc == identity || l.dec.enc == quotedPrintable && !l.dec.soft
+}
+
+// emit hands decoded bytes on.
+func (p *parser) emit(b []byte) {
+	l := p.leaf
+	if len(b) == 0 || p.err != nil {
+		return
+	}
+	if room := p.limits.Decoded - p.decoded; int64(len(b)) > room {
+		if !l.overfull {
+			p.warn("too-large", "the decoded message is larger than allowed; the rest was left out")
+		}
+		l.overfull = true
+		b = b[:max(room, 0)]
+	}
+	p.decoded += int64(len(b))
+	switch l.kind {
+	case textLeaf, preambleLeaf:
+		if room := p.limits.Text - int64(len(p.text)); int64(len(b)) > room {
+			l.overlong = true
+			b = b[:max(room, 0)]
+		}
+		p.text = append(p.text, b...)
+	case fileLeaf:
+		l.size += int64(len(b))
+		p.out = append(p.out, b...)
+		if len(p.out) >= chunk {
+			p.flush()
+		}
+	}
+}
+
+// flush gives an attachment's bytes to its hash and its writer.
+func (p *parser) flush() {
+	l := p.leaf
+	_, _ = l.hash.Write(p.out)
+	if l.w != nil && p.err == nil {
+		if _, err := l.w.Write(p.out); err != nil {
+			p.fail(err)
+		}
+	}
+	p.out = p.out[:0]
+}
+
+func (p *parser) fail(err error) {
+	if p.err == nil {
+		p.err = err
+	}
+}
+
+// closeLeaf ends the part that is being read. Its last line end was the boundary's, or, at the end
+// of the message, the body's own.
+func (p *parser) closeLeaf() {
+	l := p.leaf
+	if l == nil {
+		return
+	}
+	if l.kind != skipLeaf {
+		if len(p.stack) == 0 && l.held > 0 && l.keepsLineEnd() {
+			p.emit(l.pend[:l.held])
+		}
+		p.emit(l.dec.end())
+		p.dec = l.dec.out
+	}
+	if l.dec.bad {
+		p.warn("encoding-malformed", "the transfer encoding of a part has errors")
+	}
+	switch l.kind {
+	case preambleLeaf:
+		if mp := p.stack[len(p.stack)-1]; mp.parts == 0 && !onlySpace(p.text) {
+			p.warn("multipart-empty", "a multipart without parts; its text was kept")
+			p.place(l)
+			p.finishLeaf(l)
+		}
+	case textLeaf:
+		p.finishLeaf(l)
+	case fileLeaf:
+		p.finishFile(l)
+	}
+	p.leaf = nil
+}
+
+func (p *parser) finishFile(l *leaf) {
+	p.flush()
+	if p.err != nil {
+		return
+	}
+	a := l.file
+	a.Size = l.size
+	a.SHA256 = hex.EncodeToString(l.hash.Sum(nil))
+	if l.done != nil {
+		ref, err := l.done(a)
+		if err != nil {
+			p.fail(err)
+			return
+		}
+		a.Ref = ref
+	}
+	p.msg.Attachments = append(p.msg.Attachments, *a)
+}
+
+func onlySpace(b []byte) bool {
+	for _, c := range b {
+		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			return false
+		}
+	}
+	return true
+}

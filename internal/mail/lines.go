@@ -1,0 +1,147 @@
+package mail
+
+import (
+	"bytes"
+	"io"
+)
+
+// lineBuffer is the size of the window over the message. A longer line comes in pieces.
+const lineBuffer = 32 << 10
+
+// lookAhead is how much follows the line that next returned, unless the message ends before: enough
+// to judge whether the next line is a header field.
+const lookAhead = 4 << 10
+
+// A line is one line, or a piece of one that is longer than the window. Its bytes are valid until
+// the next call of next.
+type line struct {
+	text  []byte // without the line end
+	eol   []byte // CR LF, LF or CR; empty for a piece that the line goes on after, and at the end of the message
+	start bool   // the first piece of its line
+}
+
+// lines reads a message line by line. Some mail ends its lines in LF, some in CR, some in both: all
+// three count, everywhere. Each byte is looked at a fixed number of times, whatever the mixture.
+type lines struct {
+	r        io.Reader
+	buf      []byte
+	pos, end int // the unread part of buf
+	lf, cr   int // no LF (CR) stands in buf[pos:lf] (buf[pos:cr]); at lf (cr) there is one, or the end of what was looked at
+	mid      bool
+	err      error // io.EOF at the end
+
+	backPos int // where the last line began, for unread
+	backMid bool
+}
+
+func (l *lines) reset(r io.Reader) {
+	buf := l.buf
+	if buf == nil {
+		buf = make([]byte, lineBuffer)
+	}
+	*l = lines{r: r, buf: buf}
+}
+
+// fill moves what is unread to the front and reads until the window has n bytes or the message ends.
+func (l *lines) fill(n int) {
+	if l.pos > 0 {
+		copy(l.buf, l.buf[l.pos:l.end])
+		l.end -= l.pos
+		l.lf, l.cr = max(l.lf-l.pos, 0), max(l.cr-l.pos, 0)
+		l.pos = 0
+	}
+	for empty := 0; l.end < n && l.err == nil; {
+		k, err := l.r.Read(l.buf[l.end:])
+		l.end += k
+		l.err = err
+		if k > 0 {
+			empty = 0
+		} else if empty++; empty > 100 && err == nil {
+			l.err = io.ErrNoProgress
+		}
+	}
+}
+
+// next returns the next line, or false at the end of the message or on an error of the reader.
+func (l *lines) next() (line, bool) {
+	if l.end-l.pos < lookAhead && l.err == nil {
+		l.fill(lookAhead)
+	}
+	if l.pos == l.end {
+		return line{}, false
+	}
+	at, ok := l.lineEnd()
+	if !ok && l.err == nil {
+		l.fill(len(l.buf))
+		at, ok = l.lineEnd()
+	}
+	ln := line{start: !l.mid}
+	l.backPos, l.backMid = l.pos, l.mid
+	n := 0
+	if ok {
+		n = 1
+		if l.buf[at] == '\r' && at+1 < l.end && l.buf[at+1] == '\n' {
+			n = 2
+		}
+	}
+	ln.text, ln.eol = l.buf[l.pos:at], l.buf[at:at+n]
+	l.pos = at + n
+	l.mid = !ok
+	return ln, true
+}
+
+// lineEnd finds the first LF or CR, or else how far the piece of a long line goes.
+func (l *lines) lineEnd() (at int, ok bool) {
+	l.lf = l.find(l.lf, '\n')
+	l.cr = l.find(l.cr, '\r')
+	at = min(l.lf, l.cr)
+	if at == l.end {
+		return at, false
+	}
+	if l.buf[at] == '\r' && at+1 == l.end && l.err == nil {
+		return at, false // an LF may follow
+	}
+	return at, true
+}
+
+// find returns the place of the first c at or after pos, or end, not looking again at what was seen.
+func (l *lines) find(from int, c byte) int {
+	from = max(from, l.pos)
+	if from < l.end && l.buf[from] == c {
+		return from
+	}
+	if i := bytes.IndexByte(l.buf[from:l.end], c); i >= 0 {
+		return from + i
+	}
+	return l.end
+}
+
+// unread makes the next call of next return the last line again. It may be called once for each line.
+func (l *lines) unread() {
+	l.pos, l.mid = l.backPos, l.backMid
+	l.lf, l.cr = min(l.lf, l.pos), min(l.cr, l.pos)
+}
+
+// ahead is what follows the last line, as far as it is in the window.
+func (l *lines) ahead() []byte { return l.buf[l.pos:l.end] }
+
+// nextLine cuts the first line from b, without its line end.
+func nextLine(b []byte) (ln, rest []byte) {
+	i := bytes.IndexAny(b, "\r\n")
+	if i < 0 {
+		return b, nil
+	}
+	ln, rest = b[:i], b[i+1:]
+	if b[i] == '\r' && len(rest) > 0 && rest[0] == '\n' {
+		rest = rest[1:]
+	}
+	return ln, rest
+}
+
+// failed returns the reader's own error, if there was one.
+func (l *lines) failed() error {
+	if l.err == io.EOF || l.err == nil {
+		return nil
+	}
+	return l.err
+}

@@ -1,0 +1,111 @@
+package mail
+
+import (
+	"fmt"
+	"io"
+	"sync"
+)
+
+// parser is the state of one Parse.
+type parser struct {
+	lines  lines
+	opts   Options
+	limits Limits
+	msg    *Message
+
+	stack    []*multipart
+	bounds   map[string]int // delimiter of a multipart on the stack → its index
+	leaf     *leaf
+	segments []*segment
+	leaves   int
+	decoded  int64
+	report   string // the report-type of a multipart/report, "" without
+	err      error  // of an attachment writer
+
+	// Reused from message to message.
+	head []byte
+	ends []int
+	text []byte
+	out  []byte
+	dec  []byte
+}
+
+// parsers keeps the buffers between messages: they are most of what parsing a small mail allocates.
+var parsers = sync.Pool{New: func() any { return new(parser) }}
+
+// Parse reads one message. The error is only ever the reader's or an attachment writer's own: a
+// message that makes no sense still gives a Message, with warnings. It reads r once, to the end.
+func Parse(r io.Reader, opts Options) (*Message, error) {
+	p := parsers.Get().(*parser)
+	defer p.release()
+	p.lines.reset(r)
+	p.opts, p.limits, p.msg = opts, opts.Limits.orDefault(), &Message{}
+
+	h := p.readHeader()
+	p.readFields(&h)
+	p.openPart(&h)
+	p.readBody()
+	if err := p.lines.failed(); err != nil {
+		return nil, fmt.Errorf("read message: %w", err)
+	}
+	if p.err != nil {
+		return nil, p.err
+	}
+	p.finishText()
+	m := p.msg
+	p.classify()
+	m.Spans = findSpans(m.Text, m.IsForward)
+	return m, nil
+}
+
+// release gives the parser back, without what belongs to the message and without big buffers.
+func (p *parser) release() {
+	const keep = 64 << 10
+	q := parser{head: p.head[:0], ends: p.ends[:0], text: p.text[:0], out: p.out[:0], dec: p.dec[:0], stack: p.stack[:0], segments: p.segments[:0]}
+	q.lines.buf = p.lines.buf
+	clear(p.stack[:cap(p.stack)])
+	clear(p.segments[:cap(p.segments)])
+	if cap(q.head) > keep {
+		q.head = nil
+	}
+	if cap(q.ends) > keep/8 {
+		q.ends = nil
+	}
+	if cap(q.text) > keep {
+		q.text = nil
+	}
+	if cap(q.out) > keep {
+		q.out = nil
+	}
+	if cap(q.dec) > 2*keep {
+		q.dec = nil
+	}
+	*p = q
+	parsers.Put(p)
+}
+
+func (l Limits) orDefault() Limits {
+	d := DefaultLimits
+	if l.Header <= 0 {
+		l.Header = d.Header
+	}
+	if l.HeaderCount <= 0 {
+		l.HeaderCount = d.HeaderCount
+	}
+	if l.Parts <= 0 {
+		l.Parts = d.Parts
+	}
+	if l.Depth <= 0 {
+		l.Depth = d.Depth
+	}
+	if l.Text <= 0 {
+		l.Text = d.Text
+	}
+	if l.Decoded <= 0 {
+		l.Decoded = d.Decoded
+	}
+	if l.Addresses <= 0 {
+		l.Addresses = d.Addresses
+	}
+	return l
+}

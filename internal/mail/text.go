@@ -1,0 +1,185 @@
+package mail
+
+import (
+	"html"
+	"strings"
+)
+
+// A segment is a piece of the message's text in one or two forms. A plain mail has one; a
+// multipart/alternative is one; Apple Mail writes several with pictures between them.
+type segment struct {
+	plain, html             string
+	plainChoice, htmlChoice int
+	hasPlain, hasHTML       bool
+}
+
+// finishLeaf reads the text of a leaf and adds it to its segment.
+func (p *parser) finishLeaf(l *leaf) {
+	if l.overlong {
+		p.tooLong()
+	}
+	var s string
+	if l.html {
+		s = normalize(p.decodeHTML(p.text, l.charset))
+	} else {
+		s = normalize(p.charset(p.text, l.charset))
+		if l.flowed {
+			s = unflow(s, l.delSp)
+		}
+	}
+	seg := l.seg
+	switch {
+	case l.html && (!seg.hasHTML || blankText(seg.html)):
+		seg.html, seg.htmlChoice, seg.hasHTML = s, l.choice, true
+	case l.html && seg.htmlChoice == l.choice:
+		seg.html = p.join(seg.html, s)
+	case l.html: // two HTML forms of one text: the last is the richest (RFC 2046 section 5.1.4)
+		seg.html, seg.htmlChoice = s, l.choice
+	case !seg.hasPlain || blankText(seg.plain):
+		seg.plain, seg.plainChoice, seg.hasPlain = s, l.choice, true
+	case seg.plainChoice == l.choice:
+		seg.plain = p.join(seg.plain, s)
+	}
+}
+
+func (p *parser) tooLong() {
+	if !p.msg.Truncated {
+		p.warn("text-truncated", "the text is longer than what is read of it")
+	}
+	p.msg.Truncated = true
+}
+
+// join puts two pieces of text under each other, as long as the limit allows.
+func (p *parser) join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	if b == "" {
+		return a
+	}
+	if int64(len(a)+len(b)) > p.limits.Text {
+		p.tooLong()
+		b = cutString(b, int(max(0, p.limits.Text-int64(len(a))-2)))
+	}
+	return strings.TrimRight(a, "\n") + "\n\n" + b
+}
+
+// finishText makes Text and HTML from the segments.
+func (p *parser) finishText() {
+	m := p.msg
+	rich := false
+	for _, s := range p.segments {
+		rich = rich || s.hasHTML
+	}
+	for _, s := range p.segments {
+		text := s.plain
+		if s.hasHTML && (blankText(s.plain) || len(s.plain) < pointerMax) {
+			if made := textFromHTML(s.html); blankText(s.plain) || pointsToHTML(s.plain) && !blankText(made) {
+				text = made
+			}
+		}
+		m.Text = p.join(m.Text, text)
+		if !rich {
+			continue
+		}
+		page := s.html
+		if !s.hasHTML {
+			page = `<div style="white-space: pre-wrap">` + html.EscapeString(s.plain) + "</div>"
+		}
+		m.HTML = p.join(m.HTML, page)
+	}
+	m.Text, m.HTML = p.limit(m.Text), p.limit(m.HTML)
+	p.markInline()
+}
+
+func (p *parser) limit(s string) string {
+	if int64(len(s)) > p.limits.Text {
+		p.tooLong()
+		return cutString(s, int(p.limits.Text))
+	}
+	return s
+}
+
+// markInline finds the attachments that the HTML shows. Some senders call such pictures
+// attachments, or nothing at all: being shown is what counts.
+func (p *parser) markInline() {
+	m := p.msg
+	if len(m.Attachments) == 0 || m.HTML == "" {
+		return
+	}
+	shown := contentIDs(m.HTML)
+	for i := range m.Attachments {
+		if a := &m.Attachments[i]; a.ContentID != "" && shown[strings.ToLower(a.ContentID)] {
+			a.Inline = true
+		}
+	}
+}
+
+// contentIDs returns, in lower case, the Content-IDs that HTML refers to by cid: URLs (RFC 2392).
+func contentIDs(s string) map[string]bool {
+	ids := map[string]bool{}
+	for {
+		i := strings.IndexByte(s, ':')
+		if i < 0 {
+			return ids
+		}
+		before := s[max(0, i-3):i]
+		s = s[i+1:]
+		if !strings.EqualFold(before, "cid") {
+			continue
+		}
+		id := s[:min(len(s), 1000)]
+		if end := strings.IndexAny(id, "\"'<>() \t\r\n"); end >= 0 {
+			id = id[:end]
+		}
+		ids[strings.ToLower(string(appendUnescaped(nil, html.UnescapeString(id))))] = true
+	}
+}
+
+// pointerMax is the longest plain part that may be nothing but a pointer to the HTML, in bytes.
+const pointerMax = 600
+
+// pointsToHTML says whether a plain part only says that the message is elsewhere.
+func pointsToHTML(s string) bool {
+	s = strings.ToLower(strings.Join(strings.Fields(s), " "))
+	if !strings.Contains(s, "html") {
+		return false
+	}
+	for _, phrase := range []string{
+		"does not support html", "doesn't support html", "not support html", "cannot display html", "can't display html",
+		"view this email in html", "view this message in html", "view the html", "html version", "html-capable", "html compatible", "html-enabled",
+		"html viewer", "html email viewer", "html mail", "in html format", "is in html", "html format",
+		"html-format", "html-fähig", "html-ansicht", "unterstützt kein html", "html-nachricht", "html-e-mail",
+		"au format html", "version html", "formato html", "versión html", "versione html", "html-versie",
+	} {
+		if strings.Contains(s, phrase) {
+			return len(strings.Fields(s)) < 60
+		}
+	}
+	return false
+}
+
+func blankText(s string) bool { return strings.TrimSpace(s) == "" }
+
+// normalize makes every line end an LF and takes out NUL bytes.
+func normalize(s string) string {
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "")
+	}
+	i := strings.IndexByte(s, '\r')
+	if i < 0 {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for i >= 0 {
+		b.WriteString(s[:i])
+		b.WriteByte('\n')
+		if s = s[i+1:]; strings.HasPrefix(s, "\n") {
+			s = s[1:]
+		}
+		i = strings.IndexByte(s, '\r')
+	}
+	b.WriteString(s)
+	return b.String()
+}
