@@ -1,0 +1,133 @@
+package api
+
+import (
+	"net/http"
+
+	"postern/internal/issue"
+)
+
+var (
+	everyScope = Scopes()
+	reading    = []string{ScopeRead}
+)
+
+const maxLimit = 500
+
+func paging(more ...param) []param {
+	return append(more,
+		param{name: "limit", kind: number, max: maxLimit, means: "how many items, 50 unless told"},
+		param{name: "after", kind: text, max: 1000, means: "the next of the piece before; leave it out for the first"},
+	)
+}
+
+func ok(means string, c content) []answer { return []answer{{http.StatusOK, means, c}} }
+
+func done(means string) []answer { return []answer{{http.StatusNoContent, means, content{}}} }
+
+// table is the API: what is not here does not exist.
+func (a *API) table() []*route {
+	var (
+		q         = param{name: "q", kind: text, max: 500, means: "words that must all occur, in any order and case; nothing in it is syntax"}
+		mailbox   = param{name: "mailbox", kind: text, max: 200, means: "in this mailbox"}
+		since     = param{name: "since", kind: instant, means: "at or after this time"}
+		author    = param{name: "author", kind: text, max: 320, means: "whose From has this address"}
+		verdict   = param{name: "verdict", kind: text, max: 20, means: "with this verdict", one: []string{"committed", "rejected", "discarded", "quarantined", "try later"}}
+		notFound  = []int{http.StatusNotFound}
+		bytes     = content{media: "application/octet-stream"}
+		mail      = content{media: "message/rfc822"}
+		plain     = content{media: "text/plain"}
+		held      = []int{http.StatusNotFound, http.StatusConflict}
+		fileMeans = "the file; a PNG, JPEG, GIF or WebP under its own type, all else as a download of bytes; ranges are answered"
+	)
+	get := func(path, name, does string, scopes []string, query []param, answers []answer, faults []int, h func(*call) error) *route {
+		return &route{method: http.MethodGet, path: path, name: name, does: does, scopes: scopes, query: query, answers: answers, faults: faults, handle: h}
+	}
+	return []*route{
+		get("/api/v1/issues", "listIssues", "Issues, newest first.", reading, paging(q,
+			param{name: "status", kind: text, max: 100, means: "with this status"}, mailbox,
+			param{name: "requester", kind: text, max: 320, means: "of the person with this address"},
+			param{name: "assignee", kind: text, max: 320, means: "assigned to"},
+			param{name: "tag", kind: text, max: 200, means: "with this tag"},
+		), ok("a piece of the list", jsonOf[List[*issue.Issue]]()), nil, a.listIssues),
+		get("/api/v1/issues/{number}", "getIssue", "One issue with its first notes and its files.", reading, nil,
+			ok("the issue", jsonOf[IssueDetail]()), notFound, a.getIssue),
+		get("/api/v1/issues/{number}/notes", "listNotes", "An issue's notes, oldest first.", reading, paging(),
+			ok("a piece of the list", jsonOf[List[*issue.Note]]()), notFound, a.listNotes),
+		get("/api/v1/issues/{number}/attachments/{sha256}", "getIssueAttachment", "A file of one of the issue's mails.", reading, nil,
+			ok(fileMeans, bytes), notFound, a.issueFile),
+
+		get("/api/v1/messages", "listMessages", "Messages, newest first, without their text and trace.", reading, paging(verdict, mailbox,
+			param{name: "issue", kind: number, max: 1 << 53, means: "of this issue"}, author, since,
+			param{name: "messageId", kind: text, max: 1000, means: "with this Message-ID"},
+		), ok("a piece of the list", jsonOf[List[*issue.Message]]()), nil, a.listMessages),
+		{
+			method: http.MethodPost, path: "/api/v1/messages", name: "postMessage", scopes: []string{ScopeWrite},
+			does:  "Hand in a mail. It takes the same road as any other and is trusted no more than a stranger's; the answer comes when it is on disk.",
+			query: []param{{name: "to", kind: text, max: 320, required: true, means: "the recipient's address, which chooses the mailbox"}},
+			body:  &mail,
+			answers: []answer{
+				{http.StatusCreated, "it was taken: committed, discarded or quarantined", jsonOf[Delivered]()},
+				{http.StatusOK, "it was here before; the verdict is what it was then", jsonOf[Delivered]()},
+			},
+			faults: []int{http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity},
+			handle: a.postMessage,
+		},
+		get("/api/v1/messages/{id}", "getMessage", "One message with its decision, trace and copies.", reading, nil,
+			ok("the message", jsonOf[MessageDetail]()), notFound, a.getMessage),
+		get("/api/v1/messages/{id}/raw", "getRaw", "The mail as it came, below our Return-Path and Received.", []string{ScopeRead, ScopeQuarantine}, nil,
+			ok("the mail; ranges are answered", mail), notFound, a.getRaw),
+		get("/api/v1/messages/{id}/attachments/{sha256}", "getMessageAttachment", "A file of the mail.", reading, nil,
+			ok(fileMeans, bytes), notFound, a.messageFile),
+		get("/api/v1/attachments/{sha256}", "getAttachment", "A file of any mail.", reading, nil,
+			ok(fileMeans, bytes), notFound, a.anyFile),
+
+		get("/api/v1/ledger", "listLedger", "What happened to each attempt to hand in mail, newest first.", reading, paging(
+			param{name: "q", kind: text, max: 500, means: "pieces of text that must all occur in peer, from, to, author, subject or messageId, in any case; nothing in it is syntax"},
+			param{name: "address", kind: text, max: 320, means: "whose envelope sender, recipient or author is this"}, since,
+		), ok("a piece of the list", jsonOf[List[*issue.LedgerLine]]()), nil, a.listLedger),
+		get("/api/v1/events", "listEvents", "What people and programs did here, newest first.", reading, paging(),
+			ok("a piece of the list", jsonOf[List[*issue.Event]]()), nil, a.listEvents),
+
+		get("/api/v1/quarantine", "listQuarantine", "Messages that wait for a person, newest first; a piece may be shorter than its limit.",
+			[]string{ScopeQuarantine, ScopeRead}, paging(mailbox, author, since),
+			ok("a piece of the list", jsonOf[List[*issue.Message]]()), nil, a.listQuarantine),
+		{
+			method: http.MethodPost, path: "/api/v1/quarantine/{id}/release", name: "releaseMessage", scopes: []string{ScopeQuarantine},
+			does: "Decide a held message again, past the rule that stopped it.", answers: ok("what it became", jsonOf[Delivered]()), faults: held, handle: a.release,
+		},
+		{
+			method: http.MethodPost, path: "/api/v1/quarantine/{id}/reject", name: "rejectMessage", scopes: []string{ScopeQuarantine},
+			does: "Refuse a held message for good. Its sender hears nothing.", answers: done("refused"), faults: held, handle: a.reject,
+		},
+		{
+			method: http.MethodDelete, path: "/api/v1/quarantine/{id}", name: "deleteMessage", scopes: []string{ScopeQuarantine},
+			does: "Delete a held message's raw mail, text and files.", answers: done("deleted"), faults: held, handle: a.deleteHeld,
+		},
+
+		get("/api/v1/tokens", "listTokens", "Tokens, without their secrets.", []string{ScopeAdmin}, nil,
+			ok("all of them", jsonOf[List[*issue.Token]]()), nil, a.listTokens),
+		{
+			method: http.MethodPost, path: "/api/v1/tokens", name: "makeToken", scopes: []string{ScopeAdmin},
+			does: "Make a token. Its secret is in this answer and nowhere else.", body: bodyOf[NewToken](),
+			answers: []answer{{http.StatusCreated, "the token, with its secret", jsonOf[MadeToken]()}},
+			faults:  []int{http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}, handle: a.makeToken,
+		},
+		{
+			method: http.MethodDelete, path: "/api/v1/tokens/{id}", name: "revokeToken", scopes: []string{ScopeAdmin},
+			does: "Revoke a token. Other nodes may honour it for some seconds more.", answers: done("revoked"), faults: notFound, handle: a.revokeToken,
+		},
+
+		get("/api/v1/openapi.json", "getOpenAPI", "This document.", everyScope, nil, ok("OpenAPI 3.1", content{media: "application/json"}), nil, a.openapi),
+
+		get("/healthz", "healthz", "Whether the process answers.", nil, nil, ok("ok", plain), nil, a.healthz),
+		get("/readyz", "readyz", "Whether mail can be taken now, in one word. Details need a token with the scope read, or a listener of their own.", nil,
+			[]param{{name: "details", kind: flag, means: "say more, as JSON"}},
+			[]answer{{http.StatusOK, "ready", plain}, {http.StatusServiceUnavailable, "unready", plain}}, nil, a.readyz),
+		get("/metrics", "metrics", "Counters for Prometheus.", reading, nil, ok("Prometheus text format", plain), notFound, a.metrics),
+	}
+}
+
+func bodyOf[T any]() *content {
+	c := jsonOf[T]()
+	return &c
+}
