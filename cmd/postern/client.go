@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+
+	"postern/internal/app"
+	"postern/internal/fault"
+)
+
+// A client asks a Postern: the running server by the socket in its data folder, or, where none runs, one opened in this
+// process for the command's time, which then holds the data folder.
+type client struct {
+	http  *http.Client
+	close func() error
+}
+
+// open reaches a Postern.
+func (p *program) open(ctx context.Context) (*client, error) {
+	socket, err := app.ControlSocket(p.options())
+	if err != nil {
+		return nil, err
+	}
+	if conn, err := net.Dial("unix", socket); err == nil {
+		_ = conn.Close()
+		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		}
+		return &client{&http.Client{Transport: &http.Transport{DialContext: dial}}, func() error { return nil }}, nil
+	}
+	o := p.options()
+	o.Quiet = true
+	a, err := app.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	stop := a.Background(ctx)
+	return &client{&http.Client{Transport: direct{a.Handler()}}, func() error { stop(); return a.Close() }}, nil
+}
+
+// with runs f with a client and closes it.
+func (p *program) with(ctx context.Context, f func(*client) error) error {
+	c, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(c), c.close())
+}
+
+// direct hands requests to a handler in this process.
+type direct struct{ h http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	r.RequestURI = r.URL.RequestURI()
+	rec := httptest.NewRecorder()
+	d.h.ServeHTTP(rec, r)
+	return rec.Result(), nil
+}
+
+// do sends a request and decodes a JSON answer into v, unless v is nil.
+func (c *client) do(ctx context.Context, method, path string, query url.Values, body io.Reader, kind string, v any) error {
+	u := url.URL{Scheme: "http", Host: "localhost", Path: path, RawQuery: query.Encode()}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	if err != nil {
+		return err
+	}
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fault.As(fault.Unavailable, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		return answered(resp)
+	}
+	if v == nil {
+		_, err = io.Copy(io.Discard, resp.Body)
+		return err
+	}
+	if w, ok := v.(io.Writer); ok {
+		_, err = io.Copy(w, resp.Body)
+		return err
+	}
+	return json.NewDecoder(resp.Body).Decode(v)
+}
+
+func (c *client) get(ctx context.Context, path string, query url.Values, v any) error {
+	return c.do(ctx, http.MethodGet, path, query, nil, "", v)
+}
+
+func (c *client) post(ctx context.Context, path string, query url.Values, body any, v any) error {
+	var r io.Reader
+	kind := ""
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		r, kind = bytes.NewReader(b), "application/json"
+	}
+	return c.do(ctx, http.MethodPost, path, query, r, kind, v)
+}
+
+// answered turns an error's answer, of the API or of the local commands, back into an error with its kind.
+func answered(resp *http.Response) error {
+	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	var said struct{ Error, Title, Detail string }
+	_ = json.Unmarshal(b, &said)
+	text := said.Error
+	if text == "" {
+		text = said.Detail
+	}
+	if text == "" {
+		text = said.Title
+	}
+	if text == "" {
+		text = resp.Status
+	}
+	kind := fault.Invalid
+	switch {
+	case resp.StatusCode >= 500:
+		kind = fault.Unavailable
+	case resp.StatusCode == http.StatusNotFound:
+		kind = fault.NotFound
+	case resp.StatusCode == http.StatusRequestEntityTooLarge:
+		kind = fault.TooLarge
+	}
+	return fault.As(kind, errors.New(text))
+}
+
+// A page is one piece of a list of the API.
+type page[T any] struct {
+	Items []T     `json:"items"`
+	Next  *string `json:"next"`
+}
+
+// list reads pieces of a list until limit items are there, or all.
+func list[T any](ctx context.Context, c *client, path string, query url.Values, limit int) ([]T, error) {
+	out := []T{}
+	q := url.Values{}
+	for k, v := range query {
+		q[k] = v
+	}
+	for {
+		q.Set("limit", fmt.Sprint(min(500, max(1, limit-len(out)))))
+		var pg page[T]
+		if err := c.get(ctx, path, q, &pg); err != nil {
+			return nil, err
+		}
+		out = append(out, pg.Items...)
+		if pg.Next == nil || len(out) >= limit {
+			return out, nil
+		}
+		q.Set("after", *pg.Next)
+	}
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"postern/internal/app"
+	"postern/internal/config"
+	"postern/internal/keys"
+)
+
+// A finding is one thing the doctor looked at.
+type finding struct {
+	What  string `json:"what"`
+	State string `json:"state"` // "ok", "warning", "wrong"
+	Says  string `json:"says,omitempty"`
+	Do    string `json:"do,omitempty"`
+}
+
+func (p *program) doctor() *cobra.Command {
+	return p.withJSON(&cobra.Command{
+		Use: "doctor", Short: "Look whether all is well, and say what to do where it is not", Args: cobra.NoArgs,
+		Example: `  postern doctor`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			found := p.examine(cmd.Context())
+			if p.json {
+				if err := p.printJSON(found); err != nil {
+					return err
+				}
+			}
+			wrong := false
+			for _, f := range found {
+				wrong = wrong || f.State == "wrong"
+				if !p.json {
+					p.finding(f)
+				}
+			}
+			if wrong {
+				return &exit{code: exitFailed}
+			}
+			return nil
+		},
+	})
+}
+
+func (p *program) finding(f finding) {
+	mark := map[string]string{"ok": "ok     ", "warning": "WARNING", "wrong": "WRONG  "}[f.State]
+	if colour := map[string]string{"warning": "33", "wrong": "31"}[f.State]; colour != "" && isTerminal(p.out) {
+		mark = "\x1b[" + colour + "m" + mark + "\x1b[0m"
+	}
+	fmt.Fprintf(p.out, "%s %s", mark, f.What)
+	if f.Says != "" {
+		fmt.Fprintf(p.out, ": %s", f.Says)
+	}
+	fmt.Fprintln(p.out)
+	if f.Do != "" {
+		fmt.Fprintf(p.out, "        %s\n", f.Do)
+	}
+}
+
+// examine looks at configuration, rules, keys, certificates, and then at the running server or what one would need.
+func (p *program) examine(ctx context.Context) []finding {
+	var out []finding
+	say := func(state, what, says, do string) { out = append(out, finding{what, state, says, do}) }
+
+	checked := app.Check(p.options())
+	c := checked.Config
+	for _, line := range checked.Problems {
+		say("warning", "configuration and rules", line, "")
+	}
+	if checked.Wrong {
+		say("wrong", "configuration and rules", "they cannot be used as they are", "postern check shows each place")
+	} else {
+		say("ok", "configuration and rules", "", "")
+		if r := checked.Test(ctx); !r.OK() {
+			say("wrong", "tests of the rules", fmt.Sprintf("%d of %d fail", r.Failed(), len(r.Tests)), "postern test shows why; until they pass, the rules before them stay live")
+		}
+	}
+	if c == nil {
+		return out
+	}
+	if _, err := keys.Load(c.KeyPath()); err != nil {
+		say("warning", "key file", err.Error(), "")
+	} else {
+		say("ok", "key file", c.KeyPath(), "")
+	}
+	for name, t := range map[string]config.TLS{"smtp.tls": c.SMTP.TLS, "http.tls": c.HTTP.TLS} {
+		if t.Enabled() {
+			out = append(out, certificate(name, t.Cert))
+		}
+	}
+	if !c.SMTP.TLS.Enabled() {
+		for _, l := range c.SMTP.Listen {
+			if !l.Loopback() {
+				say("warning", "smtp", fmt.Sprintf("%s takes mail without encryption", l), "set smtp.tls: {cert, key}")
+			}
+		}
+	}
+	return append(out, p.server(ctx, c)...)
+}
+
+// server asks the running server, or whether one could start.
+func (p *program) server(ctx context.Context, c *config.Config) []finding {
+	socket, err := app.ControlSocket(p.options())
+	if err != nil {
+		return nil
+	}
+	conn, err := net.Dial("unix", socket)
+	running := err == nil
+	if running {
+		_ = conn.Close()
+	}
+	var out []finding
+	err = p.with(ctx, func(cl *client) error {
+		var st map[string]any
+		if err := cl.get(ctx, "/control/status", nil, &st); err != nil {
+			return err
+		}
+		what := "store"
+		if running {
+			what = "the running server"
+		}
+		if ok, _ := st["ok"].(bool); ok {
+			out = append(out, finding{What: what, State: "ok", Says: fmt.Sprint("keeps issues in ", st["store"])})
+		} else {
+			out = append(out, finding{What: what, State: "wrong", Says: fmt.Sprint(st["storeError"]), Do: "until it works, mail stays with its senders"})
+		}
+		if e, bad := st["configurationError"]; bad {
+			out = append(out, finding{What: "configuration of the running server", State: "warning", Says: fmt.Sprint(e), Do: "the one before it stays in use"})
+		}
+		return nil
+	})
+	if err != nil {
+		out = append(out, finding{What: "store", State: "wrong", Says: err.Error()})
+	}
+	if running {
+		return out
+	}
+	for _, l := range append(append([]config.Listener{}, c.SMTP.Listen...), append(c.LMTP.Listen, c.HTTP.Listen...)...) {
+		if l.Network != "tcp" {
+			continue
+		}
+		n, err := net.Listen(l.Network, l.Address)
+		if err != nil {
+			out = append(out, finding{What: "listen on " + l.String(), State: "wrong", Says: err.Error(), Do: "another program has it, or the port needs a privilege (CAP_NET_BIND_SERVICE)"})
+			continue
+		}
+		_ = n.Close()
+	}
+	return append(out, finding{What: "server", State: "warning", Says: "none is running on this data folder", Do: "postern serve"})
+}
+
+func certificate(name, path string) finding {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return finding{What: name, State: "wrong", Says: err.Error()}
+	}
+	block, _ := pem.Decode(b)
+	if block == nil {
+		return finding{What: name, State: "wrong", Says: path + " holds no PEM certificate"}
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return finding{What: name, State: "wrong", Says: err.Error()}
+	}
+	switch left := time.Until(cert.NotAfter); {
+	case left < 0:
+		return finding{What: name, State: "wrong", Says: "the certificate ended on " + cert.NotAfter.Format(time.DateOnly), Do: "renew it; the server reads the new one by itself"}
+	case left < 14*24*time.Hour:
+		return finding{What: name, State: "warning", Says: "the certificate ends on " + cert.NotAfter.Format(time.DateOnly), Do: "renew it; the server reads the new one by itself"}
+	}
+	return finding{What: name, State: "ok", Says: "until " + cert.NotAfter.Format(time.DateOnly)}
+}
+
+// isTerminal reports whether w is a terminal: colour is for people only.
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"postern/internal/app"
+)
+
+func (p *program) serve() *cobra.Command {
+	return &cobra.Command{
+		Use: "serve", Short: "Take mail until told to stop", Args: cobra.NoArgs,
+		Long: `Takes mail, decides it and keeps it until SIGINT or SIGTERM; then no new mail is taken and what is under way is
+finished. SIGHUP reads configuration and rules again; both are also followed as they change. A broken edit is
+reported and changes nothing.`,
+		Example: `  postern serve
+  postern serve -c /etc/postern/postern.yaml`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			a, err := app.Open(ctx, p.options())
+			if err != nil {
+				return err
+			}
+			stop := onHangup(ctx, a.Reload)
+			defer stop()
+			return errors.Join(a.Run(ctx), a.Close())
+		},
+	}
+}
+
+// onHangup calls f for each SIGHUP until stop is called.
+func onHangup(ctx context.Context, f func()) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-hup:
+				f()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() { signal.Stop(hup); cancel(); <-done }
+}

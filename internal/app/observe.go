@@ -1,0 +1,60 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"postern/internal/intake"
+	"postern/internal/logkey"
+	"postern/receiver/smtp"
+	"postern/rules"
+)
+
+var _ intake.Observer = (*App)(nil)
+
+// Delivered counts what became of a mail, and greets the first one.
+func (a *App) Delivered(env *intake.Envelope, o intake.Outcome, size int64, took time.Duration) {
+	verdict := string(o.Verdict)
+	if o.Again {
+		verdict = string(intake.Duplicate)
+	}
+	a.metrics.Message(env.Source, o.Mailbox, verdict, took, size)
+	if o.Verdict == intake.Committed && o.Issue == 1 && !o.Again && a.greeted.CompareAndSwap(false, true) && len(a.addrs.HTTP) > 0 {
+		a.log.Info(fmt.Sprintf("your first mail is issue 1: read it at http://%s/api/v1/issues/1", a.addrs.HTTP[0]), logkey.Issue, o.Issue)
+	}
+}
+
+// Decided counts what each rule did.
+func (a *App) Decided(_ string, trace []rules.Entry) {
+	for _, e := range trace {
+		if e.Rule != "" {
+			a.metrics.Rule(e.Rule, e.Matched, e.Error != "", time.Duration(e.TookMicros)*time.Microsecond)
+		}
+	}
+}
+
+func (a *App) smtpObserver() smtp.Observer {
+	return smtp.Observer{
+		Connected: func(string) { a.metrics.Connected() },
+		Closed:    func(string, time.Duration) { a.metrics.Disconnected() },
+		Refused:   func(_, reason string) { a.metrics.Refused(reason) },
+	}
+}
+
+// health says whether mail can be taken now, and what is wrong where not.
+func (a *App) health(ctx context.Context) (map[string]any, bool) {
+	ok := true
+	d := map[string]any{"version": a.o.Version, "store": a.store.Kind()}
+	if err := a.store.Ping(ctx); err != nil {
+		ok = false
+		d["storeError"] = err.Error()
+	}
+	d["rules"] = a.rules.Status()
+	if st := a.conf.Status(); st.Err != nil {
+		d["configurationError"] = st.Err.Error()
+	} else if len(st.Restart) > 0 {
+		d["restartNeeded"] = st.Restart
+	}
+	return d, ok
+}

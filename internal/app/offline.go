@@ -1,0 +1,108 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"postern/internal/config"
+	"postern/internal/intake"
+	"postern/internal/mongo"
+	"postern/internal/sqlite"
+	"postern/rules"
+)
+
+// What commands do without a server, and mostly without a store.
+
+// ControlSocket is where a running server of that configuration is reached.
+func ControlSocket(o Options) (string, error) {
+	c, _, err := loadConfig(o)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(c.Data, controlSocket), nil
+}
+
+// A Checked is a configuration and its rules, read and found right or wrong.
+type Checked struct {
+	Config   *config.Config
+	Rules    *rules.Set // nil when something is wrong
+	Policy   *intake.Policy
+	Problems []string // "file:line:col: message" each, warnings too
+	Wrong    bool     // one of them is an error
+}
+
+// Check reads configuration and rules, and opens nothing.
+func Check(o Options) *Checked {
+	out := &Checked{}
+	c, found := config.Load(config.Find(o.Config), o.Getenv)
+	for _, p := range found {
+		out.Problems = append(out.Problems, p.String())
+	}
+	if out.Config = c; c == nil {
+		out.Wrong = true
+		return out
+	}
+	out.Policy = policy(c)
+	load := rules.LoadOptions{Vocabulary: out.Policy.Vocabulary}
+	set, diags := rules.Load(rulesDir(c), load)
+	if c.Rules == "" && (set == nil && !exists(rulesDir(c)) || set != nil && len(set.Files()) == 0) {
+		set, diags = rules.Builtin(load)
+	}
+	for _, d := range diags {
+		out.Problems = append(out.Problems, d.String())
+		if d.Snippet != "" {
+			out.Problems = append(out.Problems, d.Snippet)
+		}
+		if d.Hint != "" {
+			out.Problems = append(out.Problems, "    "+d.Hint)
+		}
+	}
+	out.Rules, out.Wrong = set, set == nil
+	return out
+}
+
+// Test runs the tests of the rules.
+func (c *Checked) Test(ctx context.Context) rules.Report {
+	return c.Rules.Test(ctx, intake.Simulate(c.Policy))
+}
+
+// Restore reads a backup into the store of a configuration, which must be empty, with no server running on it.
+func Restore(ctx context.Context, o Options, dir string) (err error) {
+	c, _, err := loadConfig(o)
+	if err != nil {
+		return err
+	}
+	held, err := lockData(c.Data)
+	if err != nil {
+		return err
+	}
+	defer held.release()
+	log := Logger(o.Stderr, c.Log)
+	if c.Store.MongoDB.IsSet() {
+		s, err := mongo.Open(ctx, c.Store.MongoDB.Reveal(), mongo.Options{Password: c.Store.Password.Reveal(), Log: log, Now: o.Now})
+		if err != nil {
+			return err
+		}
+		return errors.Join(s.Restore(ctx, dir), s.Close())
+	}
+	s, err := sqlite.Open(ctx, c.Store.SQLite, sqlite.Options{Log: log, Now: o.Now})
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Restore(ctx, dir), s.Close())
+}
+
+// Background runs what a command needs beside it, the ledger, until stop is called.
+func (a *App) Background(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { defer close(done); _ = a.intake.Run(ctx) }()
+	return func() { cancel(); <-done }
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
