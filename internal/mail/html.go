@@ -39,7 +39,7 @@ type renderer struct {
 
 	quotes int // how many blockquotes are open
 	quoted int // and were, when the last text was written
-	lists  []list
+	lists  []itemList
 	pre    int
 	href   string
 	anchor int // where the text of the link began
@@ -50,7 +50,7 @@ type renderer struct {
 	hid      bool
 }
 
-type list struct {
+type itemList struct {
 	ordered bool
 	n       int
 }
@@ -141,7 +141,7 @@ func (r *renderer) start(all bool) {
 	case atom.Ul, atom.Ol:
 		r.breakLine(1)
 		if len(r.lists) < listMax {
-			r.lists = append(r.lists, list{ordered: tag == atom.Ol})
+			r.lists = append(r.lists, itemList{ordered: tag == atom.Ol})
 		}
 	case atom.Li:
 		r.breakLine(1)

@@ -77,6 +77,9 @@ func (p *parser) openLeaf(h *header, ct *value) {
 		p.leaf = l
 		return
 	}
+	if ct.word == "message/delivery-status" && len(p.stack) == 1 {
+		p.dsn = true
+	}
 	l := p.newLeaf(fileLeaf)
 	l.dec.enc = enc
 	id, _ := h.raw("Content-ID")

@@ -20,6 +20,7 @@ type parser struct {
 	leaves   int
 	decoded  int64
 	report   string // the report-type of a multipart/report, "" without
+	dsn      bool   // a part is a message/delivery-status
 	err      error  // of an attachment writer
 
 	// Reused from message to message.
@@ -53,8 +54,10 @@ func Parse(r io.Reader, opts Options) (*Message, error) {
 	}
 	p.finishText()
 	m := p.msg
-	p.classify()
-	m.Spans = findSpans(m.Text, m.IsForward)
+	prefix := subjectPrefix(m.Subject)
+	spans, forwards := findSpans(m.Text, prefix == forwardPrefix)
+	m.Spans = spans
+	p.classify(prefix, forwards)
 	return m, nil
 }
 

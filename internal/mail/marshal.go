@@ -1,0 +1,90 @@
+package mail
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+)
+
+// person is an address as postern parse prints it.
+type person struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+type parsedFile struct {
+	Name   string `json:"name"`
+	Type   string `json:"type"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+	Inline bool   `json:"inline"`
+}
+
+// parsedMessage is the line that postern parse prints: its names are a promise.
+type parsedMessage struct {
+	File        string       `json:"file"`
+	Subject     string       `json:"subject"`
+	From        *person      `json:"from"`
+	To          []person     `json:"to"`
+	Cc          []person     `json:"cc"`
+	Date        *time.Time   `json:"date"`
+	MessageID   string       `json:"messageId"`
+	InReplyTo   []string     `json:"inReplyTo"`
+	References  []string     `json:"references"`
+	Text        string       `json:"text"`
+	NewText     string       `json:"newText"`
+	HTML        string       `json:"html"`
+	Attachments []parsedFile `json:"attachments"`
+	IsReply     bool         `json:"isReply"`
+	IsForward   bool         `json:"isForward"`
+	IsAutoReply bool         `json:"isAutoReply"`
+	IsBounce    bool         `json:"isBounce"`
+	IsList      bool         `json:"isList"`
+	Warnings    []string     `json:"warnings"`
+}
+
+// MarshalParsed makes the JSON object that postern parse prints for a message read from file, on one
+// line without a line end. Lists are never null; from and date are when the mail has none that can be read.
+func (m *Message) MarshalParsed(file string) ([]byte, error) {
+	p := parsedMessage{
+		File: toUTF8(file), Subject: m.Subject, To: persons(m.To), Cc: persons(m.Cc),
+		MessageID: m.MessageID, InReplyTo: list(m.InReplyTo), References: list(m.References),
+		Text: m.Text, NewText: m.NewText(), HTML: m.HTML, Attachments: make([]parsedFile, 0, len(m.Attachments)),
+		IsReply: m.IsReply, IsForward: m.IsForward, IsAutoReply: m.IsAutoReply, IsBounce: m.IsBounce, IsList: m.IsList,
+		Warnings: make([]string, 0, len(m.Warnings)),
+	}
+	if from := persons(m.From); len(from) > 0 {
+		p.From = &from[0]
+	}
+	if !m.Date.IsZero() {
+		p.Date = &m.Date
+	}
+	for _, a := range m.Attachments {
+		p.Attachments = append(p.Attachments, parsedFile{a.Name, a.Type, a.Size, a.SHA256, a.Inline})
+	}
+	for _, w := range m.Warnings {
+		p.Warnings = append(p.Warnings, w.Code+": "+w.Detail)
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(&p); err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
+}
+
+func persons(addresses []Address) []person {
+	out := make([]person, 0, len(addresses))
+	for _, a := range addresses {
+		out = append(out, person{a.Name, a.Email})
+	}
+	return out
+}
+
+func list(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
