@@ -94,8 +94,8 @@ func (p *PostfixServer) masterCf(o PostfixOptions) string {
 		b.WriteString(line + "\n")
 	}
 	if len(o.Command) > 0 {
-		fmt.Fprintf(&b, "command unix - n n - 10 pipe\n  flags=q null_sender= user=%s argv=", cmp.Or(o.User, "nobody"))
-		for _, arg := range o.Command {
+		fmt.Fprintf(&b, "command unix - n n - 10 pipe\n  flags=q null_sender= user=%s argv=%s", cmp.Or(o.User, "nobody"), o.Command[0])
+		for _, arg := range o.Command[1:] {
 			fmt.Fprintf(&b, " { %s }", arg) // master(5): braces hold white space together
 		}
 		b.WriteString("\n")
