@@ -40,6 +40,8 @@ func (c *collector) add(p []byte) {
 	if len(p) == 0 {
 		return
 	}
+	// Also of a body that is refused already: where lines end decides whether its end is certain.
+	c.lines.check(p)
 	if c.problem != nil {
 		c.drained += int64(len(p))
 		return
@@ -49,7 +51,6 @@ func (c *collector) add(p []byte) {
 		c.fail(WhySize, answer(552, 5, 3, 4, fmt.Sprintf("larger than %d octets", c.w.srv.o.MaxMessageBytes)))
 		return
 	}
-	c.lines.check(p)
 	switch {
 	case c.lines.bare:
 		c.bare()

@@ -6,16 +6,17 @@ import (
 	"math"
 	"strconv"
 	"strings"
-
-	"postern/internal/logkey"
 )
 
 // command looks at a line before go-smtp does. It returns what go-smtp shall read, nothing where the answer was ours.
 func (w *wire) command(line []byte) ([]byte, error) {
 	text := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+	if short := bytes.TrimRight(text, " \t"); len(short) < len(text) { // go-smtp calls such a line mangled
+		text, line = short, append(short[:len(short):len(short)], "\r\n"...)
+	}
 	verb, args, _ := bytes.Cut(text, []byte(" "))
 	name := strings.ToUpper(string(verb))
-	w.verb = ""
+	w.offers = false
 	if hasControl(text) {
 		w.wrong("500 5.5.2 control characters in a command")
 		return nil, nil
@@ -79,12 +80,14 @@ func (w *wire) wrong(line string) {
 }
 
 func (w *wire) hello(line []byte, name string, args []byte) []byte {
-	if host := firstField(args); host != "" && (name == "LHLO") == w.lis.LMTP {
-		w.greeted = true
-		w.session.helo, w.session.extended = cut(host, 255), name != "HELO"
-		if name != "HELO" {
-			w.verb = "EHLO"
-		}
+	host := firstField(args)
+	if len(host) > 255 {
+		w.wrong("501 5.5.4 that is no host name")
+		return nil
+	}
+	if host != "" && (name == "LHLO") == w.lis.LMTP {
+		w.greeted, w.offers = true, name != "HELO"
+		w.session.helo, w.session.extended = host, name != "HELO"
 	}
 	return line
 }
@@ -114,11 +117,7 @@ func (w *wire) startTLS(args []byte) error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	if err := w.handshake(); err != nil {
-		w.log.Info("no TLS", logkey.Error, err)
-		w.end("the TLS handshake failed") // and nothing more is said in clear
-	}
-	return nil
+	return w.handshake()
 }
 
 // bdat collects a chunk (RFC 3030). go-smtp would run Data beside the commands between two chunks, and takes a chunk for
@@ -155,13 +154,13 @@ func (w *wire) bdat(args []byte) ([]byte, error) {
 		return nil, nil
 	case c.problem != nil:
 		w.session.why = c.problem.why
-		w.replace, w.instead = true, replyLine(c.problem.answer)
+		w.hide, w.instead = "250", replyLine(c.problem.answer)
 		return []byte("RSET\r\n"), nil
 	case !last:
 		w.say(fmt.Sprintf("250 2.0.0 %d octets received", size))
 		return nil, nil
 	default:
-		w.replace, w.instead = true, nil // the 354
+		w.hide, w.instead = "354", nil
 		return []byte("DATA\r\n"), nil
 	}
 }

@@ -23,6 +23,7 @@ import (
 //	C:  the client sends this and CR LF; several in a row are one write, so they are pipelined
 //	R:  the client sends these bytes and nothing more: Go escapes, and {x*1000} repeats x
 //	S:  the server answers this line; … at its end stands for anything
+//	E:  the client sends this, and a 250 of any number of lines comes back
 //	S!  the server has closed the connection, and has said nothing more
 //	O:  options of the server, before anything else: lmtp, tls, starttls, users, ours, proxy, small (MaxMessageBytes 1000),
 //	    idle (50 ms for a command), stall (50 ms within a body), limits=… (see limit)
@@ -114,6 +115,15 @@ func (p *player) step(l string) {
 		p.out.WriteString(p.unescape(rest))
 	case "S:":
 		p.expect(rest)
+	case "E:":
+		p.out.WriteString(rest + "\r\n")
+		p.send()
+		for l := "250-"; !strings.HasPrefix(l, "250 "); {
+			var err error
+			if l, err = p.r.ReadString('\n'); err != nil || !strings.HasPrefix(l, "250") {
+				p.fatalf("got %q, %v", l, err)
+			}
+		}
 	case "S!":
 		if more, err := io.ReadAll(p.r); err != nil && !reset(err) || len(more) > 0 {
 			p.fatalf("the connection is not closed: %q, %v", more, err)
@@ -269,9 +279,9 @@ func option(t *testing.T, o *smtp.Options, opt string) {
 	case "commands":
 		lim.Commands = n
 	case "messages":
-		lim.MessagesPerMinute = n
-	case "connections":
-		lim.Connections = n
+		lim.MessagesPerAddress = n
+	case "rcptminute":
+		lim.RecipientsPerAddress = n
 	case "bytes":
 		lim.BytesInFlight = int64(n)
 	case "authfailures":

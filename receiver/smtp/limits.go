@@ -11,7 +11,9 @@ import (
 type Limits struct {
 	Connections           int   // open at once, in all; 1,000
 	ConnectionsPerAddress int   // 50
-	MessagesPerMinute     int   // MAIL commands per address; 600
+	MessagesPerMinute     int   // MAIL commands, in all; no limit
+	MessagesPerAddress    int   // MAIL commands a minute per address; 600
+	RecipientsPerAddress  int   // RCPT commands a minute per address; 3,000
 	Recipients            int   // of one message; 1,000 (RFC 5321 section 4.5.3.1.8 wants 100)
 	Errors                int   // syntax errors and the like on one connection; 10
 	ErrorsPerMinute       int   // the same per address; 100. Above it new connections get 421
@@ -32,7 +34,9 @@ type Limits struct {
 func (l Limits) withDefaults() Limits {
 	setDefault(&l.Connections, 1000)
 	setDefault(&l.ConnectionsPerAddress, 50)
-	setDefault(&l.MessagesPerMinute, 600)
+	setDefault(&l.MessagesPerMinute, -1)
+	setDefault(&l.MessagesPerAddress, 600)
+	setDefault(&l.RecipientsPerAddress, 3000)
 	setDefault(&l.Recipients, 1000)
 	setDefault(&l.Errors, 10)
 	setDefault(&l.ErrorsPerMinute, 100)
@@ -66,8 +70,8 @@ type peers struct {
 	bytes int64
 	open  map[netip.Prefix]*usage
 
-	messages, errors, authAddress rates[netip.Prefix]
-	authUser                      rates[string]
+	messages, recipients, errors, authAddress rates[netip.Prefix]
+	authUser                                  rates[string]
 }
 
 // usage is what one address has open.
@@ -168,9 +172,17 @@ func (t *ticket) release() {
 	t.bytes = 0
 }
 
-// message counts a MAIL and says whether it may be.
+// message counts a MAIL and says whether it may be. The count of all has the key that no address has.
 func (p *peers) message(key netip.Prefix, l Limits, now time.Time) bool {
-	return !key.IsValid() || p.messages.take(key, l.MessagesPerMinute, time.Minute, now)
+	if key.IsValid() && !p.messages.take(key, l.MessagesPerAddress, time.Minute, now) {
+		return false
+	}
+	return p.messages.take(netip.Prefix{}, l.MessagesPerMinute, time.Minute, now)
+}
+
+// recipient counts a RCPT and says whether it may be.
+func (p *peers) recipient(key netip.Prefix, l Limits, now time.Time) bool {
+	return !key.IsValid() || p.recipients.take(key, l.RecipientsPerAddress, time.Minute, now)
 }
 
 // mistake counts an error of a peer.

@@ -101,6 +101,11 @@ func (s *session) Rcpt(to string, _ *gosmtp.RcptOptions) error {
 		s.w.refused(WhyRecipients)
 		return answer(452, 4, 5, 3, "too many recipients for one message")
 	}
+	if !s.w.srv.peers.recipient(s.w.limitKey(), *lim, s.w.srv.o.Now()) {
+		s.w.commands++
+		s.w.refused(WhyRate)
+		return answer(451, 4, 7, 1, "too many recipients a minute, try again later")
+	}
 	address, no := canonical(to, s.env.SMTPUTF8, answer(501, 5, 1, 3, "recipient address not understood"))
 	if no != nil {
 		s.w.commands++

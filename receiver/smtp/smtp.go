@@ -122,6 +122,7 @@ type Server struct {
 	peers *peers
 
 	draining chan struct{} // closed when no new message may begin
+	gone     chan struct{} // receives after a connection has ended
 
 	mu    sync.Mutex
 	wires map[*wire]struct{}
@@ -143,7 +144,7 @@ func New(o Options) (*Server, error) {
 		o.Hostname = "localhost"
 	}
 	o.Timeouts = o.Timeouts.withDefaults()
-	s := &Server{o: o, peers: newPeers(), draining: make(chan struct{}), wires: map[*wire]struct{}{}}
+	s := &Server{o: o, peers: newPeers(), draining: make(chan struct{}), gone: make(chan struct{}, 1), wires: map[*wire]struct{}{}}
 	for _, l := range o.Listeners {
 		if l.TLS && o.TLS == nil {
 			return nil, fmt.Errorf("listener %s wants TLS from the first byte, and there is no certificate", l.Net.Addr())
@@ -211,9 +212,15 @@ func (s *Server) drain() {
 	for w := range s.open() {
 		w.wake()
 	}
-	deadline := time.Now().Add(s.o.Timeouts.Drain)
-	for len(s.open()) > 0 && time.Now().Before(deadline) {
-		time.Sleep(10 * time.Millisecond)
+	deadline := time.NewTimer(s.o.Timeouts.Drain)
+	defer deadline.Stop()
+	for len(s.open()) > 0 {
+		select {
+		case <-s.gone:
+			continue
+		case <-deadline.C:
+		}
+		break
 	}
 	for w := range s.open() {
 		w.abort()

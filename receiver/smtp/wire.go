@@ -42,12 +42,13 @@ type wire struct {
 	big      *[]byte
 	feed     []byte // what go-smtp reads next
 	out      []byte // replies on their way
-	instead  []byte // replaces the next reply of go-smtp, when replace is set
-	replace  bool
+	instead  []byte // stands for the next reply of go-smtp if that begins with hide
+	hide     string
 	started  bool
-	greeted  bool   // EHLO, HELO or LHLO since the last TLS handshake
-	verb     string // of the command that go-smtp works on
-	inAuth   bool   // the next line is an answer to a 334
+	greeted  bool // EHLO, HELO or LHLO since the last TLS handshake
+	offers   bool // the next reply is go-smtp's to EHLO or LHLO
+	lingers  bool // the peer was let in: it may read our last words
+	inAuth   bool // the next line is an answer to a 334
 	errors   int
 	commands int // since the last message
 	closing  bool
@@ -75,11 +76,12 @@ var bigBuffers = sync.Pool{New: func() any { b := make([]byte, bigBuffer); retur
 var (
 	errDraining = errors.New("shutting down")
 	errLongLine = errors.New("command line too long")
+	errNoTLS    = errors.New("no TLS")
 )
 
 // newWire wraps an accepted connection. Nothing is read yet: the accept loop must not wait.
 func (s *Server) newWire(ctx context.Context, l *Listener, raw net.Conn) *wire {
-	w := &wire{srv: s, lis: l, live: s.live.Load(), raw: raw, conn: raw, in: make([]byte, smallBuffer), began: time.Now()}
+	w := &wire{srv: s, lis: l, live: s.live.Load(), raw: raw, conn: raw, began: time.Now()}
 	id := issue.NewID(s.o.Now())
 	w.log = s.o.Log.With(logkey.Session, id, logkey.Source, l.source())
 	w.session = newSession(ctx, w, id)
@@ -92,10 +94,14 @@ func (s *Server) newWire(ctx context.Context, l *Listener, raw net.Conn) *wire {
 
 // start reads the PROXY header, asks for a place, and shakes hands where TLS comes first. The greeting waits meanwhile.
 func (w *wire) start() error {
-	_ = w.raw.SetDeadline(time.Now().Add(w.srv.o.Timeouts.Greeting))
+	if err := w.park(time.Now().Add(w.srv.o.Timeouts.Greeting), true); err != nil {
+		return err
+	}
 	w.peer = addrOf(w.raw.RemoteAddr()) // reads the PROXY header where there must be one
 	w.ours = w.lis.Ours || contains(w.live.ours, w.peer)
-	w.log = w.log.With(logkey.Peer, w.peer.String())
+	if w.peer.IsValid() {
+		w.log = w.log.With(logkey.Peer, w.peer.String())
+	}
 	var refusal string
 	if w.ticket, refusal = w.srv.peers.enter(w.limitKey(), w.live.limits, w.srv.o.Now()); refusal != "" {
 		w.refused(refusal)
@@ -106,24 +112,30 @@ func (w *wire) start() error {
 		w.bye("421 4.7.0 too many connections, try again later")
 		return nil
 	}
+	w.in, w.lingers = make([]byte, smallBuffer), true
 	if w.lis.TLS {
-		if err := w.handshake(); err != nil {
-			return err
-		}
+		return w.handshake()
 	}
-	return w.raw.SetDeadline(time.Time{})
+	return nil
 }
 
 // handshake puts TLS on the connection. What has been learnt in clear is forgotten (RFC 3207 section 4.2).
 func (w *wire) handshake() error {
-	_ = w.raw.SetDeadline(time.Now().Add(w.srv.o.Timeouts.Greeting))
+	deadline := time.Now().Add(w.srv.o.Timeouts.Greeting)
+	if err := w.park(deadline, true); err != nil {
+		return fmt.Errorf("%w: %w", errNoTLS, err)
+	}
+	_ = w.raw.SetWriteDeadline(deadline)
 	c := tls.Server(w.raw, w.srv.o.TLS)
 	if err := c.Handshake(); err != nil {
 		w.refused(WhyTLS)
-		return fmt.Errorf("tls handshake: %w", err)
+		return fmt.Errorf("%w: handshake: %w", errNoTLS, err)
 	}
-	w.conn, w.tls, w.greeted = c, true, false
-	return w.raw.SetDeadline(time.Time{})
+	w.mu.Lock()
+	w.conn, w.idle = c, false
+	w.mu.Unlock()
+	w.tls, w.greeted = true, false
+	return nil
 }
 
 // limitKey is the address that limits count, not valid for peers that they spare: ours, and this machine, where
@@ -188,23 +200,30 @@ func (w *wire) next() error {
 // ended says goodbye where the peer may still listen.
 func (w *wire) ended(err error) {
 	switch {
+	case errors.Is(err, errNoTLS): // and nothing more is said in clear
+		w.out = w.out[:0]
+		w.log.Info("a connection ends without TLS", logkey.Error, err)
+		w.end("the TLS handshake failed")
+		return
 	case errors.Is(err, io.EOF):
 		w.end("the peer closed the connection")
 		return
 	case errors.Is(err, errDraining):
+		w.end("we are shutting down")
 		w.bye("421 4.3.2 shutting down, try again later")
 	case errors.Is(err, errLongLine):
 		w.refused(WhyLine)
+		w.end("command line too long")
 		w.bye("500 5.5.2 command line too long")
 	case isTimeout(err):
 		w.refused(WhySlow)
+		w.end("timed out")
 		w.bye("421 4.4.2 timed out")
 	default:
 		w.log.Debug("connection ended", logkey.Error, err)
 		w.end("the connection broke")
 		return
 	}
-	w.end(err.Error())
 	if w.flush() == nil {
 		w.linger()
 	}
@@ -246,15 +265,7 @@ func (w *wire) fill(deadline time.Time, idle bool) error {
 		return err
 	}
 	w.room()
-	w.mu.Lock()
-	if w.done && idle || w.dead {
-		w.mu.Unlock()
-		return errDraining
-	}
-	w.idle = idle
-	err := w.conn.SetReadDeadline(deadline)
-	w.mu.Unlock()
-	if err != nil {
+	if err := w.park(deadline, idle); err != nil {
 		return err
 	}
 	n, err := w.conn.Read(w.in[w.w:])
@@ -273,6 +284,17 @@ func (w *wire) fill(deadline time.Time, idle bool) error {
 		return errDraining
 	}
 	return err
+}
+
+// park sets the deadline of a read that follows at once; one that is idle is ended by a drain.
+func (w *wire) park(deadline time.Time, idle bool) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.done && idle || w.dead {
+		return errDraining
+	}
+	w.idle = idle
+	return w.conn.SetReadDeadline(deadline)
 }
 
 // room makes place behind the unused bytes.
@@ -318,19 +340,19 @@ func (w *wire) shrink() {
 // Write takes a reply line of go-smtp.
 func (w *wire) Write(p []byte) (int, error) {
 	last := len(p) >= 4 && p[3] == ' '
-	if w.replace {
-		if last {
-			w.replace = false
+	if w.hide != "" && last {
+		hidden := bytes.HasPrefix(p, []byte(w.hide))
+		w.hide = ""
+		if hidden {
 			w.out = append(w.out, w.instead...)
-			w.instead = nil
+			return len(p), nil
 		}
-		return len(p), nil
 	}
 	w.out = append(w.out, p...)
 	w.inAuth = bytes.HasPrefix(p, []byte("334"))
-	if w.verb == "EHLO" && !last && bytes.HasPrefix(p, []byte("250-")) {
+	if w.offers && !last && bytes.HasPrefix(p, []byte("250-")) {
 		// go-smtp believes that there is no TLS to be had: the offer is ours, behind the first line.
-		w.verb = ""
+		w.offers = false
 		if w.srv.o.TLS != nil && !w.tls {
 			w.out = append(w.out, "250-STARTTLS\r\n"...)
 		}
@@ -385,8 +407,12 @@ func (w *wire) flush() error {
 // linger lets the peer read our last words: closing with unread input would reset the connection and lose them.
 func (w *wire) linger() {
 	type halfCloser interface{ CloseWrite() error }
-	c, ok := w.conn.(halfCloser)
-	if !ok || c.CloseWrite() != nil {
+	end := w.conn
+	if p, ok := end.(interface{ Raw() net.Conn }); ok { // behind the PROXY protocol
+		end = p.Raw()
+	}
+	c, ok := end.(halfCloser)
+	if !ok || !w.lingers || c.CloseWrite() != nil {
 		return
 	}
 	_ = w.conn.SetReadDeadline(time.Now().Add(w.srv.o.Timeouts.Linger))
@@ -440,6 +466,10 @@ func (w *wire) Close() error {
 		w.srv.mu.Lock()
 		delete(w.srv.wires, w)
 		w.srv.mu.Unlock()
+		select {
+		case w.srv.gone <- struct{}{}:
+		default:
+		}
 	})
 	return err
 }
