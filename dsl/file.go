@@ -1,44 +1,99 @@
 package dsl
 
-// A File is one parsed rules file.
+import "slices"
+
+// A File is one parsed rules file: its blocks, and the expressions in them as pieces of text.
+// Compile checks what the expressions say.
 type File struct {
 	Name   string
 	Source []byte
 	Lists  []*ListBlock
 	Rules  []*RuleBlock // rules, shadow rules and tokens, in order
 	Tests  []*TestBlock
+
+	src      *source
+	comments []comment
 }
 
 // A ListBlock is `list NAME = EXPR`.
 type ListBlock struct {
 	Name string
 	Pos  Pos
+
+	offset int // of the name
+	value  fragment
 }
 
 // A RuleBlock is a rule, shadow rule or token.
 type RuleBlock struct {
 	Name      string
-	Pos       Pos
+	Pos       Pos // of the name
 	Shadow    bool
 	Token     bool
 	Mailboxes []string
 	Stage     Stage
+
+	offset     int    // of the name
+	mailboxes  []word // with their places
+	stage      word
+	lets       []letLine
+	when       *fragment
+	statements []fragment
 }
 
 // A TestBlock is a test.
 type TestBlock struct {
 	Name string
-	Pos  Pos
+	Pos  Pos // of the name
+
+	offset   int // of the name
+	given    []givenLine
+	mail     []byte    // inline
+	mailFile *fragment // file("x.eml")
+	mailAt   int
+	hasMail  bool
+	expects  []fragment
 }
+
+// A word is a name with its place in the file.
+type word struct {
+	text   string
+	offset int
+}
+
+// A letLine is `let NAME = EXPR`.
+type letLine struct {
+	name  word
+	value fragment
+}
+
+// A givenLine is `given KIND VALUE`; the value of `given mailbox` is a word.
+type givenLine struct {
+	kind    word
+	value   fragment
+	mailbox word
+}
+
+const largestFile = 8 << 20 // bytes; larger lists belong in files of their own
 
 // Parse reads one file and finds all of its errors. It never panics, and returns what it understood
 // also when there are errors.
 func Parse(name string, src []byte) (*File, Diagnostics) {
-	return &File{Name: name, Source: src}, nil
-}
-
-// Compile checks files that belong together and compiles them. The order of files is the order of
-// their rules. With errors the program is nil.
-func Compile(files []*File, opts Options) (*Program, Diagnostics) {
-	return &Program{}, nil
+	f := &File{Name: name, Source: src}
+	if len(src) > largestFile {
+		f.src = newSource(name, "")
+		return f, Diagnostics{{
+			Pos:     Pos{File: name, Line: 1, Column: 1},
+			Message: "this file is larger than 8 MiB",
+			Hint:    `put large lists into files of their own: list banned = file("lists/banned.txt")`,
+		}}
+	}
+	f.src = newSource(name, string(src))
+	l := lex(f.src)
+	f.comments = l.comments
+	p := &fileParser{src: f.src, tokens: l.tokens, file: f, diags: l.diags}
+	if !slices.ContainsFunc(l.diags, func(d Diagnostic) bool { return d.Message == tooDeep }) {
+		p.parse()
+	}
+	return f, p.diags.sorted()
 }

@@ -1,10 +1,15 @@
 package dsl
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io"
-	"time"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
 )
 
 // Stage says when a rule runs.
@@ -24,7 +29,7 @@ type Vocabulary struct {
 // Options say what a program is compiled against.
 type Options struct {
 	Vocabulary Vocabulary
-	// Open opens a file that a list names, below the rules folder. Without it file() is an error.
+	// Open opens a file that a list or a test names, below the rules folder. Without it file() is an error.
 	Open func(path string) (io.ReadCloser, error)
 }
 
@@ -38,62 +43,178 @@ type Program struct {
 // A Rule is one compiled rule or token.
 type Rule struct {
 	Name      string
-	Pos       Pos
+	Pos       Pos      // of the name
 	Mailboxes []string // what `in` names; empty means all
 	Stage     Stage
 	Shadow    bool
 	Token     bool
 
-	when ast.Node
+	lets       []*expression
+	when       *expression
+	statements []*expression
 }
 
-// Condition is the parsed `when` as it was written, before anything was patched or folded; nil when
-// the rule has none. It must not be changed.
-func (r *Rule) Condition() ast.Node { return r.when }
-
-// A Test is one test block.
-type Test struct {
-	Name    string
-	Pos     Pos
-	Given   Given
-	Mail    []byte // with CRLF line ends when it was written inline; nil when the test has none
-	Expects []*Expect
+// Condition is `when` as it was parsed, before anything was resolved, patched or folded; nil when the
+// rule has none. It is parsed anew at each call.
+func (rule *Rule) Condition() ast.Node {
+	if rule.when == nil {
+		return nil
+	}
+	tree, err := parser.Parse(rule.when.frag.text)
+	if err != nil {
+		return nil
+	}
+	return tree.Node
 }
 
-// Given is what a test assumes. What is not given is nil or zero.
-type Given struct {
-	Sender   *Sender // Trust and all; Known is true when anything of a known person was given
-	Issue    *GivenIssue
-	Auth     *Auth
-	Envelope *Envelope
-	Mailbox  string
-	Time     time.Time
+// Len is the number of statements in then.
+func (rule *Rule) Len() int { return len(rule.statements) }
+
+// Match evaluates the rule's lets, then its condition; without a condition it is true. An error is
+// ErrBudget (errors.Is), or the rule's own: a *RuleError.
+func (rule *Rule) Match(run *Run) (bool, error) {
+	if err := run.pause(); err != nil {
+		return false, rule.failed(err)
+	}
+	run.look()
+	run.lets = run.lets[:0]
+	for _, l := range rule.lets {
+		v, err := l.run(run)
+		if err != nil {
+			return false, rule.failed(err)
+		}
+		run.lets = append(run.lets, v)
+	}
+	if rule.when == nil {
+		return true, nil
+	}
+	v, err := rule.when.run(run)
+	if err != nil {
+		return false, rule.failed(err)
+	}
+	yes, ok := v.(bool)
+	if !ok {
+		return false, rule.failed(rule.when.failure(0, "when is neither true nor false, but "+typeName(typeOf(v)), nil))
+	}
+	return yes, nil
 }
 
-// GivenIssue is an issue that a test assumes to exist.
-type GivenIssue struct {
-	Issue
-	MessageIDs []string // the Message-IDs of its mail, with angle brackets
+// Do evaluates the i-th statement, after Match in the same run, and returns the actions in the order
+// in which they were evaluated. Apply them before the next statement is evaluated. After an error
+// there are none.
+func (rule *Rule) Do(run *Run, i int) ([]Action, error) {
+	if i < 0 || i >= len(rule.statements) {
+		return nil, fmt.Errorf("rule %q has no statement %d", rule.Name, i)
+	}
+	if err := run.pause(); err != nil {
+		return nil, rule.failed(err)
+	}
+	run.look()
+	run.actions = nil
+	s := rule.statements[i]
+	v, err := s.run(run)
+	actions := run.actions
+	run.actions = nil
+	if err == nil {
+		err = run.weigh(v) // a list may hold another very many times
+	}
+	if err == nil {
+		err = s.onlyActions(v, 0)
+	}
+	if err != nil {
+		return nil, rule.failed(err)
+	}
+	return actions, nil
 }
 
-// An Outcome is what came of a test's mail, for its expectations to look at.
-type Outcome struct {
-	View    *View
-	Verdict string // "committed", "rejected", …
-	Reason  string
-	Sent    []Sent
+// failed names the rule in an error of its budget.
+func (rule *Rule) failed(err error) error {
+	if errors.Is(err, ErrBudget) {
+		return fmt.Errorf("%s: rule %q: %w", rule.Pos, rule.Name, ErrBudget)
+	}
+	return err
 }
 
-// Sent is a mail that would leave.
-type Sent struct {
-	To       []string `expr:"to"`
-	Subject  string   `expr:"subject"`
-	Text     string   `expr:"text"`
-	Template string   `expr:"template"`
+// onlyActions makes sure that a statement's value, where its type was not known before, is an
+// action, a list of actions or nil.
+func (e *expression) onlyActions(v any, depth int) error {
+	switch v := v.(type) {
+	case nil, Action:
+		return nil
+	case []any:
+		for _, a := range v {
+			if depth > deepest {
+				break
+			}
+			if err := e.onlyActions(a, depth+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return e.failure(0, "a statement's value must be an action, a list of actions or nil, not "+typeName(typeOf(v)), nil)
 }
 
-// An Expect is one expectation of a test.
-type Expect struct {
-	Pos    Pos
-	Source string // as written
+// A RuleError is what failed in a rule while it ran, with its place.
+type RuleError struct {
+	Diagnostic
+	Err error // may be nil
 }
+
+func (e *RuleError) Error() string { return e.String() }
+
+// Unwrap returns the cause.
+func (e *RuleError) Unwrap() error { return e.Err }
+
+// run evaluates an expression. No panic leaves it.
+func (e *expression) run(r *Run) (v any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			v, err = nil, e.failure(0, fmt.Sprint(p), nil)
+		}
+	}()
+	v, err = r.vm.Run(e.program, &r.env)
+	if err == nil {
+		return v, nil
+	}
+	if r.spent || errors.Is(err, ErrBudget) {
+		return nil, ErrBudget
+	}
+	var fe *file.Error
+	if errors.As(err, &fe) {
+		return nil, e.failure(fe.From, plainMessage(fe.Message), fe.Prev)
+	}
+	return nil, e.failure(0, plainMessage(err.Error()), err)
+}
+
+// failure is an error at a rune of the expression.
+func (e *expression) failure(at int, message string, cause error) error {
+	d := e.frag.src.diagnostic(e.frag.offset(at), SeverityError, message, "")
+	return &RuleError{Diagnostic: d, Err: cause}
+}
+
+// plainMessage turns what Go's runtime says of a value of the wrong kind into a sentence.
+func plainMessage(s string) string {
+	if strings.HasPrefix(s, "interface conversion:") {
+		if strings.Contains(s, "is nil, not") {
+			return "there is no value here (nil)"
+		}
+		return "a value is of the wrong kind: " + readable.Replace(strings.TrimPrefix(s, "interface conversion: "))
+	}
+	if len(s) > 300 {
+		s = strings.ToValidUTF8(s[:300], "") + "…"
+	}
+	return readable.Replace(s)
+}
+
+// diagnosticOf is the diagnostic of a failed evaluation.
+func diagnosticOf(err error, f *fragment) Diagnostic {
+	var re *RuleError
+	if errors.As(err, &re) {
+		return re.Diagnostic
+	}
+	return f.src.diagnostic(f.start, SeverityError, err.Error(), "")
+}
+
+// background is the context of what is evaluated while rules are loaded or tested.
+func background() context.Context { return context.Background() }

@@ -3,7 +3,13 @@ package dsl
 import (
 	"context"
 	"errors"
+	"fmt"
+	"reflect"
+	"strings"
 	"time"
+	"unsafe"
+
+	"github.com/expr-lang/expr/vm"
 )
 
 // ErrBudget says that a message's budget is spent. It is the message's trouble, not that of the
@@ -20,44 +26,234 @@ type Budget struct {
 // DefaultBudget is generous for rules and small for attackers.
 var DefaultBudget = Budget{Steps: 2_000_000, Time: 2 * time.Second, Bytes: 64 << 20}
 
+// mostActions bounds what one statement may ask for.
+const mostActions = 1000
+
+// An env is what expr evaluates in. One type serves all places; what may be named where is checked
+// by resolve. The names with $ cannot be written in a rule.
+type env struct {
+	Mail     *Mail     `expr:"mail"`
+	Envelope *Envelope `expr:"envelope"`
+	Mailbox  *Mailbox  `expr:"mailbox"`
+	Sender   *Sender   `expr:"sender"`
+	Issue    *Issue    `expr:"issue"`
+	Value    string    `expr:"value"`
+	Verdict  string    `expr:"verdict"`
+	Reason   string    `expr:"reason"`
+	Sent     []Sent    `expr:"sent"`
+
+	Run  *Run             `expr:"$run"`
+	Step func(...any) any `expr:"$step"` // called in each turn of each predicate
+}
+
 // A Run is the evaluation of one message. It belongs to one goroutine.
 type Run struct {
-	ctx  context.Context
-	view *View
+	ctx     context.Context // of one message, which is all that a Run lives for
+	view    *View
+	env     env
+	vm      vm.VM
+	budget  Budget
+	begin   time.Time
+	steps   int
+	bytes   int
+	spent   bool
+	lets    []any // of the rule that was matched last
+	actions []Action
+	caches  [4]lowered // of long texts, which many rules ask for
+	next    int
 }
 
-// NewRun begins one message's evaluation.
-func (p *Program) NewRun(ctx context.Context, v *View, b Budget) *Run {
-	return &Run{ctx: ctx, view: v}
+type lowered struct{ from, to, folded string }
+
+// NewRun begins one message's evaluation. The view's pointers may be nil here: they are then empty.
+// What the caller changes in it between calls is seen by what is evaluated next.
+func (p *Program) NewRun(ctx context.Context, v *View, b Budget) *Run { return newRun(ctx, v, b) }
+
+func newRun(ctx context.Context, v *View, b Budget) *Run {
+	if v == nil {
+		v = &View{}
+	}
+	orDefault(&b.Steps, DefaultBudget.Steps)
+	orDefault(&b.Time, DefaultBudget.Time)
+	orDefault(&b.Bytes, DefaultBudget.Bytes)
+	r := &Run{ctx: ctx, view: v, budget: b, begin: time.Now()}
+	r.env.Run = r
+	r.env.Step = func(...any) any {
+		if err := r.step(); err != nil {
+			panic(err) // expr's VM recovers it and returns it as an error
+		}
+		return nil
+	}
+	r.look()
+	return r
 }
 
-// Close ends the run.
-func (r *Run) Close() {}
+func orDefault[T int | time.Duration](v *T, def T) {
+	if *v <= 0 {
+		*v = def
+	}
+}
+
+// look takes over what the view points at now.
+func (r *Run) look() {
+	keep(&r.env.Mail, r.view.Mail)
+	keep(&r.env.Envelope, r.view.Envelope)
+	keep(&r.env.Mailbox, r.view.Mailbox)
+	keep(&r.env.Sender, r.view.Sender)
+	keep(&r.env.Issue, r.view.Issue)
+}
+
+// keep sets dst to src, or to an empty value when there is none: scripts meet no nil.
+func keep[T any](dst **T, src *T) {
+	if src != nil {
+		*dst = src
+	} else if *dst == nil {
+		*dst = new(T)
+	}
+}
+
+// Close ends the run: it lets go of the message.
+func (r *Run) Close() { *r = Run{spent: true, view: &View{}, ctx: context.Background()} }
 
 // SetValue sets what `value` says in a token.
-func (r *Run) SetValue(s string) {}
+func (r *Run) SetValue(s string) { r.env.Value = s }
 
-// Match evaluates the rule's lets, then its condition; without a condition it is true. An error is
-// ErrBudget, or the rule's own.
-func (rule *Rule) Match(run *Run) (bool, error) { return false, nil }
-
-// Len is the number of statements in then.
-func (rule *Rule) Len() int { return 0 }
-
-// Do evaluates the i-th statement, after Match in the same run, and returns the actions in the order
-// in which they were evaluated. Apply them before the next statement is evaluated.
-func (rule *Rule) Do(run *Run, i int) ([]Action, error) { return nil, nil }
-
-// Check evaluates the expectation. When it does not hold, got says what there was instead.
-func (e *Expect) Check(o *Outcome) (ok bool, got string, err error) { return false, "", nil }
-
-// A RuleError is what failed in a rule while it ran, with its place.
-type RuleError struct {
-	Diagnostic
-	Err error // may be nil
+// step counts one turn, and looks at the clock from time to time.
+func (r *Run) step() error {
+	r.steps++
+	if r.spent || r.steps > r.budget.Steps {
+		return r.spend()
+	}
+	if r.steps%8 == 0 {
+		return r.pause()
+	}
+	return nil
 }
 
-func (e *RuleError) Error() string { return e.String() }
+// pause looks at the clock and at the context.
+func (r *Run) pause() error {
+	if r.spent || time.Since(r.begin) > r.budget.Time || r.ctx.Err() != nil {
+		return r.spend()
+	}
+	return nil
+}
 
-// Unwrap returns the cause.
-func (e *RuleError) Unwrap() error { return e.Err }
+func (r *Run) spend() error {
+	r.spent = true
+	return ErrBudget
+}
+
+// make counts bytes that are about to be made.
+func (r *Run) make(n int) error {
+	if n < 0 || n > r.budget.Bytes-r.bytes {
+		return r.spend()
+	}
+	r.bytes += n
+	if n > 4096 {
+		return r.pause()
+	}
+	return nil
+}
+
+// makeList counts a list that is about to be made.
+func (r *Run) makeList(n int) error {
+	if n > mostElements {
+		return fmt.Errorf("%w: more than %d elements", errTooLong, mostElements)
+	}
+	if err := r.step(); err != nil {
+		return err
+	}
+	return r.make(16 * n)
+}
+
+// weigh counts the elements of a value before something is done to it that costs as much as it has
+// elements. A list that holds another many times counts it as often, which is what comparing costs.
+func (r *Run) weigh(v any) error {
+	switch v := v.(type) {
+	case nil, string, bool, int, float64, time.Time, time.Duration:
+		return nil
+	case []any:
+		for _, e := range v {
+			if err := r.step(); err != nil {
+				return err
+			}
+			if err := r.weigh(e); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for _, e := range v {
+			if err := r.step(); err != nil {
+				return err
+			}
+			if err := r.weigh(e); err != nil {
+				return err
+			}
+		}
+	default:
+		if reflect.TypeOf(v).Kind() == reflect.Slice {
+			r.steps += reflect.ValueOf(v).Len()
+			return r.step()
+		}
+	}
+	return nil
+}
+
+// record adds an action to those of the statement.
+func (r *Run) record(a Action) (any, error) {
+	if len(r.actions) >= mostActions {
+		return nil, fmt.Errorf("more than %d actions in one statement", mostActions)
+	}
+	r.actions = append(r.actions, a)
+	return a, nil
+}
+
+const longText = 256 // bytes; the lower-case form of longer texts is kept
+
+// cached finds or makes the entry of a long text. Texts are told apart by where they lie in memory,
+// which a text that is held here keeps.
+func (r *Run) cached(s string) (*lowered, error) {
+	for i := range r.caches {
+		c := &r.caches[i]
+		if len(c.from) == len(s) && unsafe.StringData(c.from) == unsafe.StringData(s) {
+			return c, nil
+		}
+	}
+	if err := r.make(len(s)); err != nil {
+		return nil, err
+	}
+	c := &r.caches[r.next%len(r.caches)]
+	r.next++
+	*c = lowered{from: s, to: strings.ToLower(s)}
+	return c, nil
+}
+
+// lower is the text in lower case.
+func (r *Run) lower(s string) (string, error) {
+	if len(s) < longText {
+		return strings.ToLower(s), r.step()
+	}
+	c, err := r.cached(s)
+	if err != nil {
+		return "", err
+	}
+	return c.to, nil
+}
+
+// folded is the text in lower case with each run of white space as one space.
+func (r *Run) folded(s string) (string, error) {
+	if len(s) < longText {
+		return foldSpace(strings.ToLower(s)), r.step()
+	}
+	c, err := r.cached(s)
+	if err != nil {
+		return "", err
+	}
+	if c.folded == "" {
+		if err := r.make(len(s)); err != nil {
+			return "", err
+		}
+		c.folded = foldSpace(c.to)
+	}
+	return c.folded, nil
+}

@@ -1,0 +1,191 @@
+package dsl
+
+import (
+	"reflect"
+	"slices"
+	"strconv"
+
+	"github.com/expr-lang/expr/ast"
+)
+
+// Compile checks files that belong together and compiles them. The order of files is the order of
+// their rules. It finds all errors that it can; with errors the program is nil. What Parse reported
+// is not repeated.
+func Compile(files []*File, opts Options) (*Program, Diagnostics) {
+	c := newCompiler(opts)
+	c.declareLists(files)
+	p := &Program{}
+	seen := map[string]Pos{}
+	for _, f := range files {
+		for _, b := range f.Rules {
+			c.once(f, b.offset, kindOf(b), b.Name, b.Pos, seen)
+			rule := c.rule(f, b)
+			if b.Token {
+				p.Tokens = append(p.Tokens, rule)
+			} else {
+				p.Rules = append(p.Rules, rule)
+			}
+		}
+		for _, b := range f.Tests {
+			c.once(f, b.offset, "test", b.Name, b.Pos, seen)
+			p.Tests = append(p.Tests, c.test(f, b))
+		}
+	}
+	diags := c.diags.sorted()
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	return p, diags
+}
+
+func kindOf(b *RuleBlock) string {
+	if b.Token {
+		return "token"
+	}
+	return "rule"
+}
+
+// once reports a name that was given before to a block of the kind.
+func (c *compiler) once(f *File, offset int, kind, name string, pos Pos, seen map[string]Pos) {
+	key := kind + "\x00" + name
+	if first, ok := seen[key]; ok {
+		c.diags = append(c.diags, f.src.diagnostic(offset, SeverityError, "there is another "+kind+" "+strconv.Quote(name), "the first is at "+first.String()))
+		return
+	}
+	seen[key] = pos
+}
+
+func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
+	for _, m := range b.mailboxes {
+		if message, hint := c.opts.Vocabulary.unknown(vocabularyMailbox, m.text); message != "" {
+			c.diags = append(c.diags, f.src.diagnostic(m.offset, SeverityError, message, hint))
+		}
+	}
+	rule := &Rule{Name: b.Name, Pos: b.Pos, Mailboxes: b.Mailboxes, Stage: b.Stage, Shadow: b.Shadow, Token: b.Token}
+	s := scope{names: mailNames, stage: b.Stage}
+	switch {
+	case b.Token:
+		s.names = tokenNames
+	case b.Stage == StageEnvelope:
+		s.names = envelopeNames
+	}
+	for _, l := range b.lets {
+		s.what = "let"
+		e := c.compile(l.value, s, nil)
+		if !c.newLet(f, &s, l.name) {
+			continue
+		}
+		bound := boundLet{name: l.name.text, typ: typeAny}
+		if e != nil { // else it is of unknown type, so that what uses it is not reported as well
+			bound.pattern, bound.lower = e.pattern, e.lower
+			if e.typ != nil {
+				bound.typ = e.typ
+			}
+		}
+		s.lets = append(s.lets, bound)
+		rule.lets = append(rule.lets, e)
+	}
+	if b.when != nil {
+		s.what = "when"
+		rule.when = c.compile(*b.when, s, mustBeBool)
+	}
+	s.what, s.actions = "a statement", true
+	for _, statement := range b.statements {
+		rule.statements = append(rule.statements, c.compile(statement, s, mustAct))
+	}
+	return rule
+}
+
+// newLet reports a let whose name means something already.
+func (c *compiler) newLet(f *File, s *scope, name word) bool {
+	_, isLet := s.let(name.text)
+	_, isList := c.lists[name.text]
+	if !isLet && !isList && !c.taken(name.text) {
+		return true
+	}
+	c.diags = append(c.diags, f.src.diagnostic(name.offset, SeverityError, "the name "+name.text+" is taken", "choose another"))
+	return false
+}
+
+// mustBeBool reports a condition that is known to be neither true nor false.
+func mustBeBool(u *unit) {
+	if u.typ == typeAny || u.typ != nil && u.typ.Kind() == reflect.Bool {
+		return
+	}
+	hint := ""
+	switch {
+	case u.typ == typeString:
+		hint = `compare it: == "…", contains "…", matches ` + "`…`"
+	case u.typ == typeFound:
+		hint = "ask for .found"
+	case u.typ != nil && u.typ.Kind() == reflect.Slice:
+		hint = "ask how many there are: len(…) > 0"
+	}
+	u.error(u.root, u.scope.what+" must be true or false, not "+typeName(u.typ), hint)
+}
+
+// mustAct reports a statement that is not made of actions, lists of actions and nil.
+func mustAct(u *unit) {
+	n := u.notAction(u.root)
+	if n == nil {
+		return
+	}
+	t := natureType(n)
+	hint := "docs/rules.md lists the actions"
+	if b, ok := n.(*ast.BinaryNode); ok && b.Operator == "==" {
+		hint = `to set something, call its action: priority("high")`
+	} else if _, isLet := u.root.(*ast.VariableDeclaratorNode); !isLet && t != nil && t.Kind() == reflect.Bool {
+		hint = "a condition goes into when, or before ?: condition ? action : nil"
+	}
+	u.error(n, "a statement must be an action, a list of actions or nil, and this is "+typeName(t), hint)
+}
+
+// notAction is the part of a statement's value that is not an action, or nil.
+func (u *unit) notAction(n ast.Node) ast.Node {
+	if t := natureType(n); t == nil || t == typeAction || t.Kind() == reflect.Slice && t.Elem() == typeAction {
+		if _, sequence := n.(*ast.SequenceNode); !sequence {
+			return nil
+		}
+	}
+	switch n := n.(type) {
+	case *ast.ConditionalNode:
+		return u.firstNotAction(n.Exp1, n.Exp2)
+	case *ast.ArrayNode:
+		return u.firstNotAction(n.Nodes...)
+	case *ast.SequenceNode:
+		return u.firstNotAction(n.Nodes...)
+	case *ast.VariableDeclaratorNode:
+		return u.notAction(n.Expr)
+	case *ast.BinaryNode:
+		if n.Operator == "??" {
+			return u.firstNotAction(n.Left, n.Right)
+		}
+	case *ast.BuiltinNode:
+		if p := slices.IndexFunc(n.Arguments, isPredicate); p >= 0 && (n.Name == "map" || n.Name == "reduce") {
+			return u.notAction(n.Arguments[p].(*ast.PredicateNode).Node)
+		}
+		if slices.Contains([]string{"flatten", "first", "last", "filter", "take", "reverse"}, n.Name) && len(n.Arguments) > 0 {
+			return u.notAction(n.Arguments[0])
+		}
+	case *ast.CallNode:
+		if id, ok := n.Callee.(*ast.IdentifierNode); ok && id.Value == "concat" && len(n.Arguments) > 1 {
+			return u.firstNotAction(n.Arguments[1:]...)
+		}
+	case *ast.IdentifierNode, *ast.PointerNode:
+		if natureType(n) == typeAny {
+			return nil // a let or an element of unknown type: looked at when it runs
+		}
+	}
+	return n
+}
+
+func isPredicate(n ast.Node) bool { _, ok := n.(*ast.PredicateNode); return ok }
+
+func (u *unit) firstNotAction(nodes ...ast.Node) ast.Node {
+	for _, n := range nodes {
+		if bad := u.notAction(n); bad != nil {
+			return bad
+		}
+	}
+	return nil
+}

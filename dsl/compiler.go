@@ -1,0 +1,250 @@
+package dsl
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/checker"
+	exprcompiler "github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
+)
+
+// A compiler turns the expressions of a set of files into programs. Its steps for each: expr parses;
+// resolve settles names (resolve.go); expr checks the types; explain says more about what is wrong
+// (explain.go); guard makes it safe to run (guard.go); expr compiles. expr's optimizer is left out:
+// it folds `x and false` to false, which would lose an action in x.
+type compiler struct {
+	opts      Options
+	cfg       *conf.Config
+	checker   checker.Checker
+	functions map[string]*function
+	methods   map[string]*function
+	known     []string // names of functions and actions, for suggestions
+	lists     map[string]*listValue
+	bySlice   map[*string]*listValue // the same, by their first entry's place in memory
+	diags     Diagnostics
+}
+
+func newCompiler(opts Options) *compiler {
+	c := &compiler{
+		opts:      opts,
+		functions: map[string]*function{},
+		methods:   map[string]*function{},
+		lists:     map[string]*listValue{},
+		bySlice:   map[*string]*listValue{},
+	}
+	c.cfg = conf.CreateNew()
+	c.cfg.WithEnv(&env{})
+	c.cfg.Optimize = true // only the jumps of the byte code: optimizer.Optimize is never called
+	for _, f := range append(functions(), actions()...) {
+		if f.method {
+			c.methods[f.name] = f
+			c.cfg.Functions["$"+f.name] = f.builtin()
+			continue
+		}
+		c.functions[f.name] = f
+		c.cfg.Functions[f.name] = f.builtin()
+		c.known = append(c.known, f.name)
+	}
+	for _, f := range guardFunctions() {
+		c.cfg.Functions[f.name] = f.builtin()
+	}
+	for name := range allowedBuiltins {
+		c.known = append(c.known, name)
+	}
+	slices.Sort(c.known)
+	return c
+}
+
+func (c *compiler) report(f *fragment, offset int, severity Severity, message, hint string) {
+	c.diags = append(c.diags, f.src.diagnostic(offset, severity, message, hint))
+}
+
+// An expression is a compiled fragment.
+type expression struct {
+	frag    fragment
+	node    ast.Node // as it was compiled
+	program *vm.Program
+	typ     reflect.Type
+	pattern *pattern // where it is a find
+	lower   bool     // where it is known to be lower case
+}
+
+// compile makes a program of a fragment, or reports what is wrong with it.
+func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expression) {
+	u := &unit{c: c, frag: &f, scope: s}
+	before := len(c.diags)
+	defer func() {
+		if r := recover(); r != nil { // a bug of expr's or ours must not keep a good ruleset from being served
+			u.at(f.start, fmt.Sprintf("this expression cannot be understood: %v", r), "")
+			e = nil
+		}
+	}()
+	c.cfg.MaxNodes = 10_000
+	if s.constant {
+		c.cfg.MaxNodes = mostListTokens
+	}
+	tree, err := parser.ParseWithConfig(f.text, c.cfg)
+	if err != nil {
+		u.syntaxError(err)
+		return nil
+	}
+	u.resolve(&tree.Node)
+	_, err = c.checker.Check(tree, c.cfg)
+	u.explain(tree.Node)
+	if c.hasErrorsSince(before) {
+		return nil
+	}
+	if err != nil {
+		u.checkError(err)
+		return nil
+	}
+	e = &expression{frag: f, typ: natureType(tree.Node), pattern: u.patternOf(tree.Node), lower: u.isLower(tree.Node)}
+	if expect != nil {
+		u.root, u.typ = tree.Node, e.typ
+		expect(u)
+		if c.hasErrorsSince(before) {
+			return nil
+		}
+	}
+	u.guard(&tree.Node)
+	if _, err = c.checker.Check(tree, c.cfg); err != nil {
+		u.checkError(err)
+		return nil
+	}
+	e.node = tree.Node
+	if e.program, err = exprcompiler.Compile(tree, c.cfg); err != nil {
+		message, _, _ := strings.Cut(err.Error(), "\n")
+		u.at(f.start, message, "")
+		return nil
+	}
+	return e
+}
+
+func (c *compiler) hasErrorsSince(n int) bool { return c.diags[n:].HasErrors() }
+
+// A unit is one expression on its way through the compiler.
+type unit struct {
+	c     *compiler
+	frag  *fragment
+	scope scope
+	inner []boundLet // expr's own lets, innermost last
+	heavy int        // operations that walk over text
+	root  ast.Node
+	typ   reflect.Type
+}
+
+// at reports an error at a byte of the file.
+func (u *unit) at(offset int, message, hint string) {
+	u.c.report(u.frag, offset, SeverityError, message, hint)
+}
+
+// error reports an error at the beginning of a node.
+func (u *unit) error(n ast.Node, message, hint string) {
+	u.at(u.frag.offset(startOf(n)), message, hint)
+}
+
+func (u *unit) errorAt(loc file.Location, message, hint string) {
+	u.at(u.frag.offset(loc.From), message, hint)
+}
+
+func (u *unit) warn(n ast.Node, message, hint string) {
+	u.c.report(u.frag, u.frag.offset(startOf(n)), SeverityWarning, message, hint)
+}
+
+// startOf is the rune at which a node's text begins; expr's location of an operator or a member is
+// that of the sign or the name.
+func startOf(n ast.Node) int {
+	switch v := n.(type) {
+	case *ast.BinaryNode:
+		return startOf(v.Left)
+	case *ast.MemberNode:
+		return startOf(v.Node)
+	case *ast.SliceNode:
+		return startOf(v.Node)
+	case *ast.ChainNode:
+		return startOf(v.Node)
+	case *ast.ConditionalNode:
+		return startOf(v.Cond)
+	case *ast.SequenceNode:
+		if len(v.Nodes) > 0 {
+			return startOf(v.Nodes[0])
+		}
+	case *ast.CallNode:
+		if m, ok := v.Callee.(*ast.MemberNode); ok {
+			return startOf(m)
+		}
+	}
+	return n.Location().From
+}
+
+// natureType is the type that expr's checker found, nil for nil and any for unknown.
+func natureType(n ast.Node) reflect.Type {
+	if n.Nature().Nil {
+		return nil
+	}
+	return n.Type()
+}
+
+var readable = strings.NewReplacer(
+	"*dsl.", "", "dsl.", "", "time.Duration", "duration", "time.Time", "time", "interface {}", "any value",
+	"struct {}", "list entry", "[]string", "list of texts", "[]int", "list of numbers", "string", "text",
+)
+
+// syntaxError reports what expr's parser says, in our words where they help.
+func (u *unit) syntaxError(err error) {
+	var fe *file.Error
+	if !errors.As(err, &fe) {
+		u.at(u.frag.start, err.Error(), "")
+		return
+	}
+	message, hint := fe.Message, ""
+	offset := u.frag.offset(fe.From)
+	switch {
+	case strings.HasPrefix(message, "unexpected token EOF"):
+		message = "the expression ends too early"
+		hint = "an expression ends with its line unless a bracket is open: put one of several lines in ( )"
+		offset = max(u.frag.start, u.frag.end-1)
+	case strings.HasPrefix(message, "unexpected token"):
+		message = unexpectedToken(message)
+		if strings.Contains(fe.Message, `Operator("=")`) {
+			hint = "compare with =="
+		}
+	case strings.Contains(message, "exceeds maximum allowed nodes"):
+		message, hint = "this expression is too long", `put long lists into a file: list banned = file("lists/banned.txt")`
+	}
+	u.at(offset, message, hint)
+}
+
+// unexpectedToken turns expr's `unexpected token Operator("=")` into `unexpected "="`.
+func unexpectedToken(message string) string {
+	open, end := strings.Index(message, "("), strings.LastIndex(message, ")")
+	if open < 0 || end < open {
+		return message
+	}
+	return "unexpected " + message[open+1:end]
+}
+
+// checkError reports what expr's type checker says and explain did not.
+func (u *unit) checkError(err error) {
+	var fe *file.Error
+	if !errors.As(err, &fe) {
+		u.at(u.frag.start, readable.Replace(err.Error()), "")
+		return
+	}
+	u.at(u.frag.offset(fe.From), readable.Replace(strings.TrimSpace(fe.Message)), "")
+}
+
+// builtinNamed makes sure that expr's own functions of a name are meant.
+func builtinNamed(name string) bool {
+	_, ok := builtin.Index[name]
+	return ok
+}

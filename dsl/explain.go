@@ -1,0 +1,252 @@
+package dsl
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+)
+
+// explain walks a tree whose types expr's checker has found, as far as it came, and reports all that
+// is wrong with fields, arguments and operators, where the checker reports the first alone. It also
+// warns of comparisons that can never be true because of capitals.
+func (u *unit) explain(root ast.Node) {
+	ast.Walk(&root, explainer{u})
+}
+
+type explainer struct{ u *unit }
+
+// Visit is called by ast.Walk, children first.
+func (e explainer) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.MemberNode:
+		e.u.explainMember(n)
+	case *ast.CallNode:
+		e.u.explainCall(n)
+	case *ast.BinaryNode:
+		e.u.explainBinary(n)
+	case *ast.VariableDeclaratorNode:
+		return
+	}
+}
+
+func (u *unit) explainMember(n *ast.MemberNode) {
+	name, ok := n.Property.(*ast.StringNode)
+	base := natureType(n.Node)
+	if !ok || base == nil || n.Method {
+		return
+	}
+	if base.Kind() == reflect.Pointer {
+		base = base.Elem()
+	}
+	if base.Kind() != reflect.Struct || base == typeTime {
+		if base.Kind() == reflect.Slice {
+			u.errorAt(name.Location(), "a list has no field "+name.Value, "ask each element: any("+textOf(n.Node)+", ."+name.Value+" == …)")
+		}
+		return
+	}
+	fields := fieldNames(base)
+	if slices.Contains(fields, name.Value) {
+		return
+	}
+	message := typeNameOf(base) + " has no field " + name.Value + didYouMean(name.Value, fields)
+	hint := "it has: " + strings.Join(fields, ", ")
+	switch {
+	case base == typeSender.Elem() && name.Value == "trust":
+		message, hint = "the sender's trust cannot be read: it is compared", `write sender.atLeast("authenticated")`
+	case u.c.methods[name.Value] != nil:
+		message, hint = name.Value+" is a function", "call it: "+u.c.methods[name.Value].signature()
+	case base == typeFound.Elem():
+		hint = "groups can be taken of a let that is a find: let m = find(mail.subject, `(?P<host>\\S+)`), then m.host"
+	}
+	u.errorAt(name.Location(), message, hint)
+}
+
+func typeNameOf(t reflect.Type) string { return typeName(t) }
+
+// fieldNames are the names that scripts know a struct's fields by.
+func fieldNames(t reflect.Type) []string {
+	names := []string{}
+	for i := range t.NumField() {
+		if tag := t.Field(i).Tag.Get("expr"); tag != "-" && tag != "" {
+			names = append(names, tag)
+		}
+	}
+	return names
+}
+
+// textOf prints a node for a hint.
+func textOf(n ast.Node) string {
+	switch n := n.(type) {
+	case *ast.IdentifierNode:
+		return n.Value
+	case *ast.MemberNode:
+		if name, ok := n.Property.(*ast.StringNode); ok {
+			return textOf(n.Node) + "." + name.Value
+		}
+	case *ast.PointerNode:
+		return "#"
+	}
+	return "…"
+}
+
+// explainCall checks the arguments of our functions.
+func (u *unit) explainCall(n *ast.CallNode) {
+	callee, ok := n.Callee.(*ast.IdentifierNode)
+	if !ok {
+		return
+	}
+	f, hidden := u.c.functions[callee.Value], 1
+	if f == nil {
+		f = u.c.methods[strings.TrimPrefix(callee.Value, "$")]
+	}
+	if f == nil {
+		return
+	}
+	if f.action {
+		hidden = 2
+	}
+	if len(n.Arguments) < hidden {
+		return
+	}
+	args := n.Arguments[hidden:]
+	if f.arity(len(args)) != 0 {
+		return // reported before
+	}
+	for i, arg := range args {
+		p := f.param(i)
+		t := natureType(arg)
+		if p.kind.takes(t) || isConstant(arg) && (p.kind == kindRegex || f.name == "under") {
+			continue
+		}
+		if f.name == "dropAttachments" {
+			u.error(innermost(arg), "the condition of dropAttachments must be true or false, asked of each attachment", "write it as: dropAttachments(.size > 1000000)")
+			continue
+		}
+		u.error(arg, f.name+" needs "+p.kind.String()+", not "+typeName(t), u.argumentHint(p, t, arg))
+	}
+}
+
+// innermost is the condition that was put into a map over the attachments (see rewrite.go).
+func innermost(n ast.Node) ast.Node {
+	if b, ok := n.(*ast.BuiltinNode); ok && b.Name == "map" && len(b.Arguments) == 2 {
+		return b.Arguments[1]
+	}
+	return n
+}
+
+func isConstant(n ast.Node) bool { _, ok := n.(*ast.ConstantNode); return ok }
+
+func (u *unit) argumentHint(p param, t reflect.Type, arg ast.Node) string {
+	switch {
+	case t == reflect.TypeFor[Address]():
+		return "take " + textOf(arg) + ".email, .domain or .name"
+	case p.kind == kindText && t != nil && isScalar(t):
+		return "make it a text: string(" + textOf(arg) + ")"
+	case p.kind == kindText && t == typeFound:
+		return "take a group: [0], [1] or a name"
+	}
+	return ""
+}
+
+func (u *unit) explainBinary(n *ast.BinaryNode) {
+	l, r := natureType(n.Left), natureType(n.Right)
+	switch n.Operator {
+	case "matches":
+		s, ok := n.Right.(*ast.StringNode)
+		if !ok {
+			u.error(n.Right, "the right side of matches must be a constant", "write the regular expression in `backticks`")
+		} else if _, err := compilePattern(s.Value); err != nil {
+			u.error(s, describeRegexError(err), "the syntax is that of RE2: https://github.com/google/re2/wiki/Syntax")
+		}
+	case "==", "!=", "contains", "startsWith", "endsWith":
+		u.explainAddress(n, n.Left, l, r)
+		u.explainAddress(n, n.Right, r, l)
+		u.warnCapitals(n.Left, n.Right)
+		u.warnCapitals(n.Right, n.Left)
+	case "in":
+		u.explainIn(n, l, r)
+		u.warnCapitals(n.Left, n.Right)
+		u.warnCapitals(n.Right, n.Left)
+	}
+}
+
+// explainAddress says what to compare of an address.
+func (u *unit) explainAddress(n *ast.BinaryNode, side ast.Node, t, other reflect.Type) {
+	if t == reflect.TypeFor[Address]() && other == typeString {
+		u.error(side, "an address is compared with a text", "compare "+textOf(side)+".email, .domain or .name")
+	}
+}
+
+func (u *unit) explainIn(n *ast.BinaryNode, l, r reflect.Type) {
+	if l == nil || r == nil || l == typeAny || r == typeAny {
+		return
+	}
+	switch {
+	case r == typeString && l == typeString:
+		u.error(n.Right, "in needs a list on its right", "to look inside a text, write: "+textOf(n.Right)+" contains "+textOf(n.Left))
+	case l == reflect.TypeFor[Address](), r == typeStrings && l == reflect.TypeFor[[]Address]():
+		u.error(n.Left, typeName(l)+" is not a text", "take "+textOf(n.Left)+".email or .domain")
+	case r == reflect.TypeFor[[]Address]():
+		u.error(n.Right, "these are addresses, not texts", "write: any("+textOf(n.Right)+", .email == …)")
+	case r.Kind() == reflect.Slice && isScalar(r.Elem()) && !isScalar(l), r.Kind() == reflect.Slice && r.Elem() == typeString && l != typeString:
+		u.error(n.Left, "a list of texts never holds "+typeName(l), "")
+	}
+}
+
+// warnCapitals warns where a literal with capitals meets something that is always lower case.
+func (u *unit) warnCapitals(side, literal ast.Node) {
+	if !u.isLower(side) {
+		return
+	}
+	for _, s := range literals(literal) {
+		if lower := strings.ToLower(s.Value); lower != s.Value {
+			u.warn(s, quoteShort(s.Value)+" has capitals, and what it is compared with is always lower case", "write "+quoteShort(lower))
+		}
+	}
+}
+
+// lowerFields are fields that are lower case whatever the mail says.
+var lowerFields = map[reflect.Type][]string{
+	reflect.TypeFor[Address]():    {"email", "domain"},
+	reflect.TypeFor[Sender]():     {"email"},
+	reflect.TypeFor[Auth]():       {"spf", "dkim", "dmarc", "arc"},
+	reflect.TypeFor[Attachment](): {"type", "sha256"},
+	reflect.TypeFor[Issue]():      {"watchers"},
+	reflect.TypeFor[Mailbox]():    {"addresses"},
+}
+
+// isLower says whether a node's value, or that of its elements, is known to be lower case.
+func (u *unit) isLower(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.MemberNode:
+		name, ok := n.Property.(*ast.StringNode)
+		t := natureType(n.Node)
+		if !ok || t == nil {
+			return false
+		}
+		if t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		return slices.Contains(lowerFields[t], name.Value)
+	case *ast.CallNode:
+		callee, ok := n.Callee.(*ast.IdentifierNode)
+		if !ok {
+			return false
+		}
+		if i, isLet := letIndex(callee.Value); isLet && i < len(u.scope.lets) {
+			return u.scope.lets[i].lower
+		}
+		return callee.Value == "lower"
+	case *ast.BuiltinNode:
+		if n.Name == "map" && len(n.Arguments) == 2 {
+			if p, ok := n.Arguments[1].(*ast.PredicateNode); ok {
+				return u.isLower(p.Node)
+			}
+		}
+	case *ast.ConditionalNode:
+		return u.isLower(n.Exp1) && u.isLower(n.Exp2)
+	}
+	return false
+}

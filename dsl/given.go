@@ -1,0 +1,331 @@
+package dsl
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/parser"
+)
+
+// Given is what a test assumes. What is not given is nil or zero.
+type Given struct {
+	Sender   *Sender // with Trust; Known unless the trust is "none"
+	Issue    *GivenIssue
+	Auth     *Auth
+	Envelope *Envelope
+	Mailbox  string
+	Time     time.Time
+}
+
+// GivenIssue is an issue that a test assumes to exist.
+type GivenIssue struct {
+	Issue
+	MessageIDs []string // the Message-IDs of its mail, with angle brackets
+}
+
+const largestMail = 64 << 20 // bytes of a file that a test names
+
+// given reads one `given` line of a test.
+func (c *compiler) given(f *File, g givenLine, into *Given) {
+	switch g.kind.text {
+	case "mailbox":
+		if message, hint := c.opts.Vocabulary.unknown(vocabularyMailbox, g.mailbox.text); message != "" {
+			c.diags = append(c.diags, f.src.diagnostic(g.mailbox.offset, SeverityError, message, hint))
+		}
+		into.Mailbox = g.mailbox.text
+		return
+	case "time":
+		v, ok := c.constant(g.value, "given time")
+		if !ok {
+			return
+		}
+		switch t := v.(type) {
+		case time.Time:
+			into.Time = t
+		case string:
+			at, err := parseTime(t)
+			if err != nil {
+				c.report(&g.value, g.value.start, SeverityError, err.Error(), "")
+			}
+			into.Time = at
+		default:
+			c.report(&g.value, g.value.start, SeverityError, "given time needs a time, not "+typeName(typeOf(v)), `write it as: given time "2026-01-31T15:04:05Z"`)
+		}
+		return
+	}
+	c.givenMap(g, into)
+}
+
+// givenMap reads `given KIND {key: value, …}`.
+func (c *compiler) givenMap(g givenLine, into *Given) {
+	v, ok := c.constant(g.value, "given")
+	if !ok {
+		return
+	}
+	values, ok := v.(map[string]any)
+	if !ok {
+		c.report(&g.value, g.value.start, SeverityError, "given "+g.kind.text+" needs a map", "write it as: given "+g.kind.text+" {key: value, …}")
+		return
+	}
+	var target reflect.Value
+	switch g.kind.text {
+	case "sender":
+		into.Sender = &Sender{}
+		target = reflect.ValueOf(into.Sender)
+	case "issue":
+		into.Issue = &GivenIssue{}
+		target = reflect.ValueOf(&into.Issue.Issue)
+	case "auth":
+		into.Auth = &Auth{}
+		target = reflect.ValueOf(into.Auth)
+	case "envelope":
+		into.Envelope = &Envelope{}
+		target = reflect.ValueOf(into.Envelope)
+	}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if err := setGiven(target.Elem(), into, g.kind.text, key, values[key]); err != nil {
+			c.report(&g.value, c.keyOffset(g.value, key), SeverityError, err.Error(), "")
+			continue
+		}
+		c.givenNames(g, key, values[key])
+	}
+	if s := into.Sender; g.kind.text == "sender" {
+		if _, said := values["known"]; !said {
+			s.Known = trustRank(s.Trust) > 0 || s.Role != "" || s.Organization != ""
+		}
+		if _, said := values["trust"]; !said && s.Known {
+			s.Trust = "known"
+		}
+	}
+}
+
+// givenNames checks the values that are names of the configuration.
+func (c *compiler) givenNames(g givenLine, key string, v any) {
+	s, ok := v.(string)
+	if !ok {
+		return
+	}
+	what := vocabulary("")
+	switch {
+	case g.kind.text == "sender" && key == "trust":
+		what = vocabularyTrust
+	case g.kind.text == "issue" && slices.Contains([]string{"type", "class", "priority", "status"}, key):
+		what = vocabulary(key)
+	}
+	if message, hint := c.opts.Vocabulary.unknown(what, s); message != "" {
+		c.report(&g.value, c.keyOffset(g.value, key), SeverityError, message, hint)
+	}
+}
+
+// keyOffset is where a key stands in the map.
+func (c *compiler) keyOffset(f fragment, key string) int {
+	tree, err := parser.ParseWithConfig(f.text, c.cfg)
+	if err != nil {
+		return f.start
+	}
+	m, ok := tree.Node.(*ast.MapNode)
+	if !ok {
+		return f.start
+	}
+	for _, p := range m.Pairs {
+		if pair, ok := p.(*ast.PairNode); ok {
+			if k, ok := pair.Key.(*ast.StringNode); ok && k.Value == key {
+				return f.offset(k.Location().From)
+			}
+		}
+	}
+	return f.start
+}
+
+// setGiven sets the field that scripts know by the key.
+func setGiven(target reflect.Value, into *Given, kind, key string, v any) error {
+	switch {
+	case kind == "issue" && key == "messageIds":
+		ids, err := asTexts([]any{v}, 0)
+		if err != nil {
+			return fmt.Errorf("messageIds needs a list of texts")
+		}
+		into.Issue.MessageIDs = ids
+		return nil
+	case kind == "sender" && key == "trust":
+		s, ok := v.(string)
+		if !ok {
+			return fmt.Errorf("trust needs a text, not %s", typeName(typeOf(v)))
+		}
+		into.Sender.Trust = s
+		return nil
+	}
+	names := fieldNames(target.Type())
+	i := fieldIndex(target.Type(), key)
+	if i < 0 {
+		switch kind {
+		case "issue":
+			names = append(names, "messageIds")
+		case "sender":
+			names = append(names, "trust")
+		}
+		return fmt.Errorf("given %s has no %s%s; it has: %s", kind, quoteShort(key), didYouMean(key, names), strings.Join(names, ", "))
+	}
+	return assign(target.Field(i), key, v)
+}
+
+func fieldIndex(t reflect.Type, name string) int {
+	for i := range t.NumField() {
+		if t.Field(i).Tag.Get("expr") == name && name != "-" {
+			return i
+		}
+	}
+	return -1
+}
+
+// assign sets a field of a view from a constant.
+func assign(field reflect.Value, key string, v any) error {
+	wrong := func(want string) error { return fmt.Errorf("%s needs %s, not %s", key, want, typeName(typeOf(v))) }
+	switch field.Interface().(type) {
+	case Address:
+		switch v := v.(type) {
+		case string:
+			field.Set(reflect.ValueOf(addressOf(v)))
+			return nil
+		case map[string]any:
+			a, _ := v["email"].(string)
+			address := addressOf(a)
+			address.Name, _ = v["name"].(string)
+			field.Set(reflect.ValueOf(address))
+			return nil
+		}
+		return wrong("an address")
+	case time.Time:
+		switch v := v.(type) {
+		case time.Time:
+			field.Set(reflect.ValueOf(v))
+			return nil
+		case string:
+			t, err := parseTime(v)
+			field.Set(reflect.ValueOf(t))
+			return err
+		}
+		return wrong("a time")
+	case time.Duration:
+		d, err := asDuration([]any{v}, 0)
+		if err != nil {
+			return wrong(kindDuration.String())
+		}
+		field.SetInt(int64(d))
+		return nil
+	case []string:
+		texts, err := asTexts([]any{v}, 0)
+		if err != nil {
+			return wrong("a list of texts")
+		}
+		field.Set(reflect.ValueOf(texts))
+		return nil
+	case map[string]string:
+		m, ok := v.(map[string]any)
+		if !ok {
+			return wrong("a map")
+		}
+		fields := map[string]string{}
+		for k, e := range m {
+			s, err := asString(e)
+			if err != nil {
+				return fmt.Errorf("%s.%s needs a text, not %s", key, k, typeName(typeOf(e)))
+			}
+			fields[k] = s
+		}
+		field.Set(reflect.ValueOf(fields))
+		return nil
+	case Claimed:
+		m, ok := v.(map[string]any)
+		if !ok {
+			return wrong("a map")
+		}
+		for k, e := range m {
+			i := fieldIndex(field.Type(), k)
+			if i < 0 {
+				return fmt.Errorf("%s has no %s", key, quoteShort(k))
+			}
+			if err := assign(field.Field(i), k, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	value := reflect.ValueOf(v)
+	if !value.IsValid() || value.Kind() != field.Kind() {
+		return wrong(typeName(field.Type()))
+	}
+	field.Set(value.Convert(field.Type()))
+	return nil
+}
+
+// addressOf makes an address of its text form.
+func addressOf(email string) Address {
+	email = strings.ToLower(strings.TrimSpace(email))
+	a := Address{Email: email, Display: email}
+	if i := strings.LastIndexByte(email, '@'); i >= 0 {
+		a.Local, a.Domain = email[:i], email[i+1:]
+	}
+	return a
+}
+
+// constant evaluates an expression that knows no mail.
+func (c *compiler) constant(f fragment, what string) (any, bool) {
+	e := c.compile(f, scope{what: what, constant: true}, nil)
+	if e == nil {
+		return nil, false
+	}
+	v, err := e.run(newRun(background(), nil, Budget{}))
+	if err != nil {
+		c.diags = append(c.diags, diagnosticOf(err, &f))
+		return nil, false
+	}
+	return v, true
+}
+
+// mailFile reads the file of `mail file("x.eml")`.
+func (c *compiler) mailFile(f fragment) []byte {
+	tree, err := parser.ParseWithConfig(f.text, c.cfg)
+	fail := func(message, hint string) []byte {
+		c.report(&f, f.start, SeverityError, message, hint)
+		return nil
+	}
+	const hint = `write it as: mail file("mails/outage.eml")`
+	if err != nil {
+		return fail("mail needs a text or a file", hint)
+	}
+	n, ok := tree.Node.(*ast.CallNode)
+	if !ok || len(n.Arguments) != 1 {
+		return fail("mail needs a text or a file", hint)
+	}
+	name, ok := n.Arguments[0].(*ast.StringNode)
+	switch {
+	case !ok:
+		return fail("the name of the file must be a constant text", hint)
+	case !localPath(name.Value):
+		return fail("the mail's file must lie below the rules folder", hint)
+	case c.opts.Open == nil:
+		return fail("files cannot be read here", "")
+	}
+	r, err := c.opts.Open(name.Value)
+	if err != nil {
+		return fail("cannot read the mail: "+err.Error(), "")
+	}
+	data, err := io.ReadAll(io.LimitReader(r, largestMail+1))
+	if e := r.Close(); err == nil {
+		err = e
+	}
+	if err == nil && len(data) > largestMail {
+		err = fmt.Errorf("it is larger than %d MiB", largestMail>>20)
+	}
+	if err != nil {
+		return fail("cannot read the mail: "+err.Error(), "")
+	}
+	return data
+}

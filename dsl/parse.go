@@ -1,0 +1,229 @@
+package dsl
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A fileParser finds the blocks of a file and the pieces of text that are expressions.
+type fileParser struct {
+	src    *source
+	tokens []token
+	at     int
+	file   *File
+	diags  Diagnostics
+}
+
+// blockWords begin a block; laterWords will in a later version.
+var (
+	blockWords = []string{"list", "rule", "shadow", "token", "test"}
+	ruleWords  = []string{"in", "on", "let", "when", "then"}
+	testWords  = []string{"given", "mail", "expect"}
+	laterWords = []string{"define", "else", "disabled", "until", "sample", "owner", "doc", "for"}
+)
+
+func (p *fileParser) error(offset int, message, hint string) {
+	p.diags = append(p.diags, p.src.diagnostic(offset, SeverityError, message, hint))
+}
+
+func (p *fileParser) peek() token         { return p.tokens[p.at] }
+func (p *fileParser) text(t token) string { return p.src.text[t.start:t.end] }
+func (p *fileParser) is(text string) bool { return p.isAt(p.at, text) }
+func (p *fileParser) skipLine()           { p.skipTo(func() bool { return p.peek().kind == tokenNewline }) }
+func (p *fileParser) isKind(i int, k tokenKind) bool {
+	return i < len(p.tokens) && p.tokens[i].kind == k
+}
+
+func (p *fileParser) isAt(i int, text string) bool {
+	return i < len(p.tokens) && p.tokens[i].kind != tokenString && p.tokens[i].kind != tokenText && p.text(p.tokens[i]) == text
+}
+
+func (p *fileParser) skipTo(stop func() bool) {
+	for p.peek().kind != tokenEOF && !stop() {
+		p.at++
+	}
+}
+
+// skipBreaks passes over line ends, and over semicolons between the items of a block.
+func (p *fileParser) skipBreaks() {
+	for p.peek().kind == tokenNewline || p.is(";") {
+		p.at++
+	}
+}
+
+func (p *fileParser) skipNewlines() {
+	for p.peek().kind == tokenNewline {
+		p.at++
+	}
+}
+
+// startsBlock says whether token i begins a block: a block word first on its line, followed by what
+// follows no such word within an expression. So a block that is not closed ends where the next begins.
+func (p *fileParser) startsBlock(i int) bool {
+	if !p.isKind(i, tokenName) || i > 0 && !p.isKind(i-1, tokenNewline) {
+		return false
+	}
+	switch p.text(p.tokens[i]) {
+	case "rule", "token", "test":
+		return p.isKind(i+1, tokenString)
+	case "shadow":
+		return p.isAt(i+1, "rule")
+	case "list":
+		return p.isKind(i+1, tokenName) && p.isAt(i+2, "=")
+	}
+	return false
+}
+
+func (p *fileParser) parse() {
+	for {
+		p.skipBreaks()
+		t := p.peek()
+		if t.kind == tokenEOF {
+			return
+		}
+		switch text := p.text(t); {
+		case t.kind == tokenName && text == "list":
+			p.list()
+		case t.kind == tokenName && (text == "rule" || text == "token"):
+			p.at++
+			p.rule(text == "token", false)
+		case t.kind == tokenName && text == "shadow" && p.isAt(p.at+1, "rule"):
+			p.at += 2
+			p.rule(false, true)
+		case t.kind == tokenName && text == "test":
+			p.at++
+			p.test()
+		default:
+			p.unexpectedBlock(t, text)
+		}
+	}
+}
+
+func (p *fileParser) unexpectedBlock(t token, text string) {
+	switch {
+	case slices.Contains(laterWords, text):
+		p.error(t.start, strconv.Quote(text)+" is not available in this version", "")
+	case t.kind == tokenName:
+		p.error(t.start, "unknown block "+strconv.Quote(text)+didYouMean(text, blockWords), "a file holds these blocks: list, rule, shadow rule, token, test")
+	default:
+		p.error(t.start, "a block is expected here, not "+shown(text), "a file holds these blocks: list, rule, shadow rule, token, test")
+	}
+	p.at++
+	p.skipTo(func() bool { return p.startsBlock(p.at) })
+}
+
+// list reads `list NAME = EXPR`.
+func (p *fileParser) list() {
+	const hint = `write it as: list NAME = ["one", "two"]`
+	p.at++
+	name := p.peek()
+	if name.kind != tokenName {
+		p.error(name.start, "a list needs a name", hint)
+		p.skipLine()
+		return
+	}
+	p.at++
+	if !p.is("=") {
+		p.error(p.peek().start, "= is missing after the list's name", hint)
+		p.skipLine()
+		return
+	}
+	p.at++
+	p.skipNewlines()
+	value, ok := p.line("the list " + p.text(name))
+	if ok {
+		p.file.Lists = append(p.file.Lists, &ListBlock{Name: p.text(name), Pos: p.src.pos(name.start), offset: name.start, value: value})
+	}
+}
+
+// header reads the name of a block and its opening brace.
+func (p *fileParser) header(what string) (word, bool) {
+	hint := "write it as: " + what + ` "NAME" { … }`
+	t := p.peek()
+	name, err := unquote(p.text(t))
+	switch {
+	case t.kind != tokenString || err != nil:
+		p.error(t.start, "a "+what+" needs a name in quotes", hint)
+	case strings.TrimSpace(name) == "":
+		p.error(t.start, "the name of a "+what+" must not be empty", hint)
+	}
+	if t.kind == tokenString {
+		p.at++
+	} else {
+		p.skipTo(func() bool { return p.is("{") || p.peek().kind == tokenNewline })
+	}
+	p.skipNewlines()
+	if !p.is("{") {
+		p.error(p.peek().start, "{ is missing after the name of the "+what, hint)
+		p.skipTo(func() bool { return p.startsBlock(p.at) })
+		return word{}, false
+	}
+	p.at++
+	return word{oneLine(name), t.start}, true
+}
+
+// closed says whether the block ends here, and reports one that never does.
+func (p *fileParser) closed(what string, name word) bool {
+	p.skipBreaks()
+	switch {
+	case p.is("}"):
+		p.at++
+		return true
+	case p.peek().kind == tokenEOF || p.startsBlock(p.at):
+		p.error(name.offset, "this "+what+" is not closed", "end it with } on a line of its own")
+		return true
+	}
+	return false
+}
+
+// unexpected reports a word that no item of a block begins with, and goes on with the next line.
+func (p *fileParser) unexpected(what string, allowed []string) {
+	t := p.peek()
+	text := p.text(t)
+	hint := "a " + what + " holds: " + strings.Join(allowed, ", ")
+	switch {
+	case slices.Contains(laterWords, text):
+		p.error(t.start, strconv.Quote(text)+" is not available in this version", hint)
+	case t.kind == tokenName:
+		p.error(t.start, "unknown word "+strconv.Quote(text)+" in a "+what+didYouMean(text, allowed), hint)
+	default:
+		p.error(t.start, "unexpected "+shown(text)+" in a "+what, hint)
+	}
+	p.at++
+	depth := 0
+	p.skipTo(func() bool {
+		switch {
+		case p.is("{"), p.is("("), p.is("["):
+			depth++
+		case p.is("}") && depth == 0, p.startsBlock(p.at):
+			return true
+		case p.is("}"), p.is(")"), p.is("]"):
+			depth--
+		}
+		return depth <= 0 && p.peek().kind == tokenNewline
+	})
+}
+
+// unquote reads a text in any of expr's quotes.
+func unquote(s string) (string, error) {
+	if len(s) < 2 {
+		return "", strconv.ErrSyntax
+	}
+	switch s[0] {
+	case '`':
+		return strings.ReplaceAll(s[1:len(s)-1], "``", "`"), nil
+	case '\'':
+		inner := strings.ReplaceAll(s[1:len(s)-1], `\'`, `'`)
+		s = `"` + strings.ReplaceAll(inner, `"`, `\"`) + `"`
+	}
+	return strconv.Unquote(s)
+}
+
+// shown is a piece of the file for a message.
+func shown(text string) string {
+	if text == "" {
+		return "the end of the file"
+	}
+	return quoteShort(text)
+}

@@ -1,0 +1,91 @@
+package dsl
+
+// line reads an expression that ends with its line.
+func (p *fileParser) line(what string) (fragment, bool) {
+	return p.expression(what, func(int) bool { return p.peek().kind == tokenNewline || p.is(";") })
+}
+
+// mostTokens bounds an expression, because expr's parser and checker are recursive. Lists may be longer.
+const (
+	mostTokens     = 20_000
+	mostListTokens = 200_000
+)
+
+// expression reads up to where stop says so with no bracket open, or to a bracket that closes what
+// the expression did not open, or to the next block. It reports brackets that do not fit.
+func (p *fileParser) expression(what string, stop func(depth int) bool) (fragment, bool) {
+	var open []token
+	first := p.at
+	good := true
+	for {
+		t := p.peek()
+		if t.kind == tokenEOF || p.startsBlock(p.at) {
+			break
+		}
+		if len(open) == 0 && (p.is("}") || stop(0)) {
+			break
+		}
+		if t.kind == tokenText {
+			p.error(t.start, `"""text""" stands only after mail in a test`, "use \"quotes\" or `backticks`")
+			good = false
+		}
+		if t.kind == tokenPunct {
+			switch text := p.text(t); text {
+			case "(", "[", "{":
+				open = append(open, t)
+			case ")", "]", "}":
+				if len(open) == 0 || closing(p.text(open[len(open)-1])) != text {
+					p.mismatch(t, open)
+					good = false
+				}
+				if len(open) > 0 {
+					open = open[:len(open)-1]
+				}
+			}
+		}
+		p.at++
+	}
+	if len(open) > 0 {
+		t := open[len(open)-1]
+		p.error(t.start, p.text(t)+" is not closed", "add "+closing(p.text(t)))
+		good = false
+	}
+	last := p.at
+	for last > first && p.tokens[last-1].kind == tokenNewline {
+		last--
+	}
+	for first < last && p.tokens[first].kind == tokenNewline {
+		first++
+	}
+	if last == first {
+		if good {
+			p.error(p.tokens[first].start, what+" has no expression", "")
+		}
+		return fragment{}, false
+	}
+	if last-first > mostListTokens || last-first > mostTokens && what[:min(len(what), 8)] != "the list" {
+		p.error(p.tokens[first].start, "this expression is too long", `put long lists into a file: list banned = file("lists/banned.txt")`)
+		return fragment{}, false
+	}
+	return p.fragment(first, last), good
+}
+
+func (p *fileParser) mismatch(t token, open []token) {
+	if len(open) == 0 {
+		p.error(t.start, p.text(t)+" closes nothing", "remove it")
+		return
+	}
+	o := open[len(open)-1]
+	p.error(t.start, p.text(t)+" does not close "+p.text(o)+" of "+p.src.pos(o.start).String(), "close it with "+closing(p.text(o)))
+}
+
+func closing(open string) string {
+	switch open {
+	case "(":
+		return ")"
+	case "[":
+		return "]"
+	default:
+		return "}"
+	}
+}

@@ -1,0 +1,224 @@
+package dsl
+
+import "strconv"
+
+// rule reads the body of a rule, shadow rule or token.
+func (p *fileParser) rule(token, shadow bool) {
+	what := "rule"
+	if token {
+		what = "token"
+	}
+	name, ok := p.header(what)
+	if !ok {
+		return
+	}
+	r := &RuleBlock{Name: name.text, offset: name.offset, Pos: p.src.pos(name.offset), Shadow: shadow, Token: token, Stage: StageMail}
+	seen := map[string]bool{}
+	then := false
+	for !p.closed(what, name) {
+		item := p.peek()
+		text := p.text(item)
+		if seen[text] {
+			p.error(item.start, "a second "+strconv.Quote(text)+" in one "+what, "a "+what+" has one; join conditions with and, or")
+		}
+		switch {
+		case p.is("in"):
+			p.mailboxes(r)
+		case p.is("on"):
+			p.stage(r)
+		case p.is("let"):
+			p.let(r)
+			continue
+		case p.is("when"):
+			p.when(r)
+		case p.is("then"):
+			then = true
+			p.then(r)
+		default:
+			p.unexpected(what, ruleWords)
+			continue
+		}
+		seen[text] = true
+	}
+	if !then {
+		p.error(name.offset, "this "+what+" has no then", "say what it does: then { tag(\"seen\") }")
+	}
+	p.file.Rules = append(p.file.Rules, r)
+}
+
+// mailboxes reads `in NAME, NAME`: bare words or texts in quotes, with commas or spaces between.
+func (p *fileParser) mailboxes(r *RuleBlock) {
+	in := p.peek()
+	p.at++
+	for {
+		w, ok := p.mailbox()
+		if !ok {
+			break
+		}
+		r.mailboxes = append(r.mailboxes, w)
+		r.Mailboxes = append(r.Mailboxes, w.text)
+		if p.is(",") {
+			p.at++
+			p.skipNewlines()
+		}
+	}
+	if len(r.mailboxes) == 0 {
+		p.error(in.start, "in needs the name of a mailbox", "write it as: in support, sales")
+	}
+}
+
+// mailbox reads one name: in quotes, or tokens that touch each other, so that names may hold - . @.
+func (p *fileParser) mailbox() (word, bool) {
+	t := p.peek()
+	if t.kind == tokenString {
+		text, err := unquote(p.text(t))
+		p.at++
+		return word{text, t.start}, err == nil
+	}
+	start := p.at
+	for p.touches(start) {
+		p.at++
+	}
+	if p.at == start {
+		return word{}, false
+	}
+	return word{p.src.text[t.start:p.tokens[p.at-1].end], t.start}, true
+}
+
+func (p *fileParser) touches(start int) bool {
+	t := p.peek()
+	if p.at > start && p.tokens[p.at-1].end != t.start {
+		return false
+	}
+	switch t.kind {
+	case tokenName:
+		return p.at > start || !isRuleWord(p.text(t))
+	case tokenNumber:
+		return true
+	case tokenPunct:
+		switch p.text(t) {
+		case "-", ".", "@", "+":
+			return true
+		}
+	}
+	return false
+}
+
+func isRuleWord(s string) bool {
+	switch s {
+	case "in", "on", "let", "when", "then":
+		return true
+	}
+	return false
+}
+
+// stage reads `on STAGE`.
+func (p *fileParser) stage(r *RuleBlock) {
+	p.at++
+	t := p.peek()
+	if t.kind != tokenName {
+		p.error(t.start, "on needs a stage", "the stages are: envelope, mail")
+		return
+	}
+	p.at++
+	r.stage = word{p.text(t), t.start}
+	switch s := Stage(r.stage.text); s {
+	case StageEnvelope, StageMail:
+		r.Stage = s
+		if r.Token && s == StageEnvelope {
+			p.error(t.start, "a token is read from the mail's text, so it has no stage envelope", "leave `on` out")
+		}
+	case "refused":
+		p.error(t.start, `the stage "refused" is not available in this version`, "the stages are: envelope, mail")
+	default:
+		p.error(t.start, "unknown stage "+strconv.Quote(r.stage.text)+didYouMean(r.stage.text, []string{"envelope", "mail"}), "the stages are: envelope, mail")
+	}
+}
+
+// let reads `let NAME = EXPR`.
+func (p *fileParser) let(r *RuleBlock) {
+	const hint = "write it as: let NAME = EXPRESSION"
+	p.at++
+	name := p.peek()
+	if name.kind != tokenName || isRuleWord(p.text(name)) {
+		p.error(name.start, "let needs a name", hint)
+		p.skipLine()
+		return
+	}
+	p.at++
+	if !p.is("=") || p.isAt(p.at+1, "=") {
+		p.error(p.peek().start, "= is missing after the name of the let", hint)
+		p.skipLine()
+		return
+	}
+	p.at++
+	value, ok := p.expression("the let "+p.text(name), func(depth int) bool {
+		return p.peek().kind == tokenNewline || p.is(";") || p.is("let") || p.is("when") || p.is("then")
+	})
+	if ok {
+		r.lets = append(r.lets, letLine{word{p.text(name), name.start}, value})
+	}
+}
+
+// when reads `when EXPR`, over any lines up to then.
+func (p *fileParser) when(r *RuleBlock) {
+	t := p.peek()
+	p.at++
+	value, ok := p.expression("when", func(depth int) bool { return p.is("then") })
+	if !p.is("then") {
+		p.error(t.start, "when is not followed by then", "write it as: when CONDITION then { … }")
+	}
+	if ok {
+		r.when = &value
+	}
+}
+
+// then reads `then { STATEMENTS }`.
+func (p *fileParser) then(r *RuleBlock) {
+	const hint = "write it as: then { tag(\"seen\") }"
+	start := p.peek()
+	p.at++
+	p.skipNewlines()
+	if !p.is("{") {
+		p.error(p.peek().start, "{ is missing after then", hint)
+		return
+	}
+	p.at++
+	for {
+		p.skipBreaks()
+		if p.is("}") {
+			p.at++
+			break
+		}
+		if p.peek().kind == tokenEOF || p.startsBlock(p.at) {
+			p.error(start.start, "the braces after then are not closed", "end the statements with }")
+			break
+		}
+		p.statement(r)
+	}
+	if len(r.statements) == 0 && len(p.diags) == 0 {
+		p.error(start.start, "then says nothing", "say what the rule does: then { tag(\"seen\") }")
+	}
+}
+
+// statement reads one statement: to the end of its line or the next semicolon, where no bracket is
+// open. One that begins with let goes on over semicolons, as expr's own let does.
+func (p *fileParser) statement(r *RuleBlock) {
+	let := p.is("let")
+	value, ok := p.expression("a statement", func(depth int) bool {
+		switch {
+		case p.peek().kind == tokenNewline:
+			next := p.at
+			for p.isKind(next, tokenNewline) {
+				next++
+			}
+			return !p.isAt(next, "else")
+		case p.is(";"):
+			return !let
+		}
+		return false
+	})
+	if ok {
+		r.statements = append(r.statements, value)
+	}
+}

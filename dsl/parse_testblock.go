@@ -1,0 +1,147 @@
+package dsl
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+var givenKinds = []string{"sender", "issue", "auth", "envelope", "mailbox", "time"}
+
+// test reads the body of a test.
+func (p *fileParser) test() {
+	name, ok := p.header("test")
+	if !ok {
+		return
+	}
+	t := &TestBlock{Name: name.text, offset: name.offset, Pos: p.src.pos(name.offset)}
+	for !p.closed("test", name) {
+		switch {
+		case p.is("given"):
+			p.given(t)
+		case p.is("mail"):
+			p.testMail(t)
+		case p.is("expect"):
+			p.at++
+			p.skipNewlines()
+			if value, ok := p.line("expect"); ok {
+				t.expects = append(t.expects, value)
+			}
+		default:
+			p.unexpected("test", testWords)
+		}
+	}
+	if !t.hasMail {
+		p.error(name.offset, "this test has no mail", `give it one: mail """…""" or mail file("x.eml")`)
+	}
+	if len(t.expects) == 0 {
+		p.error(name.offset, "this test expects nothing", `say what must come of it: expect issue.priority == "urgent"`)
+	}
+	p.file.Tests = append(p.file.Tests, t)
+}
+
+// given reads `given KIND VALUE`.
+func (p *fileParser) given(t *TestBlock) {
+	hint := "what can be given: " + strings.Join(givenKinds, ", ")
+	p.at++
+	kind := p.peek()
+	text := p.text(kind)
+	switch {
+	case kind.kind != tokenName:
+		p.error(kind.start, "given needs a word that says what is given", hint)
+		p.skipLine()
+		return
+	case !slices.Contains(givenKinds, text):
+		p.error(kind.start, "unknown word "+strconv.Quote(text)+" after given"+didYouMean(text, givenKinds), hint)
+		p.at++
+		if p.is("{") {
+			p.line("given") // pass over the map as a whole
+		} else {
+			p.skipLine()
+		}
+		return
+	}
+	p.at++
+	g := givenLine{kind: word{text, kind.start}}
+	if text == "mailbox" {
+		w, ok := p.mailbox()
+		if !ok {
+			p.error(p.peek().start, "given mailbox needs the name of a mailbox", "write it as: given mailbox support")
+			return
+		}
+		g.mailbox = w
+	} else {
+		value, ok := p.line("given " + text)
+		if !ok {
+			return
+		}
+		g.value = value
+	}
+	if slices.ContainsFunc(t.given, func(o givenLine) bool { return o.kind.text == text }) {
+		p.error(kind.start, "a second given "+text, "put all of it into one")
+		return
+	}
+	t.given = append(t.given, g)
+}
+
+// testMail reads `mail """…"""` or `mail file("x.eml")`.
+func (p *fileParser) testMail(t *TestBlock) {
+	at := p.peek()
+	if t.hasMail {
+		p.error(at.start, "a second mail in one test", "write a test for each")
+	}
+	t.hasMail, t.mailAt = true, at.start
+	p.at++
+	p.skipNewlines()
+	switch next := p.peek(); {
+	case next.kind == tokenText:
+		t.mail = dedent(p.text(next))
+		if len(t.mail) == 0 {
+			p.error(next.start, "this mail is empty", "")
+		}
+		p.at++
+	case p.is("file"):
+		if value, ok := p.line("mail"); ok {
+			t.mailFile = &value
+		}
+	default:
+		p.error(next.start, "mail needs a text or a file", `write it as: mail """…""" or mail file("x.eml")`)
+		p.skipLine()
+	}
+}
+
+// dedent takes the quotes, the first line end, the last line when it is blank, and the indentation
+// that all lines share from a text in triple quotes, and gives it the line ends of mail.
+func dedent(quoted string) []byte {
+	text := strings.TrimSuffix(strings.TrimPrefix(quoted, `"""`), `"""`)
+	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
+	if strings.TrimSpace(lines[0]) == "" {
+		lines = lines[1:]
+	}
+	if n := len(lines); n > 0 && strings.TrimSpace(lines[n-1]) == "" {
+		lines = lines[:n-1]
+	}
+	indent, found := "", false
+	for _, line := range lines {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		own := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+		if !found {
+			indent, found = own, true
+		}
+		for !strings.HasPrefix(own, indent) {
+			indent = indent[:len(indent)-1]
+		}
+	}
+	var b strings.Builder
+	for _, line := range lines {
+		line = strings.TrimPrefix(line, indent)
+		if strings.TrimSpace(line) == "" {
+			line = ""
+		}
+		b.WriteString(line)
+		b.WriteString("\r\n")
+	}
+	return []byte(b.String())
+}

@@ -1,0 +1,203 @@
+package dsl
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+)
+
+// A Found is what find(text, `regex`) found: m.found, m[1], and m.host for (?P<host>…).
+type Found struct {
+	Found  bool `expr:"found"`
+	groups []string
+}
+
+func (f *Found) group(i int) string {
+	if f == nil || i < 0 || i >= len(f.groups) {
+		return ""
+	}
+	return f.groups[i]
+}
+
+// A pattern is a compiled regular expression with its size, by which its worst cost is known.
+type pattern struct {
+	source string
+	re     *regexp.Regexp
+	size   int // instructions
+}
+
+func compilePattern(s string) (*pattern, error) {
+	re, err := regexp.Compile(s)
+	if err != nil {
+		return nil, err
+	}
+	size := len(s)
+	if tree, err := syntax.Parse(s, syntax.Perl); err == nil {
+		if prog, err := syntax.Compile(tree.Simplify()); err == nil {
+			size = len(prog.Inst)
+		}
+	}
+	return &pattern{source: s, re: re, size: size}, nil
+}
+
+// heavyMatch is the product of a pattern's and a text's size above which a match might take more than
+// some ten milliseconds, and so is made through a reader that can be stopped.
+const heavyMatch = 4 << 20
+
+func (p *pattern) match(r *Run, s string) (bool, error) {
+	if err := r.pause(); err != nil {
+		return false, err
+	}
+	if p.size*len(s) <= heavyMatch {
+		return p.re.MatchString(s), nil
+	}
+	in := &runeReader{run: r, text: s}
+	ok := p.re.MatchReader(in)
+	return ok, in.err
+}
+
+func (p *pattern) find(r *Run, s string) (*Found, error) {
+	if err := r.pause(); err != nil {
+		return nil, err
+	}
+	var at []int
+	if p.size*len(s) <= heavyMatch {
+		at = p.re.FindStringSubmatchIndex(s)
+	} else {
+		in := &runeReader{run: r, text: s}
+		at = p.re.FindReaderSubmatchIndex(in)
+		if in.err != nil {
+			return nil, in.err
+		}
+	}
+	f := &Found{Found: at != nil}
+	for i := 0; i+1 < len(at); i += 2 {
+		group := ""
+		if at[i] >= 0 {
+			group = s[at[i]:at[i+1]]
+		}
+		f.groups = append(f.groups, group)
+	}
+	return f, nil
+}
+
+// A runeReader hands out a text and ends early when the budget is spent.
+type runeReader struct {
+	run  *Run
+	text string
+	n    int
+	err  error
+}
+
+func (in *runeReader) ReadRune() (rune, int, error) {
+	if in.n++; in.n%512 == 0 && in.err == nil {
+		in.err = in.run.pause()
+	}
+	if in.err != nil || in.text == "" {
+		return 0, 0, io.EOF
+	}
+	r, size := utf8.DecodeRuneInString(in.text)
+	in.text = in.text[size:]
+	return r, size, nil
+}
+
+// has says whether one of the words or phrases stands in the text as a whole, ignoring case.
+func has(r *Run, text string, words []string) (bool, error) {
+	text, err := r.folded(text)
+	if err != nil {
+		return false, err
+	}
+	for _, w := range words {
+		if err := r.step(); err != nil {
+			return false, err
+		}
+		if hasWord(text, foldSpace(strings.ToLower(w))) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func hasWord(text, word string) bool {
+	if word == "" {
+		return false
+	}
+	first, _ := utf8.DecodeRuneInString(word)
+	last, _ := utf8.DecodeLastRuneInString(word)
+	for from := 0; ; {
+		i := strings.Index(text[from:], word)
+		if i < 0 {
+			return false
+		}
+		start, end := from+i, from+i+len(word)
+		before, _ := utf8.DecodeLastRuneInString(text[:start])
+		after, _ := utf8.DecodeRuneInString(text[end:])
+		if !(inWord(first) && start > 0 && inWord(before)) && !(inWord(last) && end < len(text) && inWord(after)) {
+			return true
+		}
+		_, size := utf8.DecodeRuneInString(text[start:])
+		from = start + size
+	}
+}
+
+func inWord(r rune) bool {
+	return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r)
+}
+
+// foldSpace makes each run of white space one space, so that a phrase is found across lines.
+func foldSpace(s string) string {
+	if !strings.ContainsAny(s, "\n\r\t") && !strings.Contains(s, "  ") {
+		return s
+	}
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// under says whether a domain is one of the given ones or below one.
+func under(domain string, parents []string) bool {
+	domain = plainDomain(domain)
+	for _, p := range parents {
+		p = plainDomain(p)
+		if p != "" && (domain == p || strings.HasSuffix(domain, "."+p)) {
+			return true
+		}
+	}
+	return false
+}
+
+// underAny is under for a large list: it climbs from the domain to its parents.
+func underAny(domain string, parents map[string]struct{}) bool {
+	for d := plainDomain(domain); d != ""; {
+		if _, ok := parents[d]; ok {
+			return true
+		}
+		_, d, _ = strings.Cut(d, ".")
+	}
+	return false
+}
+
+// plainDomain is lower case, in ASCII form, without leading @ or dot and without a dot at the end.
+func plainDomain(s string) string {
+	s = strings.TrimSuffix(strings.TrimLeft(strings.ToLower(s), "@."), ".")
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			if ascii, err := idna.Lookup.ToASCII(s); err == nil {
+				return ascii
+			}
+			break
+		}
+	}
+	return s
+}
+
+func describeRegexError(err error) string {
+	if e, ok := err.(*syntax.Error); ok {
+		return fmt.Sprintf("this regular expression is wrong: %s: %s", e.Code, quoteShort(e.Expr))
+	}
+	return "this regular expression is wrong: " + err.Error()
+}
