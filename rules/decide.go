@@ -94,12 +94,12 @@ func (d *decision) finish() *Result {
 }
 
 func (d *decision) run(shadow bool) *dsl.Run {
-	i := 0
+	i, b := 0, d.budget
 	if shadow {
-		i = 1
+		i, b.Time = 1, b.Time/2 // both runs look at the same clock: shadows alone cannot run it out
 	}
 	if d.runs[i] == nil {
-		d.runs[i] = d.set.program.NewRun(d.ctx, d.view, d.budget)
+		d.runs[i] = d.set.program.NewRun(d.ctx, d.view, b)
 	}
 	return d.runs[i]
 }
@@ -154,7 +154,7 @@ func (d *decision) try(r *dsl.Rule) next {
 		err = d.act(run, &does)
 	}
 	e := d.trace.entry(r, d.now().Sub(began))
-	e.Matched, e.Actions, e.Fields = matched, does.actions, does.fields
+	e.Matched, e.Actions, e.Fields, e.Overruled = matched, does.actions, does.fields, does.overruled
 	if err != nil {
 		e.Error = describe(err)
 	}
@@ -203,6 +203,8 @@ type doing struct {
 	verdict string
 	reason  string
 	bounce  bool
+
+	overruled bool
 }
 
 // act evaluates the rule's statements in order. Each action is applied before the next statement is evaluated.
@@ -236,9 +238,11 @@ func (e *hostError) Unwrap() error { return e.err }
 // apply does one action: the ones that end the stage and the ones that look something up here, the rest on the board.
 func (d *decision) apply(a dsl.Action, does *doing) error {
 	end := func(verdict string) error {
-		if slices.Contains(d.past, does.rule.Name) {
+		if slices.Contains(d.past, does.rule.Name) && !does.rule.Shadow {
+			does.overruled = true
 			return nil
 		}
+		does.bounce = a.Name == "bounce"
 		does.ended, does.verdict, does.reason = true, verdict, reason(a)
 		does.note("verdict")
 		return nil
@@ -252,10 +256,7 @@ func (d *decision) apply(a dsl.Action, does *doing) error {
 	case "stop":
 		does.ended = true
 		return nil
-	case "reject":
-		return end(Rejected)
-	case "bounce":
-		does.bounce = true
+	case "reject", "bounce":
 		return end(Rejected)
 	case "discard":
 		return end(Discarded)

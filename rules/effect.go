@@ -242,7 +242,7 @@ func choose(a dsl.Action, what, value string, allowed []string) (string, error) 
 			return s, nil
 		}
 	}
-	return "", wrong(a, "%s %q is not one of %s", what, shorten(value, maxTag), strings.Join(allowed, ", "))
+	return "", wrong(a, "unknown %s %q, there are: %s", what, shorten(value, maxTag), strings.Join(allowed, ", "))
 }
 
 func with(list []string, s string) []string {

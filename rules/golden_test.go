@@ -19,12 +19,12 @@ import (
 // facts are what a golden file says beside its rules. What is left out is as in newView.
 type facts struct {
 	*dsl.View
-	Text     string             // looked through for tokens
-	Threads  map[string]int     // where thread keys lead
-	Issues   map[int]*dsl.Issue // that are there
-	Down     bool               // look-ups fail
-	AtDoor   bool               // the envelope rules run first
-	Budget   struct{ Steps, Bytes int }
+	Text    string             // looked through for tokens
+	Threads map[string]int     // where thread keys lead
+	Issues  map[int]*dsl.Issue // that are there
+	Down    bool               // look-ups fail
+	AtDoor  bool               // the envelope rules run first
+	Budget  struct{ Steps, Bytes int }
 }
 
 // decided is what a golden file expects.

@@ -144,10 +144,10 @@ func (l *Live) Start(ctx context.Context, stored map[string]string) error {
 	if stored == nil {
 		return fmt.Errorf("no rules to start with: %w", err)
 	}
-	l.refuse(ctx, err)
 	if bad := l.adopt(stored); bad != nil {
 		return fmt.Errorf("no rules to start with: %w; and the last published rules no longer fit the configuration: %w", err, bad)
 	}
+	l.refuse(ctx, err)
 	return nil
 }
 
@@ -254,8 +254,7 @@ func (l *Live) show(s *Set, from string) {
 	l.shown.Store(&published{set: s, from: from, at: l.o.Now().UTC()})
 	l.failed.Store(nil)
 	l.stored = false
-	l.o.Log.Info("rules published", logkey.Ruleset, s.Short(), logkey.Source, from, logkey.Path, l.o.Dir,
-		"rules", len(s.program.Rules)+len(s.program.Tokens), "tests", len(s.program.Tests))
+	l.o.Log.Info("rules published", logkey.Ruleset, s.Short(), logkey.Source, from, logkey.Path, l.o.Dir)
 }
 
 // store hands the live set on, once. A store that is down now is asked again later; the set decides all the same.
@@ -289,14 +288,12 @@ func (l *Live) refuse(ctx context.Context, err error) {
 			break
 		}
 		l.o.Log.ErrorContext(ctx, "rules not published, the last good ones stay", logkey.Ruleset, keeps,
-			logkey.Path, p.File, "line", p.Line, "column", p.Column, logkey.Error, p.text)
+			logkey.Path, p.at, logkey.Error, p.text)
 	}
 }
 
-type problem struct {
-	dsl.Pos
-	text string
-}
+// A problem is what is wrong in one place, "file:line:column".
+type problem struct{ at, text string }
 
 // problems takes an error apart into what is wrong in each place.
 func problems(err error) []problem {
@@ -306,12 +303,12 @@ func problems(err error) []problem {
 	switch {
 	case errors.As(err, &diags):
 		for _, d := range diags {
-			out = append(out, problem{d.Pos, d.Message})
+			out = append(out, problem{d.Pos.String(), d.Message})
 		}
 	case errors.As(err, &report):
 		for _, t := range report.Tests {
 			for _, f := range t.Failures {
-				out = append(out, problem{f.Pos, fmt.Sprintf("test %q: %s", t.Name, f.message())})
+				out = append(out, problem{f.Pos.String(), fmt.Sprintf("test %q: %s", t.Name, f.message())})
 			}
 		}
 	default:
@@ -323,7 +320,7 @@ func problems(err error) []problem {
 func (l *Live) warn(diags dsl.Diagnostics) {
 	for i, d := range diags {
 		if d.Severity == dsl.SeverityWarning && i < mostReported {
-			l.o.Log.Warn("a rule may not do what was meant", logkey.Path, d.File, "line", d.Line, "column", d.Column, logkey.Error, d.Message)
+			l.o.Log.Warn("a rule may not do what was meant", logkey.Path, d.Pos.String(), logkey.Error, d.Message)
 		}
 	}
 }

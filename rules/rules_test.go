@@ -19,7 +19,7 @@ var vocabulary = dsl.Vocabulary{
 	Classes:    []string{"internal", "external"},
 	Priorities: []string{"low", "normal", "high", "urgent"},
 	Statuses:   []string{"new", "open", "pending", "closed"},
-	Teams:      []string{"first", "second"},
+	Teams:      []string{"first", "second", "oncall"},
 	Fields:     []string{"order", "product"},
 }
 

@@ -25,9 +25,10 @@ type Entry struct {
 	Line       int      `json:"line"`
 	Shadow     bool     `json:"shadow,omitempty"`
 	Matched    bool     `json:"matched"`
-	Actions    []string `json:"actions,omitempty"` // as they would be written; of a failed rule: what it would have done until then
-	Fields     []string `json:"fields,omitempty"`  // what its actions set: "priority", "tags", "fields.order", "verdict", …
-	Error      string   `json:"error,omitempty"`   // why it took none of its actions
+	Actions    []string `json:"actions,omitempty"`   // as they would be written; of a failed rule: what it would have done until then
+	Fields     []string `json:"fields,omitempty"`    // what its actions set: "priority", "tags", "fields.order", "verdict", …
+	Overruled  bool     `json:"overruled,omitempty"` // a person let the message go past its verdict
+	Error      string   `json:"error,omitempty"`     // why it took none of its actions
 	TookMicros int64    `json:"tookMicros"`
 
 	// Omitted, in an entry without a rule, counts the entries of the stage that were left out: nearly always rules
