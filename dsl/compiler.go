@@ -212,11 +212,18 @@ func (u *unit) syntaxError(err error) {
 	case strings.HasPrefix(message, "unexpected token EOF"):
 		message = "the expression ends too early"
 		hint = "an expression ends with its line unless a bracket is open: put one of several lines in ( )"
+		if u.scope.actions && strings.HasPrefix(u.frag.text, "let ") {
+			message = "nothing is done with this let"
+			hint = "write what uses it on the same line: let x = …; tag(x). Or put the let before when, for the whole rule"
+		}
 		offset = max(u.frag.start, u.frag.end-1)
 	case strings.HasPrefix(message, "unexpected token"):
 		message = unexpectedToken(message)
 		if strings.Contains(fe.Message, `Operator("=")`) {
 			hint = "compare with =="
+			if u.scope.actions {
+				hint = `to set something, call its action: priority("high")`
+			}
 		}
 	case strings.Contains(message, "exceeds maximum allowed nodes"):
 		message, hint = "this expression is too long", `put long lists into a file: list banned = file("lists/banned.txt")`

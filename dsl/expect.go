@@ -59,7 +59,7 @@ func (c *compiler) test(f *File, b *TestBlock) *Test {
 		c.given(f, g, &t.Given)
 	}
 	if b.mailFile != nil {
-		t.Mail = c.mailFile(*b.mailFile)
+		t.Mail = c.mailFile(f, *b.mailFile)
 	}
 	for _, frag := range b.expects {
 		e := &Expect{Pos: f.src.pos(frag.start), Source: frag.original()}

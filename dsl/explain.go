@@ -117,23 +117,32 @@ func (u *unit) explainCall(n *ast.CallNode) {
 	for i, arg := range args {
 		p := f.param(i)
 		t := natureType(arg)
-		if p.kind.takes(t) || isConstant(arg) && (p.kind == kindRegex || f.name == "under") {
+		if f.name == "dropAttachments" {
+			u.explainCondition(arg)
 			continue
 		}
-		if f.name == "dropAttachments" {
-			u.error(innermost(arg), "the condition of dropAttachments must be true or false, asked of each attachment", "write it as: dropAttachments(.size > 1000000)")
+		if p.kind.takes(t) || isConstant(arg) && (p.kind == kindRegex || f.name == "under") {
 			continue
 		}
 		u.error(arg, f.name+" needs "+p.kind.String()+", not "+typeName(t), u.argumentHint(p, t, arg))
 	}
 }
 
-// innermost is the condition that was put into a map over the attachments (see rewrite.go).
-func innermost(n ast.Node) ast.Node {
-	if b, ok := n.(*ast.BuiltinNode); ok && b.Name == "map" && len(b.Arguments) == 2 {
-		return b.Arguments[1]
+// explainCondition checks the condition of dropAttachments, which was put into a map over the
+// attachments (see rewrite.go).
+func (u *unit) explainCondition(arg ast.Node) {
+	b, ok := arg.(*ast.BuiltinNode)
+	if !ok || b.Name != "map" || len(b.Arguments) != 2 {
+		u.error(arg, "dropAttachments needs a condition", "write it as: dropAttachments(.size > 1000000)")
+		return
 	}
-	return n
+	p, ok := b.Arguments[1].(*ast.PredicateNode)
+	if !ok {
+		return
+	}
+	if t := natureType(p.Node); t != typeAny && t != typeBool {
+		u.error(p.Node, "the condition of dropAttachments must be true or false, and this is "+typeName(t), "it is asked of each attachment: dropAttachments(.size > 1000000)")
+	}
 }
 
 func isConstant(n ast.Node) bool { _, ok := n.(*ast.ConstantNode); return ok }

@@ -48,9 +48,8 @@ type TestBlock struct {
 
 	offset   int // of the name
 	given    []givenLine
-	mail     []byte    // inline
-	mailFile *fragment // file("x.eml")
-	mailAt   int
+	mail     []byte // inline
+	mailFile *word  // the path in file("x.eml")
 	hasMail  bool
 	expects  []fragment
 }

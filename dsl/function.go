@@ -102,8 +102,6 @@ func (k kind) takes(t reflect.Type) bool {
 		return t == typeDuration || t == typeString || t == typeTime
 	case kindList:
 		return t.Kind() == reflect.Slice
-	case kindBools:
-		return isListOf(t, typeBool)
 	case kindMail:
 		return t == typeMail
 	case kindSender:

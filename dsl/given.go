@@ -290,32 +290,20 @@ func (c *compiler) constant(f fragment, what string) (any, bool) {
 }
 
 // mailFile reads the file of `mail file("x.eml")`.
-func (c *compiler) mailFile(f fragment) []byte {
-	tree, err := parser.ParseWithConfig(f.text, c.cfg)
-	fail := func(message, hint string) []byte {
-		c.report(&f, f.start, SeverityError, message, hint)
+func (c *compiler) mailFile(f *File, name word) []byte {
+	fail := func(message string) []byte {
+		c.diags = append(c.diags, f.src.diagnostic(name.offset, SeverityError, message, ""))
 		return nil
 	}
-	const hint = `write it as: mail file("mails/outage.eml")`
-	if err != nil {
-		return fail("mail needs a text or a file", hint)
-	}
-	n, ok := tree.Node.(*ast.CallNode)
-	if !ok || len(n.Arguments) != 1 {
-		return fail("mail needs a text or a file", hint)
-	}
-	name, ok := n.Arguments[0].(*ast.StringNode)
 	switch {
-	case !ok:
-		return fail("the name of the file must be a constant text", hint)
-	case !localPath(name.Value):
-		return fail("the mail's file must lie below the rules folder", hint)
+	case !localPath(name.text):
+		return fail("the mail's file must lie below the rules folder")
 	case c.opts.Open == nil:
-		return fail("files cannot be read here", "")
+		return fail("files cannot be read here")
 	}
-	r, err := c.opts.Open(name.Value)
+	r, err := c.opts.Open(name.text)
 	if err != nil {
-		return fail("cannot read the mail: "+err.Error(), "")
+		return fail("cannot read the mail: " + err.Error())
 	}
 	data, err := io.ReadAll(io.LimitReader(r, largestMail+1))
 	if e := r.Close(); err == nil {
@@ -325,7 +313,7 @@ func (c *compiler) mailFile(f fragment) []byte {
 		err = fmt.Errorf("it is larger than %d MiB", largestMail>>20)
 	}
 	if err != nil {
-		return fail("cannot read the mail: "+err.Error(), "")
+		return fail("cannot read the mail: " + err.Error())
 	}
 	return data
 }

@@ -185,6 +185,7 @@ func guardFunctions() []*function {
 		return typeAny
 	}
 	return []*function{
+		{name: "$unknown", result: typeAny, call: func(*Run, []any) (any, error) { return nil, nil }}, // never compiled
 		{name: "$addText", result: typeString, call: add},
 		{name: "$addAny", result: typeAny, call: add},
 		{name: "$range", result: typeInts, call: makeRange},

@@ -22,7 +22,8 @@ const (
 // that a bracket inside them counts for neither.
 type token struct {
 	kind       tokenKind
-	start, end int // bytes
+	start, end int  // bytes
+	bad        bool // a text that is not closed: reported
 }
 
 // A comment is kept apart from the tokens, so that a formatter can put it back.
@@ -48,7 +49,7 @@ func lex(src *source) *lexer {
 	for l.at < len(l.text) {
 		l.next()
 	}
-	l.tokens = append(l.tokens, token{tokenEOF, len(l.text), len(l.text)})
+	l.tokens = append(l.tokens, token{kind: tokenEOF, start: len(l.text), end: len(l.text)})
 	return l
 }
 
@@ -57,7 +58,7 @@ func (l *lexer) error(offset int, message, hint string) {
 }
 
 func (l *lexer) emit(kind tokenKind, end int) {
-	l.tokens = append(l.tokens, token{kind, l.at, end})
+	l.tokens = append(l.tokens, token{kind: kind, start: l.at, end: end})
 	l.at = end
 }
 
@@ -129,6 +130,7 @@ func (l *lexer) quoted(quote byte) {
 func (l *lexer) unclosed(end int) {
 	l.error(l.at, "this text is not closed", "end it with "+l.text[l.at:l.at+1]+" on the same line, or write it in `backticks`")
 	l.emit(tokenString, end)
+	l.tokens[len(l.tokens)-1].bad = true
 }
 
 // raw reads a text in backticks, where two of them stand for one.
@@ -150,6 +152,7 @@ func (l *lexer) raw() {
 	}
 	l.error(l.at, "this text is not closed", "end it with a backtick")
 	l.emit(tokenString, l.at+end)
+	l.tokens[len(l.tokens)-1].bad = true
 }
 
 func (l *lexer) punct(r rune, size int) {

@@ -104,13 +104,22 @@ func (p *fileParser) unexpectedBlock(t token, text string) {
 	switch {
 	case slices.Contains(laterWords, text):
 		p.error(t.start, strconv.Quote(text)+" is not available in this version", "")
+	case text == "shadow":
+		p.error(t.start, "shadow is not followed by rule", `write it as: shadow rule "NAME" { … }`)
 	case t.kind == tokenName:
 		p.error(t.start, "unknown block "+strconv.Quote(text)+didYouMean(text, blockWords), "a file holds these blocks: list, rule, shadow rule, token, test")
 	default:
 		p.error(t.start, "a block is expected here, not "+shown(text), "a file holds these blocks: list, rule, shadow rule, token, test")
 	}
 	p.at++
-	p.skipTo(func() bool { return p.startsBlock(p.at) })
+	p.skipTo(func() bool { return p.startsBlock(p.at) || p.looksLikeBlock() })
+}
+
+// looksLikeBlock says whether a word of a block stands at the very beginning of a line.
+func (p *fileParser) looksLikeBlock() bool {
+	t := p.peek()
+	return t.kind == tokenName && (t.start == 0 || p.src.text[t.start-1] == '\n') &&
+		(slices.Contains(blockWords, p.text(t)) || slices.Contains(laterWords, p.text(t)))
 }
 
 // list reads `list NAME = EXPR`.

@@ -25,6 +25,7 @@ func (p *fileParser) expression(what string, stop func(depth int) bool) (fragmen
 		if len(open) == 0 && (p.is("}") || stop(0)) {
 			break
 		}
+		good = good && !t.bad
 		if t.kind == tokenText {
 			p.error(t.start, `"""text""" stands only after mail in a test`, "use \"quotes\" or `backticks`")
 			good = false

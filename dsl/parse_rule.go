@@ -124,10 +124,11 @@ func (p *fileParser) stage(r *RuleBlock) {
 	r.stage = word{p.text(t), t.start}
 	switch s := Stage(r.stage.text); s {
 	case StageEnvelope, StageMail:
-		r.Stage = s
 		if r.Token && s == StageEnvelope {
 			p.error(t.start, "a token is read from the mail's text, so it has no stage envelope", "leave `on` out")
+			return
 		}
+		r.Stage = s
 	case "refused":
 		p.error(t.start, `the stage "refused" is not available in this version`, "the stages are: envelope, mail")
 	default:
@@ -176,7 +177,7 @@ func (p *fileParser) when(r *RuleBlock) {
 // then reads `then { STATEMENTS }`.
 func (p *fileParser) then(r *RuleBlock) {
 	const hint = "write it as: then { tag(\"seen\") }"
-	start := p.peek()
+	start, before := p.peek(), len(p.diags)
 	p.at++
 	p.skipNewlines()
 	if !p.is("{") {
@@ -196,7 +197,7 @@ func (p *fileParser) then(r *RuleBlock) {
 		}
 		p.statement(r)
 	}
-	if len(r.statements) == 0 && len(p.diags) == 0 {
+	if len(r.statements) == 0 && len(p.diags) == before {
 		p.error(start.start, "then says nothing", "say what the rule does: then { tag(\"seen\") }")
 	}
 }

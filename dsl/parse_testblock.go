@@ -24,7 +24,7 @@ func (p *fileParser) test() {
 		case p.is("expect"):
 			p.at++
 			p.skipNewlines()
-			if value, ok := p.line("expect"); ok {
+			if value, ok := p.testLine("expect"); ok {
 				t.expects = append(t.expects, value)
 			}
 		default:
@@ -38,6 +38,13 @@ func (p *fileParser) test() {
 		p.error(name.offset, "this test expects nothing", `say what must come of it: expect issue.priority == "urgent"`)
 	}
 	p.file.Tests = append(p.file.Tests, t)
+}
+
+// testLine reads an expression that ends with its line or before the next item.
+func (p *fileParser) testLine(what string) (fragment, bool) {
+	return p.expression(what, func(int) bool {
+		return p.peek().kind == tokenNewline || p.is(";") || p.is("expect") || p.is("given")
+	})
 }
 
 // given reads `given KIND VALUE`.
@@ -71,7 +78,7 @@ func (p *fileParser) given(t *TestBlock) {
 		}
 		g.mailbox = w
 	} else {
-		value, ok := p.line("given " + text)
+		value, ok := p.testLine("given " + text)
 		if !ok {
 			return
 		}
@@ -90,7 +97,7 @@ func (p *fileParser) testMail(t *TestBlock) {
 	if t.hasMail {
 		p.error(at.start, "a second mail in one test", "write a test for each")
 	}
-	t.hasMail, t.mailAt = true, at.start
+	t.hasMail = true
 	p.at++
 	p.skipNewlines()
 	switch next := p.peek(); {
@@ -100,10 +107,14 @@ func (p *fileParser) testMail(t *TestBlock) {
 			p.error(next.start, "this mail is empty", "")
 		}
 		p.at++
-	case p.is("file"):
-		if value, ok := p.line("mail"); ok {
-			t.mailFile = &value
+	case p.is("file") && p.isAt(p.at+1, "(") && p.isKind(p.at+2, tokenString) && p.isAt(p.at+3, ")"):
+		name := p.tokens[p.at+2]
+		path, err := unquote(p.text(name))
+		if err != nil {
+			p.error(name.start, "the name of the file cannot be read", "")
 		}
+		t.mailFile = &word{path, name.start}
+		p.at += 4
 	default:
 		p.error(next.start, "mail needs a text or a file", `write it as: mail """…""" or mail file("x.eml")`)
 		p.skipLine()

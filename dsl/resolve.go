@@ -55,6 +55,8 @@ func (u *unit) resolve(node *ast.Node) {
 	case *ast.BuiltinNode:
 		if !allowedBuiltins[n.Name] {
 			u.error(n, n.Name+" is not available in rules", "")
+			ast.Patch(node, call("$unknown", n))
+			return
 		}
 		for i := range n.Arguments {
 			u.resolve(&n.Arguments[i])
@@ -117,7 +119,7 @@ func (u *unit) resolveName(node *ast.Node, n *ast.IdentifierNode) {
 	default:
 		u.error(n, "unknown name "+name+didYouMean(name, u.visible()), "known here: "+enumerate(u.visible()))
 	}
-	ast.Patch(node, &ast.NilNode{})
+	ast.Patch(node, call("$unknown", n))
 }
 
 // visible are the names that can be used here.
@@ -169,12 +171,14 @@ func (u *unit) resolveMember(node *ast.Node, n *ast.MemberNode) {
 			groups := slices.DeleteFunc(p.re.SubexpNames(), func(s string) bool { return s == "" })
 			u.errorAt(n.Property.Location(), "the regular expression has no group "+quoteShort(name.Value)+didYouMean(name.Value, append(groups, "found")),
 				"name one with (?P<"+plainName(name.Value)+">…); there are: "+enumerate(append(groups, "found", "[0]…["+strconv.Itoa(p.re.NumSubexp())+"]")))
+			ast.Patch(node, call("$unknown", n))
 			return
 		}
 	case *ast.IntegerNode:
 		index = property.Value
 		if index > p.re.NumSubexp() {
 			u.errorAt(n.Property.Location(), "the regular expression has no group "+strconv.Itoa(index), "[0] is the whole match; its last group is ["+strconv.Itoa(p.re.NumSubexp())+"]")
+			ast.Patch(node, call("$unknown", n))
 			return
 		}
 	default:

@@ -37,7 +37,7 @@ func (u *unit) resolveFunction(node *ast.Node, n *ast.CallNode, callee *ast.Iden
 	}
 	if !u.mayCall(n, f) {
 		u.resolveArguments(n)
-		ast.Patch(node, &ast.NilNode{})
+		ast.Patch(node, call("$unknown", n))
 		return
 	}
 	switch arity := f.arity(len(n.Arguments)); {
@@ -109,7 +109,7 @@ func (u *unit) unknownFunction(node *ast.Node, n *ast.CallNode, callee *ast.Iden
 		u.error(n, "unknown function "+name+didYouMean(name, u.c.known), hint)
 	}
 	u.resolveArguments(n)
-	ast.Patch(node, &ast.NilNode{})
+	ast.Patch(node, call("$unknown", n))
 }
 
 // resolveMethod turns mail.header(name) and the like into functions of ours, and lets only those
@@ -129,7 +129,7 @@ func (u *unit) resolveMethod(node *ast.Node, n *ast.CallNode, callee *ast.Member
 			}
 			slices.Sort(methods)
 			u.errorAt(property.Location(), "unknown method "+property.Value+didYouMean(property.Value, methods), "")
-			ast.Patch(node, &ast.NilNode{})
+			ast.Patch(node, call("$unknown", n))
 			return
 		}
 		u.resolve(&callee.Node)
