@@ -314,6 +314,12 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
+func (s *syncBuffer) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.b.Reset()
+}
+
 func prefixes(t testing.TB, nets ...string) []netip.Prefix {
 	t.Helper()
 	var out []netip.Prefix

@@ -37,12 +37,13 @@ type wire struct {
 	began   time.Time
 	ticket  ticket // this connection's place among its address's
 
-	in       []byte // read from conn
-	r, w     int    // what of it is not used yet
-	big      *[]byte
-	feed     []byte // what go-smtp reads next
-	out      []byte // replies on their way
-	instead  []byte // stands for the next reply of go-smtp if that begins with hide
+	in       []byte  // read from conn
+	r, w     int     // what of it is not used yet
+	big      *[]byte // in, while it is a large one of the pool
+	small    []byte  // and what it was before
+	feed     []byte  // what go-smtp reads next
+	out      []byte  // replies on their way
+	instead  []byte  // stands for the next reply of go-smtp if that begins with hide
 	hide     string
 	started  bool
 	greeted  bool // EHLO, HELO or LHLO since the last TLS handshake
@@ -321,18 +322,17 @@ func (w *wire) enlarge() {
 	if w.big != nil {
 		return
 	}
-	w.big = bigBuffers.Get().(*[]byte)
+	w.big, w.small = bigBuffers.Get().(*[]byte), w.in
 	w.w = copy(*w.big, w.in[w.r:w.w])
 	w.r, w.in = 0, *w.big
 }
 
 func (w *wire) shrink() {
-	if w.big == nil || w.w-w.r > smallBuffer {
+	if w.big == nil || w.w-w.r > len(w.small) {
 		return
 	}
-	small := make([]byte, smallBuffer)
-	w.w = copy(small, w.in[w.r:w.w])
-	w.r, w.in = 0, small
+	w.w = copy(w.small, w.in[w.r:w.w])
+	w.r, w.in = 0, w.small
 	bigBuffers.Put(w.big)
 	w.big = nil
 }
