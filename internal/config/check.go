@@ -1,11 +1,8 @@
 package config
 
 import (
-	"crypto/tls"
 	"fmt"
-	"net/mail"
 	"net/url"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -83,7 +80,7 @@ func (ch *checker) check() {
 	ch.smtp()
 	ch.others()
 	ch.mailboxes()
-	ch.c.routes = newRoutes(ch.c.Mailboxes)
+	ch.c.Prepare()
 }
 
 func (ch *checker) store() {
@@ -182,7 +179,8 @@ func (ch *checker) others() {
 	ch.sameListener()
 }
 
-// sameListener finds two parts that would listen on one address.
+// sameListener finds two parts that would listen on one address. It points at the one that was
+// written down: the other may be a default.
 func (ch *checker) sameListener() {
 	c, seen := ch.c, map[string]string{}
 	for _, part := range []struct {
@@ -190,149 +188,24 @@ func (ch *checker) sameListener() {
 		listen []Listener
 	}{{"smtp.listen", c.SMTP.Listen}, {"lmtp.listen", c.LMTP.Listen}, {"http.listen", c.HTTP.Listen}, {"http.metrics-listen", c.HTTP.MetricsListen}} {
 		for i, l := range part.listen {
-			if l.Address == "" || strings.HasSuffix(l.Address, ":0") {
+			if strings.HasSuffix(l.Address, ":0") {
 				continue
 			}
-			if first, ok := seen[l.Address]; ok {
-				ch.errorf(fmt.Sprintf("%s[%d]", part.name, i), "%s is in %s already", l.Address, first)
+			at, other := part.name, seen[l.Address]
+			if other != "" && !ch.said(at) {
+				at, other = other, at
+			}
+			if other != "" {
+				ch.errorf(fmt.Sprintf("%s[%d]", at, i), "%s: %s is in %s already", at, l.Address, other)
 			}
 			seen[l.Address] = part.name
 		}
 	}
 }
 
-func (ch *checker) mailboxes() {
-	c := ch.c
-	if len(c.Mailboxes) == 0 {
-		ch.errorf("mailboxes", "there is no mailbox: no mail could be taken")
-	}
-	owner := map[string]string{}
-	for i := range c.Mailboxes {
-		m := &c.Mailboxes[i]
-		path := "mailboxes." + m.Name
-		if !boxName.MatchString(m.Name) {
-			ch.errorf(path, "%q is no name for a mailbox: a letter, then letters, digits, - and _", m.Name)
-		}
-		if len(m.Addresses) == 0 {
-			ch.errorf(path, "mailbox %q has no addresses: no mail could reach it", m.Name)
-		}
-		for j, a := range m.Addresses {
-			at := fmt.Sprintf("%s.addresses[%d]", path, j)
-			normal, err := parsePattern(a)
-			if err != nil {
-				ch.errorf(at, "addresses: %v", err)
-				continue
-			}
-			m.Addresses[j] = normal
-			if first, ok := owner[normal]; ok {
-				ch.errorf(at, "%s is in mailbox %q already, at %s", a, m.Name, ch.where(first))
-				if other := strings.Split(first, ".addresses")[0]; other != path {
-					ch.problems[len(ch.problems)-1].Message = fmt.Sprintf("%s belongs to mailbox %q already, at %s", a, strings.TrimPrefix(other, "mailboxes."), ch.where(first))
-				}
-				continue
-			}
-			owner[normal] = at
-		}
-		if m.From != "" {
-			if _, err := mail.ParseAddress(m.From); err != nil {
-				ch.errorf(path+".from", "from: %q is not an address: write it like \"Example <support@example.com>\"", m.From)
-			}
-		}
-		ch.word(path+".new.type", m.New.Type, c.Types)
-		ch.word(path+".new.class", m.New.Class, c.Classes)
-		ch.word(path+".new.priority", m.New.Priority, c.Priorities)
-		ch.word(path+".new.status", m.New.Status, c.Statuses)
-		ch.word(path+".new.team", m.New.Team, c.Teams)
-	}
-}
-
-// word holds a value against a list of names; an empty list allows all.
-func (ch *checker) word(path, value string, names Names) {
-	if value != "" && len(names) > 0 && !slices.Contains(names, value) {
-		ch.errorf(path, "%s: unknown name %q%s (allowed: %s)", path[strings.LastIndexByte(path, '.')+1:], value, suggest(value, names), strings.Join(names, ", "))
-	}
-}
-
+// missing says that a key has no value, unless it was there and the decoder has said what is wrong with it.
 func (ch *checker) missing(path, name string) {
-	if !slices.ContainsFunc(ch.problems, func(p Problem) bool { return p.Position == ch.where(path+"."+name) || p.Position == ch.where(path) }) {
+	if !slices.ContainsFunc(ch.problems, func(p Problem) bool { return p.Position == ch.where(path+"."+name) }) {
 		ch.errorf(path, "%s is missing", name)
 	}
-}
-
-// writers puts From addresses and domains into their normal form: ann@example.com, @example.com.
-func (ch *checker) writers(path string, from []string) {
-	for i, f := range from {
-		a := f
-		if !strings.Contains(a, "@") {
-			a = "@" + a
-		}
-		normal, err := parsePattern(a)
-		if err != nil || strings.Contains(normal, "*") {
-			ch.errorf(fmt.Sprintf("%s[%d]", path, i), "from: %q is neither an address nor a domain: write it like ann@example.com or @example.com", f)
-			continue
-		}
-		from[i] = normal
-	}
-}
-
-// secret reads a secret file.
-func (ch *checker) secret(path string, s *SecretFile) {
-	if s.Path == "" {
-		return
-	}
-	info, err := os.Stat(s.Path)
-	if err != nil {
-		ch.errorf(path, "%s: %v", quotedKey(path), err)
-		return
-	}
-	raw, err := os.ReadFile(s.Path)
-	switch value := strings.TrimRight(string(raw), "\r\n"); {
-	case err != nil:
-		ch.errorf(path, "%s: %v", quotedKey(path), err)
-	case value == "":
-		ch.errorf(path, "%s: %s is empty", quotedKey(path), s.Path)
-	default:
-		s.Secret = NewSecret(value)
-		ch.c.Secrets = append(ch.c.Secrets, s.Path)
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 && !strings.HasPrefix(s.Path, "/run/secrets/") {
-		ch.problems = append(ch.problems, Problem{Position: ch.where(path), Warning: true,
-			Message: fmt.Sprintf("%s can be read by others (mode %04o): chmod 600 %s", s.Path, mode, s.Path)})
-	}
-}
-
-func quotedKey(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
-
-// tls loads a certificate, to find out now and not at the first handshake that it does not fit its key.
-func (ch *checker) tls(path string, t TLS) {
-	if t.Cert == "" && t.Key == "" {
-		return
-	}
-	if t.Cert == "" || t.Key == "" {
-		ch.errorf(path, "%s: cert and key come together", path)
-		return
-	}
-	if _, err := tls.LoadX509KeyPair(t.Cert, t.Key); err != nil {
-		ch.errorf(path+".cert", "%s: %v", path, err)
-	}
-}
-
-// parsePattern reads an address of a mailbox and puts it into its normal form.
-func parsePattern(text string) (string, error) {
-	bad := fmt.Errorf("%q is not an address: write it like support@example.com, support+*@example.com, \"@example.com\" or \"*\"", text)
-	if text == "*" {
-		return text, nil
-	}
-	if strings.ContainsAny(text, " \t\r\n<>,;\"") {
-		return "", bad
-	}
-	local, domain, ok := cutAddress(text)
-	domain = normalDomain(domain)
-	if !ok || !hostname.MatchString(domain) && !strings.HasPrefix(domain, "[") || strings.Count(local, "*") > 1 || strings.Contains(local, "@") {
-		return "", bad
-	}
-	if local == "*" {
-		local = ""
-	}
-	return strings.ToLower(local) + "@" + domain, nil
 }

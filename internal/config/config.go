@@ -79,15 +79,22 @@ type SMTP struct {
 
 // SMTPLimits bound what clients may cost.
 type SMTPLimits struct {
-	Connections       int           `yaml:"connections" min:"1" doc:"Connections at once in all; more hear 421."`
-	PerIP             int           `yaml:"per-ip" min:"1" doc:"Connections at once from one address (an IPv6 /64 counts as one)."`
-	MessagesPerMinute int           `yaml:"messages-per-minute" min:"1" doc:"Mails a minute from one address; more hear 451. Relays and users who authenticated are not counted."`
-	Recipients        int           `yaml:"recipients" min:"1" doc:"Recipients of one mail; more hear 452."`
-	Errors            int           `yaml:"errors" min:"1" doc:"Errors of one connection before it is closed."`
-	MinRate           Size          `yaml:"min-rate" min:"1" restart:"true" doc:"The lowest rate of a body, in bytes a second; slower clients are cut off."`
-	CommandTimeout    time.Duration `yaml:"command-timeout" min:"1s" restart:"true" doc:"How long we wait for a command."`
-	DataTimeout       time.Duration `yaml:"data-timeout" min:"1s" restart:"true" doc:"How long we wait for the next piece of a body."`
-	Drain             time.Duration `yaml:"drain" min:"0s" restart:"true" doc:"How long a stop waits for the mail that is on its way."`
+	Connections         int           `yaml:"connections" min:"1" doc:"Connections at once in all; more hear 421."`
+	PerIP               int           `yaml:"per-ip" min:"1" doc:"Connections at once from one address. An IPv6 /64 counts as one address, here and below; relays are not counted by address."`
+	MessagesPerMinute   int           `yaml:"messages-per-minute" min:"0" doc:"Mails a minute in all; more hear 451. 0: no bound."`
+	MessagesPerIP       int           `yaml:"messages-per-ip" min:"1" doc:"Mails a minute from one address."`
+	Recipients          int           `yaml:"recipients" min:"1" doc:"Recipients of one mail; more hear 452."`
+	RecipientsPerIP     int           `yaml:"recipients-per-ip" min:"1" doc:"Recipients a minute from one address."`
+	Errors              int           `yaml:"errors" min:"1" doc:"Errors of one connection before it is closed."`
+	ErrorsPerIP         int           `yaml:"errors-per-ip" min:"1" doc:"Errors a minute from one address; above it new connections hear 421."`
+	Bytes               Size          `yaml:"bytes" min:"1MiB" doc:"Bodies that are being received and decided, in all."`
+	BytesPerIP          Size          `yaml:"bytes-per-ip" min:"1MiB" doc:"The same from one address."`
+	AuthFailures        int           `yaml:"auth-failures" min:"1" doc:"Failed logins from one address in 15 minutes."`
+	AuthFailuresPerUser int           `yaml:"auth-failures-per-user" min:"1" doc:"Failed logins for one user name in 15 minutes."`
+	MinRate             Size          `yaml:"min-rate" min:"1" restart:"true" doc:"The lowest rate of a body, in bytes a second; slower clients are cut off."`
+	CommandTimeout      time.Duration `yaml:"command-timeout" min:"1s" restart:"true" doc:"How long we wait for a command."`
+	DataTimeout         time.Duration `yaml:"data-timeout" min:"1s" restart:"true" doc:"How long we wait for the next piece of a body."`
+	Drain               time.Duration `yaml:"drain" min:"0s" restart:"true" doc:"How long a stop waits for the mail that is on its way."`
 }
 
 // TLS is a certificate and its key, or nothing.
@@ -121,7 +128,7 @@ type User struct {
 
 // LMTP is how a mail server on our side reaches us.
 type LMTP struct {
-	Listen []Listener `yaml:"listen" restart:"true" doc:"Addresses to listen on, HOST:PORT or unix:PATH."`
+	Listen []Listener `yaml:"listen" restart:"true" doc:"Addresses to listen on, HOST:PORT or unix:PATH. A socket is open to its group: give its folder the group of the mail server."`
 	Ours   bool       `yaml:"ours" doc:"The peers are ours: answers tell the issue's number as well. It makes no mail trusted."`
 }
 
@@ -225,7 +232,8 @@ func Default() *Config {
 
 func defaultLimits() SMTPLimits {
 	return SMTPLimits{
-		Connections: 1000, PerIP: 50, MessagesPerMinute: 600, Recipients: 100, Errors: 20,
+		Connections: 1000, PerIP: 50, MessagesPerIP: 600, Recipients: 1000, RecipientsPerIP: 3000, Errors: 10, ErrorsPerIP: 100,
+		Bytes: 1 << 30, BytesPerIP: 512 << 20, AuthFailures: 10, AuthFailuresPerUser: 50,
 		MinRate: 256, CommandTimeout: 5 * time.Minute, DataTimeout: 3 * time.Minute, Drain: 30 * time.Second,
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
 
@@ -44,7 +43,7 @@ func (d *decoder) variable(path, value string, v reflect.Value, k key) {
 	t := v.Type()
 	structured := t == typeLater || isSection(t) || isNamed(t) || t.Kind() == reflect.Slice
 	if first := strings.TrimSpace(value)[:min(1, len(strings.TrimSpace(value)))]; structured && (first == "[" || first == "{") {
-		file, err := parser.ParseBytes([]byte(value), 0, parser.AllowDuplicateMapKey())
+		file, err := parseYAML([]byte(value))
 		if err != nil || len(file.Docs) != 1 {
 			d.problems = append(d.problems, Problem{Position: Position{File: d.file}, Message: "not a list [a, b] nor keys {a: b}"})
 			return
@@ -55,14 +54,15 @@ func (d *decoder) variable(path, value string, v reflect.Value, k key) {
 }
 
 // UnknownVariables finds misspelt names among variables ("NAME=value", as os.Environ lists them):
-// those that begin with POSTERN_ and override nothing. Names in known are the program's other ones.
+// those that begin with POSTERN_ and override nothing. Names in known are the program's other ones; those of tests
+// (POSTERN_TEST_…) are not looked at.
 func UnknownVariables(environ []string, known ...string) Problems {
 	names := slices.Clone(known)
 	walk(reflect.TypeFor[Config](), "", func(path string, _ key) { names = append(names, EnvName(path)) })
 	var problems Problems
 	for _, e := range environ {
 		name, _, _ := strings.Cut(e, "=")
-		if strings.HasPrefix(name, EnvPrefix) && !slices.Contains(names, name) {
+		if strings.HasPrefix(name, EnvPrefix) && !strings.HasPrefix(name, EnvPrefix+"TEST_") && !slices.Contains(names, name) {
 			problems = append(problems, Problem{Message: "unknown environment variable " + name + suggest(name, names)})
 		}
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -35,6 +36,7 @@ func Load(path string, getenv func(string) string) (*Config, Problems) {
 	d := &decoder{file: path, at: map[string]Position{}, anchors: map[string]ast.Node{}}
 	if path != "" {
 		d.dir = filepath.Dir(path)
+		c.Store.SQLite = d.resolvePath(c.Store.SQLite)
 		if src, err := os.ReadFile(path); err != nil {
 			d.problems = append(d.problems, Problem{Message: "read the configuration: " + err.Error()})
 		} else {
@@ -56,7 +58,7 @@ func Load(path string, getenv func(string) string) (*Config, Problems) {
 // parse decodes a whole file.
 func (d *decoder) parse(src []byte, c *Config) {
 	src = bytes.TrimPrefix(src, []byte("\ufeff"))
-	file, err := parser.ParseBytes(src, 0, parser.AllowDuplicateMapKey())
+	file, err := parseYAML(src)
 	if err != nil {
 		d.problems = append(d.problems, d.syntax(err))
 		return
@@ -72,6 +74,16 @@ func (d *decoder) parse(src []byte, c *Config) {
 			d.value("", doc.Body, reflect.ValueOf(c).Elem(), key{})
 		}
 	}
+}
+
+// parseYAML turns a panic of the parser into an error: a broken edit must not end a running server.
+func parseYAML(src []byte) (file *ast.File, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the parser gave up: %v", p)
+		}
+	}()
+	return parser.ParseBytes(src, 0, parser.AllowDuplicateMapKey())
 }
 
 // syntax words an error of the YAML parser.

@@ -77,6 +77,36 @@ func TestErrors(t *testing.T) {
 		{"duplicate addresses", "mailboxes:\n  a: {addresses: [x@example.com]}\n  b: {addresses: [X@Example.com]}\n", []string{
 			`3:19: X@Example.com belongs to mailbox "a" already, at postern.yaml:2:19`,
 		}},
+		{"of a wrong kind", "smtp: [a]\nhttp: {listen: {a: b}}\nkeep: {raw: [1d]}\nlog: {level: wran}\nlmtp: {ours: yes}\nlimits: {memory: 1MB, text: lots}\n", []string{
+			`1:7: "smtp" is written as keys with values, not as a list`,
+			`2:16: "listen" is one value, not keys with values`,
+			`3:13: "raw" is one value, not a list`,
+			`4:14: level: unknown word "wran" (did you mean "warn"?) (allowed: debug, info, warn, error)`,
+			`5:14: ours: "yes" is neither true nor false`,
+			`6:18: memory: 1MB is less than 8MiB`,
+			`6:29: text: "lots" is not a size: write it like 20MB or 512KiB`,
+		}},
+		{"networks", "smtp:\n  relays: [10.0.0.1/8, {proxy: true}, {net: x}]\n  origins: [{net: 10.0.0.0/8}, {net: 10.0.0.0/8, from: [\"a b\"]}]\n", []string{
+			`2:12: net: "10.0.0.1/8" has bits behind its mask: did you mean 10.0.0.0/8?`,
+			`2:24: net is missing`,
+			`2:45: net: "x" is not a network: write it like 10.0.0.0/8, 2001:db8::/32 or 192.0.2.7`,
+			`3:13: an origin without from domains could write as nobody: name them in from`,
+			`3:57: from: "a b" is neither an address nor a domain: write it like ann@example.com or @example.com`,
+		}},
+		{"names", "priorities: [low, low]\nmailboxes: {a: {addresses: [x@], new: {priority: urgnt, status: opn}}, 1b: {addresses: [\"*\"]}}\n", []string{
+			`1:19: "low" is in the list twice`,
+			`2:29: addresses: "x@" is not an address: write it like support@example.com, support+*@example.com, "@example.com" or "*"`,
+			`2:50: priority: unknown name "urgnt" (allowed: low)`,
+			`2:65: status: unknown name "opn" (did you mean "open"?) (allowed: new, open, pending, closed)`,
+			`2:72: "1b" is no name for a mailbox: a letter, then letters, digits, - and _`,
+		}},
+		{"files", "smtp:\n  tls: {cert: no.pem}\n  users: {ann: {from: [ann@example.com]}}\nrules: nowhere\nstore: {sqlite: a, mongodb: \"mongodb://h/d\"}\n", []string{
+			`2:8: smtp.tls: cert and key come together`,
+			`3:11: user "ann" needs either password-file or password-hash`,
+			`4:8: rules: there is no folder DIR/nowhere`,
+			`5:17: store: sqlite or mongodb, not both`,
+		}},
+		{"one address for two parts", "smtp: {listen: \"127.0.0.1:8025\"}\n", []string{`1:16: smtp.listen: 127.0.0.1:8025 is in http.listen already`}},
 		{"twice", "smtp: {}\nsmtp: {}\n", []string{`2:1: key "smtp" is here a second time, first at postern.yaml:1:1`}},
 		{"syntax", "mailboxes:\n  a: {addresses: [@example.com]}\n", []string{
 			`2:19: not YAML: '@' is a reserved character: quote what begins with it, like "@example.com"`,
@@ -93,6 +123,7 @@ func TestErrors(t *testing.T) {
 			var got []string
 			for _, p := range problems {
 				line := strings.ReplaceAll(p.String(), path, "postern.yaml")
+				line = strings.ReplaceAll(line, filepath.Dir(path), "DIR")
 				got = append(got, strings.TrimPrefix(line, "postern.yaml:"))
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
