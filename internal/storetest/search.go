@@ -69,7 +69,7 @@ func search(w *world) {
 	}
 	list, _, err := w.s.Issues(background(), issue.IssueQuery{Words: []string{"resume"}, Status: "closed"})
 	w.must(err, "search with a filter")
-	w.same(list, nil, "words with a filter that nothing passes")
+	w.same(list, []*issue.Issue{}, "words with a filter that nothing passes")
 
 	w.restart()
 	w.same(w.found("resume"), []int64{b, a}, "after opening again")

@@ -188,7 +188,7 @@ func notFound(w *world) {
 	w.kind(err, fault.NotFound, "rule set")
 	w.kind(w.s.DropMessage(ctx, "nobody", issue.Event{ID: "e", At: epoch}), fault.NotFound, "dropping no message")
 	c := w.mail()
-	w.kind(w.s.KeepCopy(ctx, "nobody", &issue.Copy{ReceivedAt: epoch}, c.Bodies[0]), fault.NotFound, "a copy of no message")
+	w.kind(w.s.KeepCopy(ctx, "nobody", &issue.Copy{ReceivedAt: epoch, Raw: c.Message.Raw}, c.Bodies[0]), fault.NotFound, "a copy of no message")
 
 	for what, list := range map[string]func() (int, error){
 		"slots":        func() (int, error) { l, err := w.s.Slots(ctx, "none"); return len(l), err },

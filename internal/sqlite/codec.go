@@ -1,0 +1,192 @@
+package sqlite
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"postern/internal/fault"
+	"postern/internal/issue"
+)
+
+// A codec compresses. Mail is text: it halves what is written to the log and to the database.
+type codec struct {
+	enc *zstd.Encoder
+	dec *zstd.Decoder
+}
+
+func newCodec() (*codec, error) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(4),
+		zstd.WithWindowSize(256<<10), zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false))
+	if err != nil {
+		return nil, err
+	}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(4), zstd.WithDecoderMaxMemory(256<<20))
+	if err != nil {
+		return nil, err
+	}
+	return &codec{enc, dec}, nil
+}
+
+func (c *codec) pack(b []byte) []byte { return c.enc.EncodeAll(b, make([]byte, 0, len(b)/2+64)) }
+
+func (c *codec) unpack(b []byte) ([]byte, error) {
+	out, err := c.dec.DecodeAll(b, nil)
+	if err != nil {
+		return nil, fmt.Errorf("decompress: %w", err)
+	}
+	return out, nil
+}
+
+func (c *codec) close() {
+	_ = c.enc.Close()
+	c.dec.Close()
+}
+
+// trace is what a message's trace column holds.
+type trace struct {
+	Facts json.RawMessage `json:"facts,omitempty"`
+	Trace json.RawMessage `json:"trace,omitempty"`
+}
+
+// encodeMessage makes the doc and trace columns. What has a column of its own is not in the doc.
+func (c *codec) encodeMessage(m *issue.Message) (doc, tr []byte, err error) {
+	d := *m
+	d.Decision.Facts, d.Decision.Trace = nil, nil
+	d.ID, d.Slot, d.Mailbox, d.Subject, d.MessageID, d.Verdict, d.Reason, d.Note = "", "", "", "", "", "", "", ""
+	d.ReplayOf, d.ReplayedBy, d.Issue, d.Copies, d.DeletedAt, d.Raw = "", "", 0, 0, nil, issue.Blob{}
+	d.ReceivedAt = time.Time{}
+	d.Date = stamp(m.Date)
+	b, err := json.Marshal(&d)
+	if err != nil {
+		return nil, nil, fault.As(fault.Invalid, fmt.Errorf("encode message: %w", err))
+	}
+	doc = c.pack(b)
+	if len(m.Decision.Facts)+len(m.Decision.Trace) > 0 {
+		b, err := json.Marshal(trace{m.Decision.Facts, m.Decision.Trace})
+		if err != nil {
+			return nil, nil, fault.As(fault.Invalid, fmt.Errorf("encode the decision: %w", err))
+		}
+		tr = c.pack(b)
+	}
+	return doc, tr, nil
+}
+
+// messageColumns are read in this order by decodeMessage; the trace comes last and may be left out.
+const messageColumns = `id, slot, mailbox, received_at, subject, message_id, verdict, reason, issue, note, attempt,
+	replay_of, replayed_by, marked, copies, deleted_at, raw, raw_size, doc, seq`
+
+func (c *codec) decodeMessage(r row) (*issue.Message, error) {
+	b, err := c.unpack(r.bytes(18))
+	if err != nil {
+		return nil, err
+	}
+	m := &issue.Message{}
+	if err := json.Unmarshal(b, m); err != nil {
+		return nil, fmt.Errorf("decode message %s: %w", r.text(0), err)
+	}
+	m.ID, m.Slot, m.Mailbox, m.ReceivedAt, m.Subject = r.text(0), r.text(1), r.text(2), r.time(3), r.text(4)
+	m.MessageID, m.Verdict, m.Reason, m.Issue, m.Note = r.text(5), r.text(6), r.text(7), r.int(8), r.text(9)
+	m.Attempt, m.ReplayOf, m.ReplayedBy, m.Marked = int(r.int(10)), r.text(11), r.text(12), r.int(13) != 0
+	m.Copies, m.DeletedAt = int(r.int(14)), r.maybe(15)
+	m.Raw = issue.Blob{SHA256: hex.EncodeToString(r.bytes(16)), Size: r.int(17)}
+	if m.Date != nil {
+		*m.Date = m.Date.UTC()
+	}
+	if len(r) > 20 && r.bytes(20) != nil {
+		b, err := c.unpack(r.bytes(20))
+		if err != nil {
+			return nil, err
+		}
+		var tr trace
+		if err := json.Unmarshal(b, &tr); err != nil {
+			return nil, fmt.Errorf("decode the decision of message %s: %w", m.ID, err)
+		}
+		m.Decision.Facts, m.Decision.Trace = tr.Facts, tr.Trace
+	}
+	return m, nil
+}
+
+// issueColumns are read in this order by decodeIssue and written in this order by the issue's insert.
+const issueColumns = `number, mailbox, subject, description, type, class, priority, status, assignee, team, template, visibility,
+	requester, requester_name, watchers, tags, fields, suspected, due_at, created_at, updated_at, closed_at, message, notes`
+
+// issueValues are an issue's columns.
+func issueValues(is *issue.Issue, notes int) []any {
+	return []any{
+		is.Number, is.Mailbox, is.Subject, is.Description, is.Type, is.Class, is.Priority, is.Status, is.Assignee, is.Team,
+		is.Template, is.Visibility, is.Requester.Email, is.Requester.Name, list(is.Watchers), list(is.Tags), object(is.Fields),
+		list(is.Suspected), stamp(is.DueAt), is.CreatedAt, is.UpdatedAt, stamp(is.ClosedAt), is.Message, notes,
+	}
+}
+
+func decodeIssue(r row) (*issue.Issue, int, error) {
+	is := &issue.Issue{
+		Number: r.int(0), Mailbox: r.text(1), Subject: r.text(2), Description: r.text(3), Type: r.text(4), Class: r.text(5),
+		Priority: r.text(6), Status: r.text(7), Assignee: r.text(8), Team: r.text(9), Template: r.text(10), Visibility: r.text(11),
+		Requester: issue.Person{Email: r.text(12), Name: r.text(13)},
+		DueAt:     r.maybe(18), CreatedAt: r.time(19), UpdatedAt: r.time(20), ClosedAt: r.maybe(21), Message: r.text(22),
+	}
+	for i, to := range map[int]any{14: &is.Watchers, 15: &is.Tags, 16: &is.Fields, 17: &is.Suspected} {
+		if err := json.Unmarshal([]byte(r.text(i)), to); err != nil {
+			return nil, 0, fmt.Errorf("decode issue %d: %w", is.Number, err)
+		}
+	}
+	return is, int(r.int(23)), nil
+}
+
+// list is a JSON array, never null.
+func list[T string | int64](l []T) string {
+	if len(l) == 0 {
+		return "[]"
+	}
+	b, _ := json.Marshal(l) // strings and numbers always can be
+	return string(b)
+}
+
+func object(m map[string]string) string {
+	if len(m) == 0 {
+		return "{}"
+	}
+	b, _ := json.Marshal(m)
+	return string(b)
+}
+
+// stamp rounds a time that may be missing.
+func stamp(t *time.Time) *time.Time {
+	if t == nil || t.IsZero() {
+		return nil
+	}
+	r := issue.Time(*t)
+	return &r
+}
+
+// hash is the 32 bytes of a SHA-256 in hex; nil when it is not one.
+func hash(hexed string) []byte {
+	b, err := hex.DecodeString(hexed)
+	if err != nil || len(b) != 32 {
+		return nil
+	}
+	return b
+}
+
+// named are the hashes of all blobs that a message names, each once.
+func named(m *issue.Message) []string {
+	var out []string
+	add := func(sha string) {
+		if sha != "" && !slices.Contains(out, sha) {
+			out = append(out, sha)
+		}
+	}
+	add(m.Raw.SHA256)
+	add(m.TextBlob.SHA256)
+	add(m.HTMLBlob.SHA256)
+	for _, a := range m.Attachments {
+		add(a.SHA256)
+	}
+	return out
+}

@@ -1,0 +1,85 @@
+package sqlite
+
+import (
+	"context"
+	"strings"
+
+	"postern/internal/issue"
+	"postern/internal/logkey"
+)
+
+// searchWords are the words of a search as the index is asked for them: each a quoted string, which holds nothing
+// but letters, digits and marks.
+func searchWords(words []string) []string {
+	list := issue.Words(strings.Join(words, " "))
+	for i, w := range list {
+		list[i] = `"` + w + `"`
+	}
+	return list
+}
+
+// index moves up to n texts from the queue into the search index and says whether more wait. It needs no
+// fsync: what a crash takes back is in the queue again.
+func (w *writer) index(n int) (more bool) {
+	_, _ = w.c.exec("PRAGMA synchronous = NORMAL")
+	done, err := w.indexBatch(n)
+	_, _ = w.c.exec("PRAGMA synchronous = FULL")
+	if err != nil {
+		w.rollback()
+		w.log.Warn("the search index is behind", logkey.Error, err)
+		return false
+	}
+	if w.backlog -= done; done < n {
+		w.backlog = 0
+	}
+	w.behind += done * rowBytes / 4
+	return w.backlog > 0
+}
+
+func (w *writer) indexBatch(n int) (int, error) {
+	t := &tx{conn: w.c, fault: w.fault}
+	if _, err := w.c.exec("BEGIN IMMEDIATE"); err != nil {
+		return 0, err
+	}
+	var places []int64
+	if err := w.c.query(context.Background(), "SELECT place FROM search_queue ORDER BY place LIMIT ?", []any{n}, func(r row) error {
+		places = append(places, r.int(0))
+		return nil
+	}); err != nil {
+		return 0, err
+	}
+	for _, place := range places {
+		text, err := textAt(w.c, place)
+		if err != nil {
+			return 0, err
+		}
+		if place&maxNotes == 0 { // an issue's subject may change
+			if _, err := t.write("search", "DELETE FROM search WHERE rowid = ?", place); err != nil {
+				return 0, err
+			}
+		}
+		if _, err := t.write("search", "INSERT INTO search (rowid, words) VALUES (?, ?)", place, strings.Join(issue.Words(text), " ")); err != nil {
+			return 0, err
+		}
+		if _, err := t.write("search queue", "DELETE FROM search_queue WHERE place = ?", place); err != nil {
+			return 0, err
+		}
+	}
+	if w.fault != nil {
+		if err := w.fault("search commit"); err != nil {
+			return 0, err
+		}
+	}
+	_, err := w.c.exec("COMMIT")
+	return len(places), err
+}
+
+// textAt reads a note's text, or for note 0 the issue's subject and description.
+func textAt(c *conn, place int64) (string, error) {
+	if place&maxNotes != 0 {
+		r, _, err := c.one("SELECT text FROM notes WHERE place = ?", place)
+		return r.text(0), err
+	}
+	r, _, err := c.one("SELECT subject, description FROM issues WHERE number = ?", place>>noteBits)
+	return r.text(0) + "\n" + r.text(1), err
+}
