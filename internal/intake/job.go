@@ -244,7 +244,7 @@ func (in *Intake) parseSafely(ctx context.Context, raw *spool.Body) (p *parsed, 
 				err = errPanic
 			}
 		}()
-		p, err = in.parse(raw)
+		p, err = in.parse(raw, in.policy().TextLimit)
 	}()
 	if errors.Is(err, errPanic) {
 		return unparsed(raw), "internal error while parsing: kept for review", nil

@@ -22,7 +22,7 @@ type parsed struct {
 }
 
 // parse reads raw. The only errors are the disk's.
-func (in *Intake) parse(raw *spool.Body) (_ *parsed, err error) {
+func (in *Intake) parse(raw *spool.Body, textLimit int64) (_ *parsed, err error) {
 	p := &parsed{raw: raw}
 	defer func() {
 		if err != nil {
@@ -34,7 +34,7 @@ func (in *Intake) parse(raw *spool.Body) (_ *parsed, err error) {
 		return nil, fmt.Errorf("read spooled mail: %w", err)
 	}
 	defer r.Close()
-	p.msg, err = mail.Parse(r, mail.Options{Attachment: p.attachment(in.spool)})
+	p.msg, err = mail.Parse(r, mail.Options{Limits: mail.Limits{Text: textLimit}, Attachment: p.attachment(in.spool)})
 	if err != nil {
 		return nil, fmt.Errorf("parse mail: %w", err)
 	}

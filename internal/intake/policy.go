@@ -16,6 +16,7 @@ type Policy struct {
 	Ours       func(address string) bool             // an address of ours, spelled out: never a participant
 	Origins    []Origin                              // networks that may write as some domains
 	Marker     string                                // how a token starts, "[["
+	TextLimit  int64                                 // bytes each of decoded text and HTML that rules see; 0 means the default of package mail
 	Mailboxes  []*Mailbox
 	Vocabulary dsl.Vocabulary
 }

@@ -11,7 +11,6 @@ import (
 	"postern/dsl"
 	"postern/internal/fault"
 	"postern/internal/issue"
-	"postern/internal/spool"
 	"postern/rules"
 )
 

@@ -1,0 +1,155 @@
+package intake_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"postern/internal/fault"
+	"postern/internal/intake"
+	"postern/rules"
+)
+
+const stops = `
+rule "look at it" { when mail.subject contains "stop"
+  then {
+    tag("seen")
+    quarantine("please look")
+  } }
+rule "refuse" { when mail.subject contains "refuse"
+  then { reject("no") } }
+`
+
+func TestRelease(t *testing.T) {
+	r := newRig(t, stops)
+	m := plain("<1@example.org>", "ann@example.org", "stop here", "Hi")
+	o := r.one(m)
+	if o.Verdict != intake.Quarantined || len(r.issues()) != 0 {
+		t.Fatalf("got %+v", o)
+	}
+	got, err := r.in.Release(t.Context(), o.Message, "cli")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Verdict != intake.Committed || got.Message != o.Message || got.Issue == 0 {
+		t.Fatalf("released: %+v", got)
+	}
+	if is := r.issue(got.Issue); is.Message != o.Message || len(is.Tags) != 1 || is.Tags[0] != "seen" {
+		t.Errorf("issue %+v", is)
+	}
+	if _, err := r.in.Release(t.Context(), o.Message, "cli"); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a second release: %v", err)
+	}
+	if again := r.one(m); !again.Again || again.Issue != got.Issue {
+		t.Errorf("the same mail again: %+v", again)
+	}
+	events, _, err := r.store.Events(t.Context(), pageOf(10))
+	if err != nil || len(events) != 1 || events[0].Action != "quarantine.release" || events[0].Actor != "cli" {
+		t.Errorf("events %+v, %v", events, err)
+	}
+}
+
+func TestRejectAfterReview(t *testing.T) {
+	r := newRig(t, stops)
+	m := plain("<1@example.org>", "ann@example.org", "stop here", "Hi")
+	o := r.one(m)
+	if err := r.in.Reject(t.Context(), o.Message, "cli"); err != nil {
+		t.Fatal(err)
+	}
+	if again := r.one(m); again.Verdict != intake.Rejected || !again.Again {
+		t.Errorf("the same mail again: %+v", again)
+	}
+}
+
+func TestReplay(t *testing.T) {
+	r := newRig(t, stops)
+	refused := r.one(plain("<1@example.org>", "ann@example.org", "refuse this", "Hi"))
+	stopped := r.one(plain("<2@example.org>", "ann@example.org", "stop here", "Hi"))
+	made := r.one(plain("<3@example.org>", "ann@example.org", "fine", "Hi"))
+	if refused.Verdict != intake.Rejected || stopped.Verdict != intake.Quarantined || made.Verdict != intake.Committed {
+		t.Fatalf("%+v %+v %+v", refused, stopped, made)
+	}
+	r.rules(`rule "all urgent" { then { priority("urgent") } }`)
+
+	a, err := r.in.Replay(t.Context(), refused.Message, "cli")
+	if err != nil || !a.Applied || a.Now != intake.Committed || a.Issue == 0 {
+		t.Fatalf("refused: %+v, %v", a, err)
+	}
+	if r.issue(a.Issue).Priority != "urgent" {
+		t.Error("the new rules did not count")
+	}
+	if _, err := r.in.Replay(t.Context(), refused.Message, "cli"); err == nil {
+		t.Error("a second replay of the same refusal was not refused")
+	}
+	b, err := r.in.Replay(t.Context(), stopped.Message, "cli")
+	if err != nil || !b.Applied || b.Now != intake.Committed || b.Became != stopped.Message {
+		t.Fatalf("stopped: %+v, %v", b, err)
+	}
+	c, err := r.in.Replay(t.Context(), made.Message, "cli")
+	if err != nil || c.Applied || c.Changes.Priority == nil || *c.Changes.Priority != "urgent" {
+		t.Fatalf("made: %+v, %v", c, err)
+	}
+	if r.issue(made.Issue).Priority != "normal" {
+		t.Error("a message that made an issue was changed")
+	}
+	if n := len(r.issues()); n != 3 {
+		t.Errorf("%d issues of three mails", n)
+	}
+}
+
+// The sender gave up on a refused mail and sent it again; the replay of the first try must not make a second issue.
+func TestReplayOfWhatCameAgain(t *testing.T) {
+	r := newRig(t, stops)
+	m := plain("<1@example.org>", "ann@example.org", "refuse this", "Hi")
+	refused := r.one(m)
+	r.rules("")
+	taken := r.one(m)
+	got, err := r.in.Replay(t.Context(), refused.Message, "cli")
+	if err != nil || got.Applied || got.Issue != taken.Issue {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	if n := len(r.issues()); n != 1 {
+		t.Errorf("%d issues", n)
+	}
+}
+
+func TestDecisionKeepsFactsAndTrace(t *testing.T) {
+	r := newRig(t, `rule "busy" { when sender.recent("1h") > 0
+  then { tag("busy") } }`)
+	r.one(plain("<1@example.org>", "ann@example.org", "One", "Hi"))
+	o := r.one(plain("<2@example.org>", "ann@example.org", "Two", "Hi"))
+	d := r.message(o.Message).Decision
+	var facts struct {
+		Sender struct{ Known bool }
+		Recent map[string]int
+		Now    string
+	}
+	if err := json.Unmarshal(d.Facts, &facts); err != nil {
+		t.Fatal(err)
+	}
+	if !facts.Sender.Known || facts.Recent["1h0m0s"] != 1 || !strings.HasPrefix(facts.Now, "2026-11-24T10:00") {
+		t.Errorf("facts %s", d.Facts)
+	}
+	var trace []rules.Entry
+	if err := json.Unmarshal(d.Trace, &trace); err != nil {
+		t.Fatal(err)
+	}
+	if len(trace) != 1 || trace[0].Rule != "busy" || !trace[0].Matched || trace[0].Line != 1 || d.Ruleset != r.set.Load().Version() {
+		t.Errorf("trace %s of %s", d.Trace, d.Ruleset)
+	}
+}
+
+func TestFailingRuleIsSkippedAndMarked(t *testing.T) {
+	r := newRig(t, `rule "fails" { then {
+  tag("half")
+  tag(mail.to[5].email)
+} }
+rule "works" { then { tag("whole") } }`)
+	o := r.one(plain("<1@example.org>", "ann@example.org", "One", "Hi"))
+	if is := r.issue(o.Issue); len(is.Tags) != 1 || is.Tags[0] != "whole" {
+		t.Errorf("tags %v", is.Tags)
+	}
+	if !r.message(o.Message).Marked {
+		t.Error("the message is not marked")
+	}
+}

@@ -1,0 +1,153 @@
+package intake_test
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"postern/internal/intake"
+)
+
+func TestThreads(t *testing.T) {
+	first := plain("<1@example.org>", "Ann <ann@example.org>", "Printer", "It burns.", "Cc: Bob <bob@example.org>")
+	reply := func(from, irt, more string) string {
+		h := []string{"In-Reply-To: " + irt, "References: " + irt}
+		if more != "" {
+			h = append(h, more)
+		}
+		return plain("<2@example.org>", from, "Re: Printer", "Still burning.", h...)
+	}
+	cases := []struct {
+		name, second string
+		joins        bool
+		suspected    bool
+	}{
+		{name: "the requester answers", second: reply("ann@example.org", "<1@example.org>", ""), joins: true},
+		{name: "somebody in copy answers", second: reply("bob@example.org", "<1@example.org>", ""), joins: true},
+		{name: "a stranger who knows the id", second: reply("eve@example.net", "<1@example.org>", ""), suspected: true},
+		{name: "two From addresses", second: reply("ann@example.org, eve@example.net", "<1@example.org>", ""), suspected: true},
+		{name: "a subject tag alone", second: plain("<2@example.org>", "ann@example.org", "Re: Printer [Issue #1]", "Hi"), joins: false},
+		{name: "an unknown id", second: reply("ann@example.org", "<nobody@example.org>", "")},
+		{name: "an id further back", second: plain("<3@example.org>", "ann@example.org", "Re: Printer", "More", "In-Reply-To: <2@example.org>",
+			"References: <0@example.org> <1@example.org> <2@example.org>"), joins: true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, "")
+			a, b := r.one(first), r.one(c.second)
+			if (a.Issue == b.Issue) != c.joins {
+				t.Fatalf("issues %d and %d, joins = %v", a.Issue, b.Issue, c.joins)
+			}
+			if c.joins {
+				notes := r.notes(a.Issue)
+				if len(notes) != 1 || notes[0].Kind != "mail" || notes[0].Text == "" {
+					t.Errorf("notes %+v", notes)
+				}
+				return
+			}
+			if got := slices.Contains(r.issue(b.Issue).Suspected, a.Issue); got != c.suspected {
+				t.Errorf("suspected = %v, want %v", got, c.suspected)
+			}
+		})
+	}
+}
+
+// A forger who mentions an id before its mail comes must not catch that mail.
+func TestMentionedBeforeIsNotEnough(t *testing.T) {
+	r := newRig(t, "")
+	forged := r.one(plain("<evil@example.net>", "eve@example.net", "Re: Secret", "Trap", "In-Reply-To: <1@example.org>"))
+	real := r.one(plain("<1@example.org>", "ann@example.org", "Secret", "The password is …"))
+	if forged.Issue == real.Issue {
+		t.Fatal("the mail went into the forger's issue")
+	}
+	if !slices.Contains(r.issue(real.Issue).Suspected, forged.Issue) {
+		t.Error("the other issue is not shown as suspected")
+	}
+}
+
+func TestThreadsAreOfOneMailbox(t *testing.T) {
+	r := newRig(t, "")
+	out := r.send(plain("<1@example.org>", "ann@example.org", "Both", "Hi"), "support@example.com", "sales@example.com")
+	again := r.send(plain("<2@example.org>", "ann@example.org", "Re: Both", "More", "In-Reply-To: <1@example.org>"), "support@example.com", "sales@example.com")
+	for i := range out {
+		if out[i].Issue != again[i].Issue {
+			t.Errorf("mailbox %s: issue %d, its reply %d", out[i].Mailbox, out[i].Issue, again[i].Issue)
+		}
+	}
+}
+
+func TestThreadKey(t *testing.T) {
+	r := newRig(t, `rule "one issue for each host" {
+  let m = find(mail.subject, `+"`^(PROBLEM|RECOVERY) (?P<host>\\S+)`"+`)
+  when m.found
+  then {
+    thread(m.host, "7d")
+    m[1] == "RECOVERY" ? close() : nil
+  }
+}`)
+	a := r.one(plain("<1@mon.example>", "mon@mon.example", "PROBLEM db1", "disk full"))
+	b := r.one(plain("<2@mon.example>", "mon@mon.example", "PROBLEM web1", "load"))
+	c := r.one(plain("<3@mon.example>", "mon@mon.example", "RECOVERY db1", "disk ok"))
+	if a.Issue == b.Issue || a.Issue != c.Issue {
+		t.Fatalf("issues %d, %d, %d", a.Issue, b.Issue, c.Issue)
+	}
+	if is := r.issue(a.Issue); is.Status != "closed" || is.ClosedAt == nil {
+		t.Errorf("status %q, closed at %v", is.Status, is.ClosedAt)
+	}
+	r.later(8 * 24 * 3600e9)
+	if d := r.one(plain("<4@mon.example>", "mon@mon.example", "PROBLEM db1", "again")); d.Issue == a.Issue {
+		t.Error("the key still led there after its time")
+	}
+}
+
+func TestTrust(t *testing.T) {
+	const script = `
+token "priority" { then { priority(value) } }
+rule "proven" { when sender.atLeast("authenticated")
+  then { tag("proven") } }
+rule "known" { when sender.known
+  then { tag("known") } }
+`
+	body := "[[priority: urgent]]\nPlease.\n"
+	auth := intake.Envelope{Source: "smtp", User: "ann", WriteAs: []string{"ann@example.org"}}
+	origin := intake.Envelope{Source: "smtp", Peer: netip.MustParseAddr("192.0.2.9")}
+	stranger := intake.Envelope{Source: "smtp", Peer: netip.MustParseAddr("127.0.0.1")}
+	cases := []struct {
+		name   string
+		env    intake.Envelope
+		from   string
+		text   string
+		proven bool
+		obeyed bool
+	}{
+		{"nobody is trusted, not loopback either", stranger, "ann@example.org", body, false, false},
+		{"a user who may write as that", auth, "ann@example.org", body, true, true},
+		{"a user who may not", auth, "boss@example.org", body, false, false},
+		{"two From addresses", auth, "ann@example.org, ann2@example.org", body, false, false},
+		{"a network for its domain", origin, "x@proven.example", body, true, true},
+		{"a network for another domain", origin, "x@other.example", body, false, false},
+		{"a command in quoted text", auth, "ann@example.org", "Thanks.\n\n> [[priority: urgent]]\n", true, false},
+		{"a command below the signature", auth, "ann@example.org", "Thanks.\n\n-- \nAnn\n[[priority: urgent]]\n", true, false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, script)
+			o := r.sendAs(c.env, plain("<1@example.org>", c.from, "Hello", c.text))[0]
+			is := r.issue(o.Issue)
+			if got := slices.Contains(is.Tags, "proven"); got != c.proven {
+				t.Errorf("proven = %v, want %v", got, c.proven)
+			}
+			if got := is.Priority == "urgent"; got != c.obeyed {
+				t.Errorf("command obeyed = %v, want %v", got, c.obeyed)
+			}
+		})
+	}
+	t.Run("known is whoever wrote before", func(t *testing.T) {
+		r := newRig(t, script)
+		a := r.one(plain("<1@example.org>", "ann@example.org", "One", "Hi"))
+		b := r.one(plain("<2@example.org>", "ann@example.org", "Two", "Hi again"))
+		if slices.Contains(r.issue(a.Issue).Tags, "known") || !slices.Contains(r.issue(b.Issue).Tags, "known") {
+			t.Errorf("tags %v, then %v", r.issue(a.Issue).Tags, r.issue(b.Issue).Tags)
+		}
+	})
+}
