@@ -215,9 +215,7 @@ func (d *decision) act(run *dsl.Run, does *doing) error {
 			return err
 		}
 		for _, a := range actions {
-			if len(does.actions) < maxActions {
-				does.actions = append(does.actions, a.String())
-			}
+			does.actions = d.trace.action(does.actions, a)
 			if err := d.apply(a, does); err != nil {
 				return err
 			}
@@ -289,4 +287,8 @@ func (d *decision) apply(a dsl.Action, does *doing) error {
 }
 
 // note remembers that a field was set.
-func (does *doing) note(field string) { does.fields = with(does.fields, field) }
+func (does *doing) note(field string) {
+	if field != "" {
+		does.fields = with(does.fields, field)
+	}
+}

@@ -28,9 +28,14 @@ const (
 	openStatus   = "open"
 )
 
-// effects are the actions that change the issue. Each returns the name of the field it set.
+// effects are the actions that change the issue. Each returns the name of the field it set, "" for none.
 var effects = map[string]func(*board, dsl.Action) (string, error){
-	"set":      func(b *board, a dsl.Action) (string, error) { return b.set(a, text(a, 0), text(a, 1)) },
+	"set": func(b *board, a dsl.Action) (string, error) {
+		if field := text(a, 0); slices.Contains(b.vocab.Fields, field) {
+			return b.custom(a, field, strings.TrimSpace(text(a, 1)))
+		}
+		return b.set(a, text(a, 0), text(a, 1))
+	},
 	"subject":  setter("subject"),
 	"type":     setter("type"),
 	"class":    setter("class"),
@@ -110,7 +115,7 @@ var effects = map[string]func(*board, dsl.Action) (string, error){
 	"close": func(b *board, a dsl.Action) (string, error) { return b.set(a, "status", closedStatus) },
 	"reopen": func(b *board, a dsl.Action) (string, error) {
 		if b.view.Issue.Status != closedStatus {
-			return "status", nil
+			return "", nil
 		}
 		return b.set(a, "status", openStatus)
 	},
@@ -149,9 +154,6 @@ func setter(field string) func(*board, dsl.Action) (string, error) {
 // set gives a field a value: one of the issue's own by its name, else one of the configured fields. Names that come from a
 // mail, as in a token's value, are held against the configuration here.
 func (b *board) set(a dsl.Action, field, value string) (string, error) {
-	if len(value) > maxText {
-		return "", wrong(a, "%s: the value is longer than %d bytes", field, maxText)
-	}
 	value = strings.TrimSpace(value)
 	is, c := b.view.Issue, &b.changes
 	var show *string // what scripts see; team and visibility are not shown
@@ -178,6 +180,9 @@ func (b *board) set(a dsl.Action, field, value string) (string, error) {
 		keep, allowed = &c.Visibility, []string{"public", "internal"}
 	default:
 		return b.custom(a, field, value)
+	}
+	if len(value) > maxText {
+		return "", wrong(a, "%s: the value is longer than %d bytes", field, maxText)
 	}
 	value, err := choose(a, field, value, allowed)
 	if err != nil {
@@ -210,8 +215,11 @@ func (b *board) custom(a dsl.Action, field, value string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if field == "" || len(field) > maxTag {
+	switch {
+	case field == "" || len(field) > maxTag:
 		return "", wrong(a, "a field's name has 1 to %d bytes", maxTag)
+	case len(value) > maxText:
+		return "", wrong(a, "%s: the value is longer than %d bytes", field, maxText)
 	}
 	if b.changes.Fields == nil {
 		b.changes.Fields = map[string]string{}

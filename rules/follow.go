@@ -10,7 +10,7 @@ import (
 	"postern/internal/logkey"
 )
 
-// patience is how many settling times a folder in which something changes all the time is waited for.
+// patience is how many settling times we wait for a folder in which something changes all the time.
 const patience = 10
 
 // Watch follows the folder until ctx ends: it publishes at once, then after each change, when the folder has been
@@ -22,13 +22,25 @@ func (l *Live) Watch(ctx context.Context) {
 	defer poll.Stop()
 	settle := time.NewTimer(0) // the first look
 	defer settle.Stop()
-	var since time.Time // of the first change that is not read yet
-	var seen string
+	var seen string     // the folder's print when it was read last
+	var since time.Time // of the first change after that
 
-	look := func() {
-		since = time.Time{}
+	soon := func() {
+		if since.IsZero() {
+			since = time.Now()
+		}
+		settle.Reset(l.o.Settle)
+	}
+	impatient := func() bool { return !since.IsZero() && time.Since(since) > patience*l.o.Settle }
+	look := func(now bool) {
 		w.refresh()
-		seen = fingerprint(l.dir)
+		print, latest := fingerprint(l.dir)
+		// A file that is being written in place may be empty or half there just now, and still make sense.
+		if age := time.Since(latest); !now && age >= 0 && age < l.o.Settle && print != seen && !impatient() {
+			soon()
+			return
+		}
+		seen, since = print, time.Time{}
 		_, _ = l.Publish(ctx) // told by the log and Status
 	}
 	for {
@@ -36,27 +48,20 @@ func (l *Live) Watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case e := <-w.events():
-			if !w.concerns(e) {
-				continue
-			}
-			now := time.Now()
-			if since.IsZero() {
-				since = now
-			}
-			if now.Sub(since) < patience*l.o.Settle {
-				settle.Reset(l.o.Settle)
+			if w.concerns(e) && !impatient() {
+				soon()
 			}
 		case err := <-w.errors():
 			// Events were lost, most likely: look as if something had changed.
 			l.o.Log.WarnContext(ctx, "watching the rules folder", logkey.Path, l.dir, logkey.Error, err)
-			settle.Reset(l.o.Settle)
+			soon()
 		case <-settle.C:
-			look()
+			look(false)
 		case <-l.nudge:
-			look()
+			look(true)
 		case <-poll.C:
-			if fingerprint(l.dir) != seen {
-				look()
+			if print, _ := fingerprint(l.dir); print != seen {
+				look(false)
 			} else {
 				l.retryStore(ctx)
 			}

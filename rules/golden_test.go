@@ -24,6 +24,7 @@ type facts struct {
 	Issues  map[int]*dsl.Issue // that are there
 	Down    bool               // look-ups fail
 	AtDoor  bool               // the envelope rules run first
+	Past    []string           // rules that a person has overruled
 	Budget  struct{ Steps, Bytes int }
 }
 
@@ -98,7 +99,7 @@ func golden(t *testing.T, name string) {
 }
 
 func run(t *testing.T, s *rules.Set, f *facts) []byte {
-	o := rules.Options{Now: still, Budget: dsl.Budget{Steps: f.Budget.Steps, Bytes: f.Budget.Bytes, Time: time.Minute}}
+	o := rules.Options{Now: still, Past: f.Past, Budget: dsl.Budget{Steps: f.Budget.Steps, Bytes: f.Budget.Bytes, Time: time.Minute}}
 	v := f.View
 	var r *rules.Result
 	if f.AtDoor {

@@ -11,10 +11,11 @@ import (
 
 // Bounds of a trace. Rules that matched or failed are listed before all others.
 const (
-	maxEntries   = 200 // of one message and stage
-	maxUnmatched = 50  // of rules that were tried and did not match
-	maxActions   = 50  // of one rule
-	maxErrorText = 500 // bytes
+	maxEntries   = 200      // of one message and stage
+	maxUnmatched = 50       // of rules that were tried and did not match
+	maxActions   = 50       // of one rule
+	maxErrorText = 500      // bytes
+	maxTraceText = 64 << 10 // bytes of all actions of one message and stage
 )
 
 // An Entry is what one rule did with one message.
@@ -59,11 +60,12 @@ type recorder struct {
 	first     int // where this stage begins; an earlier stage's entries stand before
 	unmatched int
 	omitted   int
+	text      int // bytes of actions
 	stage     string
 }
 
 func (t *recorder) begin(stage string) {
-	t.first, t.unmatched, t.omitted, t.stage = len(t.entries), 0, 0, stage
+	t.first, t.unmatched, t.omitted, t.text, t.stage = len(t.entries), 0, 0, 0, stage
 }
 
 // passed notes a rule that did not match, if there is room.
@@ -100,6 +102,16 @@ func (t *recorder) makeRoom() bool {
 		}
 	}
 	return false
+}
+
+// action adds an action to those of a rule; what is beyond the bounds is one "…".
+func (t *recorder) action(list []string, a dsl.Action) []string {
+	if len(list) < maxActions && t.text < maxTraceText {
+		s := a.String()
+		t.text += len(s)
+		return append(list, s)
+	}
+	return with(list, "…")
 }
 
 func (t *recorder) end() {

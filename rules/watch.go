@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 
@@ -147,12 +148,12 @@ func foldersBelow(dir string) []string {
 }
 
 // fingerprint changes when a file below dir is added, removed or written: a hash over names, sizes and
-// times. It follows links where they lead inside.
-func fingerprint(dir string) string {
+// times. It follows links where they lead inside. latest is when one was written last.
+func fingerprint(dir string) (print string, latest time.Time) {
 	h := sha256.New()
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return "none"
+		return "none", latest
 	}
 	defer root.Close()
 	n := 0
@@ -173,8 +174,11 @@ func fingerprint(dir string) string {
 		}
 		if info, err := root.Stat(name); err == nil {
 			fmt.Fprintln(h, name, info.Size(), info.ModTime().UnixNano())
+			if info.ModTime().After(latest) {
+				latest = info.ModTime()
+			}
 		}
 		return nil
 	})
-	return hex.EncodeToString(h.Sum(nil))
+	return hex.EncodeToString(h.Sum(nil)), latest
 }
