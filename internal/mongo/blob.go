@@ -1,0 +1,298 @@
+package mongo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"postern/internal/fault"
+	"postern/internal/issue"
+	"postern/internal/spool"
+)
+
+const (
+	inlineBlob = 64 << 10  // a blob up to this size is in its head
+	chunkSize  = 255 << 10 // as GridFS has it
+	chunksAt   = 8         // chunks of one write
+)
+
+// putBlobs makes sure that every named blob is there and is not swept before the message that names it is. One whose body is not given
+// must be there already.
+func (s *Store) putBlobs(ctx context.Context, names []string, bodies []*spool.Body) error {
+	given := make(map[string]*spool.Body, len(bodies))
+	for _, b := range bodies {
+		given[b.SHA256()] = b
+	}
+	for _, sha := range names {
+		b := given[sha]
+		if b == nil {
+			ok, err := s.touch(ctx, sha, "")
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return fault.Errorf(fault.Conflict, "blob %s is gone meanwhile", sha)
+			}
+			continue
+		}
+		if err := s.putBlob(ctx, b); err != nil {
+			return fmt.Errorf("store blob %s: %w", sha, err)
+		}
+	}
+	return nil
+}
+
+// putBlob stores a body under its hash. Several may store the same one at once: the ids of its chunks follow from the head, so
+// they write the same documents.
+func (s *Store) putBlob(ctx context.Context, b *spool.Body) error {
+	for try := 0; try < maxRaces; try++ {
+		head, err := s.putHead(ctx, b)
+		if err != nil {
+			return err
+		}
+		if head.Gone {
+			if err := s.bury(ctx, head); err != nil {
+				return err
+			}
+			continue
+		}
+		if !head.Whole {
+			if err := s.putChunks(ctx, head, b); err != nil {
+				return err
+			}
+		}
+		ok, err := s.touch(ctx, head.ID, head.Gen)
+		if err != nil || ok {
+			return err
+		}
+		if err := pause(ctx, try); err != nil {
+			return err
+		}
+	}
+	return fault.Errorf(fault.Unavailable, "others keep removing it")
+}
+
+// putHead makes the blob's head, or finds the one that is there. It returns with Gen "" when nothing more is to be done.
+func (s *Store) putHead(ctx context.Context, b *spool.Body) (*blobDoc, error) {
+	now := s.now()
+	head := &blobDoc{
+		ID: b.SHA256(), Length: b.Size(), ChunkSize: chunkSize, UploadDate: now, Touched: now, Gen: issue.NewID(s.nowFn()),
+	}
+	if head.Length <= inlineBlob {
+		data, err := readBody(b)
+		if err != nil {
+			return nil, err
+		}
+		head.Data, head.Whole = data, true
+	}
+	err := s.write(ctx, s.files, mongo.NewInsertOneModel().SetDocument(head))[0]
+	if err == nil || !errors.Is(err, errDuplicate) {
+		return head, err
+	}
+	var have blobDoc
+	err = s.files.FindOne(ctx, byID(head.ID), options.FindOne().SetProjection(bson.M{"data": 0})).Decode(&have)
+	if errors.Is(err, mongo.ErrNoDocuments) { // swept between the two
+		return &blobDoc{ID: head.ID, Gone: true}, nil
+	}
+	return &have, failed("read blob", err)
+}
+
+func readBody(b *spool.Body) ([]byte, error) {
+	if data, ok := b.Mem(); ok {
+		return data, nil
+	}
+	r, err := b.Open()
+	if err != nil {
+		return nil, fmt.Errorf("read spooled body: %w", err)
+	}
+	defer r.Close()
+	return io.ReadAll(io.LimitReader(r, inlineBlob+1))
+}
+
+func chunkID(head *blobDoc, n int32) string { return fmt.Sprintf("%s/%s/%d", head.ID, head.Gen, n) }
+
+// putChunks writes a large blob's pieces; one that is there already is the same.
+func (s *Store) putChunks(ctx context.Context, head *blobDoc, b *spool.Body) error {
+	r, err := b.Open()
+	if err != nil {
+		return fmt.Errorf("read spooled body: %w", err)
+	}
+	defer r.Close()
+	var docs []any
+	flush := func() error {
+		if len(docs) == 0 {
+			return nil
+		}
+		if err := s.step("write blob chunks"); err != nil {
+			return err
+		}
+		err := persist(ctx, func() error {
+			_, err := s.chunks.InsertMany(ctx, docs, options.InsertMany().SetOrdered(false))
+			return onlyDuplicates(err)
+		})
+		docs = docs[:0]
+		return failed("write blob", err)
+	}
+	for n := int32(0); int64(n)*int64(head.ChunkSize) < head.Length; n++ {
+		data := make([]byte, min(int64(head.ChunkSize), head.Length-int64(n)*int64(head.ChunkSize)))
+		if _, err := io.ReadFull(r, data); err != nil {
+			return fmt.Errorf("read spooled body: %w", err)
+		}
+		docs = append(docs, chunkDoc{ID: chunkID(head, n), FilesID: head.ID, N: n, Data: data})
+		if len(docs) == chunksAt {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// onlyDuplicates forgives a bulk insert whose every error is that the document is there.
+func onlyDuplicates(err error) error {
+	var bulk mongo.BulkWriteException
+	if !errors.As(err, &bulk) || bulk.WriteConcernError != nil {
+		return err
+	}
+	for _, we := range bulk.WriteErrors {
+		one := mongo.WriteException{WriteErrors: mongo.WriteErrors{we.WriteError}}
+		if !mongo.IsDuplicateKeyError(one) {
+			return one
+		}
+	}
+	return nil
+}
+
+// touch notes that a blob is named now and reports whether it is there. With a gen, that life of it is also marked whole.
+func (s *Store) touch(ctx context.Context, sha, gen string) (bool, error) {
+	if err := s.step("touch blob"); err != nil {
+		return false, err
+	}
+	filter := bson.D{{Key: "_id", Value: sha}, {Key: "gone", Value: bson.M{"$exists": false}}}
+	update := bson.M{"$max": bson.M{"touched": s.now()}}
+	if gen == "" {
+		filter = append(filter, bson.E{Key: "whole", Value: true})
+	} else {
+		filter = append(filter, bson.E{Key: "gen", Value: gen})
+		update["$set"] = bson.M{"whole": true}
+	}
+	var matched int64
+	err := persist(ctx, func() error {
+		res, err := s.files.UpdateOne(ctx, filter, update)
+		if err == nil {
+			matched = res.MatchedCount
+		}
+		return err
+	})
+	return matched == 1, failed("touch blob", err)
+}
+
+// bury finishes the removal of a blob that is marked gone. It names one life of the blob only, so a slow one harms no later life.
+func (s *Store) bury(ctx context.Context, head *blobDoc) error {
+	if head.Gen == "" {
+		return nil
+	}
+	var ids []string
+	for n := int32(0); head.ChunkSize > 0 && head.Length > inlineBlob && int64(n)*int64(head.ChunkSize) < head.Length; n++ {
+		ids = append(ids, chunkID(head, n))
+	}
+	if len(ids) > 0 {
+		if err := s.step("remove blob chunks"); err != nil {
+			return err
+		}
+		err := persist(ctx, func() error {
+			_, err := s.chunks.DeleteMany(ctx, bson.M{"_id": bson.M{"$in": ids}})
+			return err
+		})
+		if err != nil {
+			return failed("remove blob", err)
+		}
+	}
+	if err := s.step("remove blob"); err != nil {
+		return err
+	}
+	_, err := s.files.DeleteOne(ctx, bson.D{{Key: "_id", Value: head.ID}, {Key: "gen", Value: head.Gen}})
+	return failed("remove blob", err)
+}
+
+// OpenBlob reads a blob. The reader is for one goroutine and lives no longer than ctx.
+func (s *Store) OpenBlob(ctx context.Context, sha256 string) (io.ReadSeekCloser, error) {
+	if !isHash(sha256) {
+		return nil, fault.Errorf(fault.NotFound, "no blob of that name")
+	}
+	var head blobDoc
+	err := s.files.FindOne(ctx, byID(sha256)).Decode(&head)
+	if errors.Is(err, mongo.ErrNoDocuments) || err == nil && (!head.Whole || head.Gone) {
+		return nil, fault.Errorf(fault.NotFound, "no blob %s", sha256)
+	}
+	if err != nil {
+		return nil, failed("open blob", err)
+	}
+	if head.Length <= inlineBlob {
+		return inMemory{bytes.NewReader(head.Data)}, nil
+	}
+	return &blobReader{ctx: ctx, store: s, head: &head, at: -1}, nil
+}
+
+func isHash(s string) bool { return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == "" }
+
+type inMemory struct{ *bytes.Reader }
+
+func (inMemory) Close() error { return nil }
+
+// A blobReader reads a large blob, one chunk in memory at a time.
+type blobReader struct {
+	ctx   context.Context // of the one who opened it, as with a request's body
+	store *Store
+	head  *blobDoc
+	pos   int64
+	at    int32 // which chunk data is, -1 for none
+	data  []byte
+}
+
+func (r *blobReader) Read(p []byte) (int, error) {
+	if r.pos >= r.head.Length {
+		return 0, io.EOF
+	}
+	n := int32(r.pos / int64(r.head.ChunkSize))
+	if n != r.at {
+		var c chunkDoc
+		if err := r.store.chunks.FindOne(r.ctx, byID(chunkID(r.head, n))).Decode(&c); err != nil {
+			return 0, failed("read blob "+r.head.ID, err)
+		}
+		r.at, r.data = n, c.Data
+	}
+	off := r.pos % int64(r.head.ChunkSize)
+	if off >= int64(len(r.data)) {
+		return 0, fmt.Errorf("read blob %s: %w", r.head.ID, io.ErrUnexpectedEOF)
+	}
+	k := copy(p, r.data[off:])
+	r.pos += int64(k)
+	return k, nil
+}
+
+func (r *blobReader) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += r.pos
+	case io.SeekEnd:
+		offset += r.head.Length
+	}
+	if offset < 0 {
+		return 0, errors.New("seek before the beginning of a blob")
+	}
+	r.pos = offset
+	return offset, nil
+}
+
+func (r *blobReader) Close() error {
+	r.data = nil
+	return nil
+}

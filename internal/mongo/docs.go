@@ -1,0 +1,175 @@
+package mongo
+
+import (
+	"fmt"
+	"time"
+
+	"postern/internal/issue"
+)
+
+// The documents, as far as they are more than the nouns of package issue under their JSON names.
+// docs/schema-mongodb.md describes them for those who read the database with other tools.
+
+// A messageDoc is a message with its decision. Its _id is the slot it holds, "key/0", so that the insert claims the slot; for
+// one that holds none it is "id:" and the message's id.
+type messageDoc struct {
+	Doc           string `bson:"_id"`
+	issue.Message `bson:",inline"`
+
+	By     string   `bson:"by"`     // names this decision: the id and the attempt
+	Rev    int64    `bson:"rev"`    // one more with each change
+	Author string   `bson:"author"` // the first From address
+	Blobs  []string `bson:"blobs"`  // all blobs it names, its own and its decision's
+	Keeps  []string `bson:"keeps"`  // what retention has yet to take: "raw" or "quarantine"; "trace"
+
+	FactsBlob string `bson:"factsBlob,omitempty"` // in place of decision.facts when they are long
+	TraceBlob string `bson:"traceBlob,omitempty"` // in place of decision.trace
+
+	Pending *time.Time `bson:"pending,omitempty"` // since when the todo waits; gone when it is done
+	Todo    *todo      `bson:"todo,omitempty"`
+}
+
+// A todo is what a committed decision still has to make.
+type todo struct {
+	NewIssue     *issue.Issue       `bson:"newIssue,omitempty"`
+	Change       *issue.IssueChange `bson:"change,omitempty"`
+	Notes        []*issue.Note      `bson:"notes,omitempty"`
+	Users        []issue.User       `bson:"users,omitempty"`
+	Threads      []issue.ThreadName `bson:"threads,omitempty"`
+	Participants []string           `bson:"participants,omitempty"`
+	Ledger       *issue.LedgerLine  `bson:"ledger,omitempty"`
+	Event        *issue.Event       `bson:"event,omitempty"`
+	Claims       []string           `bson:"claims,omitempty"` // given up when all is done
+}
+
+// decisionName names one decision of a message.
+func decisionName(message string, attempt int) string { return fmt.Sprintf("%s/%d", message, attempt) }
+
+// docID is the _id of a message's document.
+func docID(m *issue.Message) string {
+	if m.Slot != "" {
+		return m.Slot
+	}
+	return "id:" + m.ID
+}
+
+// An issueDoc is an issue. Its _id is the number.
+type issueDoc struct {
+	ID          int64 `bson:"_id"`
+	issue.Issue `bson:",inline"`
+
+	By      string    `bson:"by"`      // the decision that made it
+	Rev     int64     `bson:"rev"`     // one more with each change
+	Applied []applied `bson:"applied"` // the decisions that changed it lately
+	Words   []string  `bson:"words"`   // of subject and description
+}
+
+// applied says that a decision has changed this issue.
+type applied struct {
+	By string    `bson:"by"`
+	At time.Time `bson:"at"`
+}
+
+// A noteDoc is a note. Its _id is the note's id.
+type noteDoc struct {
+	ID         string `bson:"_id"`
+	issue.Note `bson:",inline"`
+
+	By    string   `bson:"by"`
+	Place string   `bson:"place"` // its place among the issue's notes: time, message, which of the message's notes
+	Words []string `bson:"words"`
+}
+
+// A linkDoc makes an id lead to an issue. Its _id is mailbox, id, issue and kind.
+type linkDoc struct {
+	ID    string         `bson:"_id"`
+	Key   string         `bson:"key"` // mailbox and id: see threadKey
+	Name  string         `bson:"name"`
+	Issue int64          `bson:"issue"`
+	Kind  issue.LinkKind `bson:"kind"`
+	Rank  int            `bson:"rank"` // the stronger the kind the smaller
+	At    time.Time      `bson:"at"`
+	By    string         `bson:"by"` // the decision that made it first
+}
+
+// A participantDoc says that an address takes part in an issue. Its _id is both.
+type participantDoc struct {
+	ID    string `bson:"_id"`
+	Issue int64  `bson:"issue"`
+	Email string `bson:"email"`
+	By    string `bson:"by"`
+}
+
+// A userDoc is a user. Its _id is the address.
+type userDoc struct {
+	ID         string `bson:"_id"`
+	issue.User `bson:",inline"`
+}
+
+// A ledgerDoc is a line of the ledger.
+type ledgerDoc struct {
+	ID               string `bson:"_id"`
+	issue.LedgerLine `bson:",inline"`
+	Addresses        []string `bson:"addresses"` // whom Address finds
+	Hay              string   `bson:"hay"`       // what words are looked for in, in lower case
+}
+
+// A claimDoc keeps others from an id of a thread while a message that concerns it is committed. Its _id is a threadKey.
+type claimDoc struct {
+	ID     string    `bson:"_id"`
+	Holder string    `bson:"holder"` // the _id of the message's document
+	By     string    `bson:"by"`     // the decision
+	At     time.Time `bson:"at"`
+}
+
+// A copyDoc is a copy of a message. Its _id is the message's id and a number from 1.
+type copyDoc struct {
+	ID         string `bson:"_id"`
+	issue.Copy `bson:",inline"`
+	Message    string `bson:"message"`
+	N          int    `bson:"n"`
+	Blob       string `bson:"blob"`
+}
+
+// An eventDoc is an event. Its _id is the event's id.
+type eventDoc struct {
+	ID          string `bson:"_id"`
+	issue.Event `bson:",inline"`
+}
+
+// A tokenDoc is an API token. Its _id is the token's id.
+type tokenDoc struct {
+	ID          string `bson:"_id"`
+	issue.Token `bson:",inline"`
+	Hash        string `bson:"hash"`
+}
+
+// A rulesetDoc is a published set. Its _id is the version.
+type rulesetDoc struct {
+	ID            string `bson:"_id"`
+	issue.Ruleset `bson:",inline"`
+	Seq           int64  `bson:"seq"`                 // the largest is the latest
+	FilesBlob     string `bson:"filesBlob,omitempty"` // in place of files when they are long
+}
+
+// A blobDoc is the head of a blob, and a file of GridFS (bucket "blobs"). Its _id is the sha256. A small blob is in the head itself; the
+// chunks of a large one have ids of their own making, so that several may write the same blob at once.
+type blobDoc struct {
+	ID         string    `bson:"_id"`
+	Length     int64     `bson:"length"`
+	ChunkSize  int32     `bson:"chunkSize"`
+	UploadDate time.Time `bson:"uploadDate"`
+	Data       []byte    `bson:"data,omitempty"`
+	Gen        string    `bson:"gen"`     // names the chunks of this life of the blob
+	Whole      bool      `bson:"whole"`   // all of it is there
+	Touched    time.Time `bson:"touched"` // when it was last named
+	Gone       bool      `bson:"gone,omitempty"`
+}
+
+// A chunkDoc is a piece of a large blob.
+type chunkDoc struct {
+	ID      string `bson:"_id"`
+	FilesID string `bson:"files_id"`
+	N       int32  `bson:"n"`
+	Data    []byte `bson:"data"`
+}

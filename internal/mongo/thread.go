@@ -1,0 +1,152 @@
+package mongo
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"postern/internal/issue"
+)
+
+const (
+	maxLinks  = 1000   // read for one mail: an id that a flood of mail mentions must not cost more
+	maxRecent = 10_000 // counted
+	maxSlots  = 1000   // of one key
+)
+
+// Slots reads the messages that hold a key's slots. What is committed and waits to be applied is applied first: the caller is about
+// to answer for it.
+func (s *Store) Slots(ctx context.Context, key string) ([]*issue.Message, error) {
+	// The _ids are "key/0", "key/1", …: a range, without a pattern.
+	docs, err := s.readDocs(ctx, bson.D{{Key: "_id", Value: bson.M{"$gte": key + "/", "$lt": key + "0"}}}, options.Find().SetLimit(maxSlots))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*issue.Message, 0, len(docs))
+	for _, m := range docs {
+		if strings.ContainsRune(m.Doc[len(key)+1:], '/') {
+			continue // another key's
+		}
+		if m.Todo != nil {
+			if err := s.apply(ctx, m); err != nil {
+				return nil, err
+			}
+		}
+		msg, err := s.whole(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, msg)
+	}
+	slices.SortFunc(out, func(a, b *issue.Message) int {
+		if n := len(a.Slot) - len(b.Slot); n != 0 { // key/9 before key/10
+			return n
+		}
+		return strings.Compare(a.Slot, b.Slot)
+	})
+	return out, nil
+}
+
+// FindThread reads where ids lead.
+func (s *Store) FindThread(ctx context.Context, mailbox string, ids []string) ([]issue.Link, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	keyList := make([]string, 0, len(ids))
+	for _, id := range ids {
+		keyList = append(keyList, threadKey(mailbox, id))
+	}
+	// The strongest and oldest first, so that a flood of mentions hides nothing and what was read once is read again.
+	docs, err := find[linkDoc](ctx, s.links, bson.D{{Key: "key", Value: bson.M{"$in": keyList}}},
+		options.Find().SetSort(keys("rank", "issue")).SetLimit(maxLinks))
+	if err != nil {
+		return nil, err
+	}
+	var out []issue.Link
+	seen := map[string]bool{}
+	for _, id := range ids {
+		if !seen[id] {
+			seen[id] = true
+			out = append(out, strongest(id, docs)...)
+		}
+	}
+	return out, nil
+}
+
+// strongest chooses what is reported of an id: for each issue its strongest link, and no mentions where any issue owns the id. docs are the
+// strongest first.
+func strongest(id string, docs []*linkDoc) []issue.Link {
+	var out []issue.Link
+	owned := false
+	for _, d := range docs {
+		if d.Name != id || owned && d.Kind == issue.Mentioned ||
+			slices.ContainsFunc(out, func(l issue.Link) bool { return l.Issue == d.Issue }) {
+			continue
+		}
+		owned = owned || d.Kind == issue.Own
+		out = append(out, issue.Link{ID: id, Issue: d.Issue, Kind: d.Kind, At: d.At})
+	}
+	slices.SortFunc(out, func(a, b issue.Link) int { // the newest first
+		return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.Issue, a.Issue))
+	})
+	return out
+}
+
+// Participants says which addresses take part in an issue.
+func (s *Store) Participants(ctx context.Context, number int64, emails []string) ([]string, error) {
+	if len(emails) == 0 {
+		return nil, nil
+	}
+	var d issueDoc
+	err := s.issues.FindOne(ctx, byID(number), options.FindOne().SetProjection(bson.M{"requester": 1, "watchers": 1})).Decode(&d)
+	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+		return nil, failed("read issue", err)
+	}
+	ids := make([]string, 0, len(emails))
+	for _, e := range emails {
+		ids = append(ids, participantID(number, e))
+	}
+	docs, err := find[participantDoc](ctx, s.participants, bson.M{"_id": bson.M{"$in": ids}}, options.Find())
+	if err != nil {
+		return nil, err
+	}
+	in := map[string]bool{d.Requester.Email: true}
+	for _, w := range d.Watchers {
+		in[w] = true
+	}
+	for _, p := range docs {
+		in[p.Email] = true
+	}
+	var out []string
+	for _, e := range emails {
+		if e != "" && in[e] {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+// FindUser reads a user by address.
+func (s *Store) FindUser(ctx context.Context, email string) (*issue.User, error) {
+	var d userDoc
+	err := s.users.FindOne(ctx, byID(email)).Decode(&d)
+	if err != nil {
+		return nil, failed("find user", err)
+	}
+	return &d.User, nil
+}
+
+// Recent counts an author's messages in a mailbox.
+func (s *Store) Recent(ctx context.Context, mailbox, email string, since time.Time) (int, error) {
+	n, err := s.messages.CountDocuments(ctx, bson.D{
+		{Key: "author", Value: email}, {Key: "mailbox", Value: mailbox}, {Key: "receivedAt", Value: bson.M{"$gte": since}},
+	}, options.Count().SetLimit(maxRecent))
+	return int(n), failed("count recent messages", err)
+}

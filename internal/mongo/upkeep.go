@@ -1,0 +1,290 @@
+package mongo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"postern/internal/fault"
+	"postern/internal/issue"
+	"postern/internal/spool"
+)
+
+const upkeepStep = 200 // documents of one step of retention and sweep
+
+// amend changes a message's document: read, change, write where nobody wrote in between. change returns false to leave it.
+func (s *Store) amend(ctx context.Context, id, step string, change func(*messageDoc) (bool, error)) (*messageDoc, error) {
+	for try := 0; ; try++ {
+		m, err := s.findMessage(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if m.Todo != nil {
+			if err := s.apply(ctx, m); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		ok, err := change(m)
+		if err != nil || !ok {
+			return nil, err
+		}
+		rev := m.Rev
+		m.Rev++
+		m.Blobs = m.names()
+		raw, err := encode(m)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.step(step); err != nil {
+			return nil, err
+		}
+		res, err := s.messages.ReplaceOne(ctx, bson.D{{Key: "_id", Value: m.Doc}, {Key: "rev", Value: rev}}, raw)
+		if err == nil && res.MatchedCount == 1 {
+			return m, nil
+		}
+		if err != nil && !raced(err) {
+			return nil, failed(step, err)
+		}
+		if err := pause(ctx, try); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// strip takes the bytes of a mail: what came, its text and its files.
+func (m *messageDoc) strip() {
+	m.Raw, m.Text, m.TextBlob, m.HTMLBlob, m.Spans = issue.Blob{}, "", issue.Blob{}, issue.Blob{}, nil
+	m.Attachments = nil
+	m.keep("raw", "quarantine")
+}
+
+// keep notes that retention has nothing more to take of these kinds.
+func (m *messageDoc) keep(not ...string) {
+	m.Keeps = slices.DeleteFunc(m.Keeps, func(k string) bool { return slices.Contains(not, k) })
+}
+
+// DropMessage takes a message's bytes on somebody's word. The event is written with it, as a todo of the message.
+func (s *Store) DropMessage(ctx context.Context, id string, ev issue.Event) error {
+	m, err := s.amend(ctx, id, "drop message", func(m *messageDoc) (bool, error) {
+		if m.Verdict == verdictCommitted {
+			return false, fault.Errorf(fault.Denied, "message %s belongs to issue %d: it cannot be dropped", id, m.Issue)
+		}
+		if m.DeletedAt != nil {
+			return false, nil
+		}
+		at, now := issue.Time(ev.At), s.now()
+		m.strip()
+		m.DeletedAt, m.Pending, m.Todo = &at, &now, &todo{Event: &ev}
+		return true, nil
+	})
+	if err != nil || m == nil {
+		return err
+	}
+	s.finish(ctx, m)
+	return s.stripCopies(ctx, bson.M{"message": id, "blob": bson.M{"$gt": ""}})
+}
+
+// stripCopies takes the raw of the copies that a filter chooses.
+func (s *Store) stripCopies(ctx context.Context, filter any) error {
+	for {
+		batch, err := find[copyDoc](ctx, s.copies, filter, options.Find().SetLimit(upkeepStep))
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+		for _, c := range batch {
+			if err := s.step("strip copy"); err != nil {
+				return err
+			}
+			_, err := s.copies.UpdateOne(ctx, byID(c.ID), bson.M{"$set": bson.M{"blob": "", "raw": issue.Blob{}}})
+			if err != nil {
+				return failed("strip copy", err)
+			}
+		}
+	}
+}
+
+// KeepCopy adds a copy. Its place is claimed by its id; then it is counted.
+func (s *Store) KeepCopy(ctx context.Context, message string, c *issue.Copy, raw *spool.Body) error {
+	m, err := s.findMessage(ctx, message)
+	if err != nil {
+		return err
+	}
+	if raw != nil && m.Copies < issue.MaxCopies {
+		if err := s.putBlob(ctx, raw); err != nil {
+			return fmt.Errorf("keep copy of message %s: %w", message, err)
+		}
+	}
+	for n := m.Copies + 1; n <= issue.MaxCopies; n++ {
+		if err := s.step("write copy"); err != nil {
+			return err
+		}
+		_, err := s.copies.InsertOne(ctx, copyDoc{ID: fmt.Sprintf("%s/%d", message, n), Copy: *c, Message: message, N: n, Blob: c.Raw.SHA256})
+		if err == nil {
+			break
+		}
+		if !isDuplicate(err) {
+			return failed("write copy", err)
+		}
+	}
+	if err := s.step("count copy"); err != nil {
+		return err
+	}
+	return persist(ctx, func() error {
+		_, err := s.messages.UpdateOne(ctx, byID(m.Doc), bson.M{"$inc": bson.M{"copies": 1, "rev": 1}})
+		return failed("count copy", err)
+	})
+}
+
+// Retain takes what is older than its time, a few documents at a time.
+func (s *Store) Retain(ctx context.Context, r issue.Retention) (int, error) {
+	total := 0
+	for _, k := range []struct {
+		kind   string
+		before time.Time
+		take   func(*messageDoc)
+	}{
+		{"raw", r.Raw, func(m *messageDoc) { m.Raw = issue.Blob{} }},
+		{"quarantine", r.Quarantine, (*messageDoc).strip},
+		{"trace", r.Trace, func(m *messageDoc) {
+			m.Decision.Facts, m.Decision.Trace, m.FactsBlob, m.TraceBlob = nil, nil, "", ""
+		}},
+	} {
+		n, err := s.retain(ctx, k.kind, k.before, k.take)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	if !r.Raw.IsZero() {
+		if err := s.stripCopies(ctx, bson.M{"receivedAt": bson.M{"$lt": r.Raw}, "blob": bson.M{"$gt": ""}}); err != nil {
+			return total, err
+		}
+	}
+	n, err := s.retainLedger(ctx, r.Ledger)
+	return total + n, err
+}
+
+func (s *Store) retain(ctx context.Context, kind string, before time.Time, take func(*messageDoc)) (int, error) {
+	if before.IsZero() {
+		return 0, nil
+	}
+	total := 0
+	for {
+		batch, err := s.readDocs(ctx, bson.D{{Key: "keeps", Value: kind}, {Key: "receivedAt", Value: bson.M{"$lt": before}}},
+			options.Find().SetLimit(upkeepStep).SetProjection(bson.M{"id": 1}))
+		if err != nil || len(batch) == 0 {
+			return total, err
+		}
+		for _, one := range batch {
+			done, err := s.amend(ctx, one.ID, "take "+kind, func(m *messageDoc) (bool, error) {
+				if !slices.Contains(m.Keeps, kind) { // decided again meanwhile
+					return false, nil
+				}
+				take(m)
+				m.keep(kind)
+				return true, nil
+			})
+			if err != nil {
+				return total, err
+			}
+			if done == nil {
+				continue
+			}
+			total++
+			if kind == "quarantine" {
+				if err := s.stripCopies(ctx, bson.M{"message": one.ID, "blob": bson.M{"$gt": ""}}); err != nil {
+					return total, err
+				}
+			}
+		}
+	}
+}
+
+func (s *Store) retainLedger(ctx context.Context, before time.Time) (int, error) {
+	if before.IsZero() {
+		return 0, nil
+	}
+	total := 0
+	for {
+		batch, err := find[ledgerDoc](ctx, s.ledger, bson.M{"at": bson.M{"$lt": before}},
+			options.Find().SetLimit(1000).SetProjection(bson.M{"_id": 1}))
+		if err != nil || len(batch) == 0 {
+			return total, err
+		}
+		ids := make([]string, 0, len(batch))
+		for _, l := range batch {
+			ids = append(ids, l.ID)
+		}
+		if err := s.step("remove ledger lines"); err != nil {
+			return total, err
+		}
+		if _, err := s.ledger.DeleteMany(ctx, bson.M{"_id": bson.M{"$in": ids}}); err != nil {
+			return total, failed("remove ledger lines", err)
+		}
+		total += len(ids)
+	}
+}
+
+// Sweep removes blobs that nothing names. A commit that names one again has touched it first, and what was touched within grace stays:
+// the mark below is one conditional update. While a backup is under way it does nothing.
+func (s *Store) Sweep(ctx context.Context, grace time.Duration) (int, error) {
+	n, err := s.meta.CountDocuments(ctx, bson.M{"_id": metaBackup, "until": bson.M{"$gt": s.now()}})
+	if err != nil || n > 0 {
+		return 0, failed("look for a backup", err)
+	}
+	cutoff, after, total := s.now().Add(-grace), "", 0
+	for {
+		batch, err := find[blobDoc](ctx, s.files, bson.D{
+			{Key: "_id", Value: bson.M{"$gt": after}}, {Key: "touched", Value: bson.M{"$lt": cutoff}},
+		}, options.Find().SetSort(keys("_id")).SetLimit(upkeepStep).SetProjection(bson.M{"data": 0}))
+		if err != nil || len(batch) == 0 {
+			return total, err
+		}
+		for _, head := range batch {
+			after = head.ID
+			swept, err := s.sweepOne(ctx, head, cutoff)
+			if err != nil {
+				return total, err
+			}
+			if swept {
+				total++
+			}
+		}
+	}
+}
+
+func (s *Store) sweepOne(ctx context.Context, head *blobDoc, cutoff time.Time) (bool, error) {
+	if !head.Gone {
+		named, err := s.named(ctx, head.ID)
+		if err != nil || named {
+			return false, err
+		}
+		if err := s.step("mark blob as gone"); err != nil {
+			return false, err
+		}
+		res, err := s.files.UpdateOne(ctx, bson.D{
+			{Key: "_id", Value: head.ID}, {Key: "gen", Value: head.Gen}, {Key: "touched", Value: bson.M{"$lt": cutoff}},
+		}, bson.M{"$set": bson.M{"gone": true}})
+		if err != nil || res.MatchedCount == 0 {
+			return false, failed("sweep blob", err)
+		}
+	}
+	return true, s.bury(ctx, head)
+}
+
+// named reports whether anything names a blob.
+func (s *Store) named(ctx context.Context, sha string) (bool, error) {
+	if n, err := s.messages.CountDocuments(ctx, bson.M{"blobs": sha}, options.Count().SetLimit(1)); err != nil || n > 0 {
+		return n > 0, failed("look who names a blob", err)
+	}
+	if n, err := s.copies.CountDocuments(ctx, bson.M{"blob": sha}, options.Count().SetLimit(1)); err != nil || n > 0 {
+		return n > 0, failed("look who names a blob", err)
+	}
+	n, err := s.rulesets.CountDocuments(ctx, bson.M{"filesBlob": sha}, options.Count().SetLimit(1))
+	return n > 0, failed("look who names a blob", err)
+}
