@@ -75,21 +75,37 @@ type addressReader struct {
 	words     wordScanner
 	lastQuote int
 	noParen   bool   // no ) is left
+	phrase    []byte // words of the element so far
+	word      int    // where the last of them begins
 	loose     string // names that were not followed by an address, before a comma
+}
+
+// phraseMax is how much of a name is kept, in bytes.
+const phraseMax = 1000
+
+// add puts a word to the phrase; joined says that nothing stood between it and the last one.
+func (a *addressReader) add(w string, joined bool) {
+	if !joined || len(a.phrase) == 0 {
+		if len(a.phrase) > 0 {
+			a.phrase = append(a.phrase, ' ')
+		}
+		a.word = len(a.phrase)
+	}
+	a.phrase = append(a.phrase, w[:min(len(w), max(0, phraseMax-len(a.phrase)))]...)
+}
+
+// take returns the phrase.
+func (a *addressReader) take() string {
+	s := cleanName(strings.ToValidUTF8(string(a.phrase), ""))
+	a.phrase = a.phrase[:0]
+	return s
 }
 
 // next reads one element and the comma after it.
 func (a *addressReader) next() element {
 	var e element
-	var phrase []string
-	glue := false // the next word touches the one before
-	add := func(w string, joined bool) {
-		if joined && len(phrase) > 0 {
-			phrase[len(phrase)-1] += w
-		} else {
-			phrase = append(phrase, w)
-		}
-	}
+	a.phrase, a.word = a.phrase[:0], 0
+	glue := false    // the next word touches the one before
 	wasWord := false // the last word was an encoded one
 	for a.at < len(a.s) {
 		c := a.s[a.at]
@@ -101,24 +117,22 @@ func (a *addressReader) next() element {
 		case c == ',', c == ';':
 			a.at++
 			e.ended = c
-			e.phrase = cleanName(strings.Join(phrase, " "))
+			e.phrase = a.take()
 			return e
 		case c == ':' && !e.hasAngle && e.spec == "":
 			// The name of a group: what follows are its members.
 			a.at++
-			if len(phrase) == 1 && strings.EqualFold(phrase[0], "mailto") {
-				phrase = nil
-				continue
+			if !strings.EqualFold(string(a.phrase), "mailto") {
+				e, a.loose = element{}, ""
 			}
-			phrase, e = nil, element{}
-			a.loose = ""
+			a.phrase = a.phrase[:0]
 		case c == '<':
 			e.angle, e.hasAngle = a.angle(), true
 		case c == '(':
 			if text, ok := a.comment(); ok {
 				e.comment = text
 			} else {
-				add("(", glue)
+				a.add("(", glue)
 			}
 		case c == '"':
 			text, ok := a.quoted()
@@ -128,18 +142,18 @@ func (a *addressReader) next() element {
 				e.spec = text + "@" + a.atom()
 				break
 			}
-			add(a.p.nameWords(text), glue)
+			a.add(a.p.nameWords(text), glue)
 		case strings.HasPrefix(a.s[a.at:], "=?"):
 			if text, ok := a.encoded(); ok {
 				if i := strings.LastIndexByte(text, '@'); i > 0 && !strings.Contains(text, " ") && e.spec == "" {
 					e.spec = text
 				}
-				add(text, glue || wasWord)
+				a.add(text, glue || wasWord)
 				wasWord = true
 				glue = true
 				continue
 			}
-			add("=?", glue)
+			a.add("=?", glue)
 			a.at += 2
 		default:
 			w := a.atom()
@@ -150,21 +164,22 @@ func (a *addressReader) next() element {
 			if i := strings.IndexByte(w, '@'); i >= 0 && e.spec == "" && !e.hasAngle {
 				e.spec = w
 				if w == "@" || i == 0 || i == len(w)-1 {
-					e.spec = a.spaced(phrase, w)
+					e.spec = a.spaced(w)
 				}
 			}
-			add(w, glue)
+			a.add(w, glue)
 		}
 		glue, wasWord = true, false
 	}
-	e.phrase = cleanName(strings.Join(phrase, " "))
+	e.phrase = a.take()
 	return e
 }
 
 // spaced reads "ann @ example.org".
-func (a *addressReader) spaced(phrase []string, w string) string {
-	if strings.HasPrefix(w, "@") && len(phrase) > 0 {
-		w = phrase[len(phrase)-1] + w
+func (a *addressReader) spaced(w string) string {
+	if strings.HasPrefix(w, "@") && len(a.phrase) > 0 {
+		w = string(a.phrase[a.word:]) + w
+		a.phrase = a.phrase[:a.word]
 	}
 	if strings.HasSuffix(w, "@") {
 		for a.at < len(a.s) && isSpace(a.s[a.at]) {
@@ -213,7 +228,9 @@ func (a *addressReader) make(e element) (Address, bool) {
 
 // angle reads <…>. Where the bracket is not closed it ends at the next comma.
 func (a *addressReader) angle() string {
-	a.at++
+	for a.at < len(a.s) && a.s[a.at] == '<' { // <<ann@example.org>>
+		a.at++
+	}
 	rest := a.s[a.at:]
 	end := strings.IndexAny(rest, "<>,;\"")
 	switch {
@@ -233,9 +250,6 @@ func (a *addressReader) angle() string {
 		return rest[:end]
 	case rest[end] == '<':
 		a.at += end
-		if end == 0 {
-			return a.angle() // <<ann@example.org>>
-		}
 		return rest[:end]
 	}
 	// A route of old, <@a,@b:ann@example.org>, has commas inside.

@@ -200,7 +200,7 @@ func (d *dateReader) word(w string) {
 }
 
 func (d *dateReader) time() (time.Time, bool) {
-	if d.year < 0 || d.month < 1 || d.month > 12 || d.day < 1 || d.day > 31 || d.hour > 24 || d.min > 59 || d.sec > 60 {
+	if d.year < 1900 || d.year > 9998 || d.month < 1 || d.month > 12 || d.day < 1 || d.day > 31 || d.hour > 24 || d.min > 59 || d.sec > 60 {
 		return time.Time{}, false
 	}
 	hour := max(d.hour, 0)

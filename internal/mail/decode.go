@@ -2,7 +2,7 @@ package mail
 
 import (
 	"bytes"
-	"encoding/base64"
+	"slices"
 	"strings"
 )
 
@@ -42,14 +42,30 @@ type decoder struct {
 	out   []byte // scratch
 }
 
-// line decodes one line without its line end, or a piece of one (last is false then). The result is
-// valid until the next call.
-func (d *decoder) line(text []byte, last bool) []byte {
+// lines decodes one or more lines without the end of the last; last is false where that line goes on.
+// The result is valid until the next call.
+func (d *decoder) lines(text []byte, last bool) []byte {
 	switch d.enc {
 	case base64Encoding:
 		d.out = d.appendBase64(d.out[:0], text)
 	case quotedPrintable:
-		d.out = d.appendQuoted(d.out[:0], text, last)
+		d.out = d.out[:0]
+		for {
+			i := bytes.IndexAny(text, "\r\n")
+			if i < 0 {
+				d.out = d.appendQuoted(d.out, text, last)
+				break
+			}
+			n := i + 1
+			if text[i] == '\r' && n < len(text) && text[n] == '\n' {
+				n++
+			}
+			d.out = d.appendQuoted(d.out, text[:i], true)
+			if !d.soft {
+				d.out = append(d.out, text[i:n]...)
+			}
+			text = text[n:]
+		}
 	default:
 		return text
 	}
@@ -80,14 +96,22 @@ var base64Value = func() (t [256]byte) {
 }()
 
 func (d *decoder) appendBase64(dst, text []byte) []byte {
-	if d.n == 0 && len(text)%4 == 0 && len(text) > 0 {
-		if out, err := base64.StdEncoding.AppendDecode(dst, text); err == nil {
-			return out
+	dst = slices.Grow(dst, len(text)/4*3+6)
+	for i := 0; i < len(text); {
+		for d.n == 0 && i+4 <= len(text) {
+			a, b, c, e := base64Value[text[i]], base64Value[text[i+1]], base64Value[text[i+2]], base64Value[text[i+3]]
+			if (a | b | c | e) >= 64 {
+				break
+			}
+			dst = append(dst, a<<2|b>>4, b<<4|c>>2, c<<6|e)
+			i += 4
 		}
-	}
-	for _, c := range text {
-		v := base64Value[c]
-		if v < 64 {
+		if i == len(text) {
+			break
+		}
+		c := text[i]
+		i++
+		if v := base64Value[c]; v < 64 {
 			d.group = d.group<<6 | uint32(v)
 			if d.n++; d.n == 4 {
 				dst = append(dst, byte(d.group>>16), byte(d.group>>8), byte(d.group))
@@ -98,7 +122,7 @@ func (d *decoder) appendBase64(dst, text []byte) []byte {
 		switch c {
 		case '=':
 			dst = d.flush(dst) // more may follow: some senders encode in pieces
-		case ' ', '\t':
+		case ' ', '\t', '\r', '\n':
 		default:
 			d.bad = true
 		}

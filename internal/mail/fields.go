@@ -1,6 +1,9 @@
 package mail
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // idMax is how many ids of one References field are kept: the first and the newest.
 const idMax = 200
@@ -51,9 +54,6 @@ func (p *parser) readFields(h *header) {
 			m.References = addIDs(m.References, f.Value)
 		}
 	}
-	if len(m.References) > idMax {
-		m.References = append(m.References[:1], m.References[len(m.References)-idMax+1:]...)
-	}
 	p.count("from", seen.from, true)
 	p.count("date", seen.date, true)
 	p.count("subject", seen.subject, false)
@@ -80,17 +80,29 @@ func (p *parser) addresses(list []Address, f *Field) []Address {
 	return list
 }
 
+// addIDs adds the ids of a field that ids does not have yet.
 func addIDs(ids []string, s string) []string {
-	for _, id := range messageIDs(s) {
-		dup := false
-		for _, have := range ids[max(0, len(ids)-idMax):] {
-			if dup = have == id; dup {
-				break
+	more := messageIDs(s)
+	if len(ids)+len(more) <= 16 {
+		for _, id := range more {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
 			}
 		}
-		if !dup {
+		return ids
+	}
+	seen := make(map[string]bool, len(ids)+len(more))
+	for _, id := range ids {
+		seen[id] = true
+	}
+	for _, id := range more {
+		if !seen[id] {
+			seen[id] = true
 			ids = append(ids, id)
 		}
+	}
+	if len(ids) > idMax {
+		ids = append(ids[:1], ids[len(ids)-idMax+1:]...)
 	}
 	return ids
 }

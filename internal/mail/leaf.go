@@ -126,10 +126,10 @@ func (p *parser) place(l *leaf) {
 	p.segments = append(p.segments, l.seg)
 }
 
-// writeLeaf decodes a line of the part's body.
+// writeLeaf decodes lines of the part's body. What nobody will read is not decoded.
 func (p *parser) writeLeaf(ln line) {
 	l := p.leaf
-	if l.kind == skipLeaf {
+	if l.kind == skipLeaf || l.overfull || l.overlong {
 		return
 	}
 	if l.held > 0 {
@@ -138,7 +138,7 @@ func (p *parser) writeLeaf(ln line) {
 		}
 		l.held = 0
 	}
-	p.emit(l.dec.line(ln.text, len(ln.eol) > 0))
+	p.emit(l.dec.lines(ln.text, len(ln.eol) > 0))
 	l.held = copy(l.pend[:], ln.eol)
 }
 

@@ -116,6 +116,58 @@ func (l *lines) find(from int, c byte) int {
 	return l.end
 }
 
+// block returns as many whole lines as the window has, in one piece: text holds their line ends but
+// the last, which is in eol. It ends before a line that begins with "--" when dashes is set; such a
+// line comes alone, as from next. A line longer than the window comes in pieces.
+func (l *lines) block(dashes bool) (line, bool) {
+	if l.end-l.pos < lookAhead && l.err == nil {
+		l.fill(len(l.buf))
+	}
+	w := l.buf[l.pos:l.end]
+	if len(w) < 2 || dashes && !l.mid && w[0] == '-' && w[1] == '-' {
+		return l.next()
+	}
+	n := len(w)
+	if w[n-1] == '\r' && l.err == nil {
+		n-- // an LF may follow
+	}
+	if dashes {
+		n = beforeDashes(w[:n])
+	}
+	ln := line{start: !l.mid}
+	l.backPos, l.backMid = l.pos, l.mid
+	end := max(bytes.LastIndexByte(w[:n], '\n'), bytes.LastIndexByte(w[:n], '\r')) + 1
+	if l.mid = end == 0; l.mid {
+		end = n
+	}
+	l.pos += end
+	from := end
+	if !l.mid {
+		if from--; w[from] == '\n' && from > 0 && w[from-1] == '\r' {
+			from--
+		}
+	}
+	ln.text, ln.eol = w[:from], w[from:end]
+	return ln, true
+}
+
+// beforeDashes returns where the first line but the first begins that begins with "--", or len(w).
+func beforeDashes(w []byte) int {
+	for from := 1; ; {
+		i := bytes.Index(w[from:], []byte("--"))
+		if i < 0 {
+			return len(w)
+		}
+		if from += i; w[from-1] == '\n' || w[from-1] == '\r' {
+			return from
+		}
+		from++
+		for from < len(w) && w[from] == '-' {
+			from++
+		}
+	}
+}
+
 // unread makes the next call of next return the last line again. It may be called once for each line.
 func (l *lines) unread() {
 	l.pos, l.mid = l.backPos, l.backMid

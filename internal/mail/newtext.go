@@ -59,6 +59,9 @@ func findSpans(text string, fwd bool) (spans []Span, forward bool) {
 	return q.spans, forward
 }
 
+// spanMax is how many spans a text may have. Nobody quotes in more pieces.
+const spanMax = 1000
+
 // quotes is the state of findSpans.
 type quotes struct {
 	text   string
@@ -93,6 +96,12 @@ func (q *quotes) line(i int) string { return strings.TrimSpace(q.text[q.starts[i
 
 // cover adds a span over the lines from i up to, not with, j.
 func (q *quotes) cover(i, j int, kind SpanKind, reason string) {
+	if len(q.spans) >= spanMax {
+		if q.unsure < 0 {
+			q.unsure, q.reason = i, "too many pieces to tell apart"
+		}
+		return
+	}
 	if q.unsure >= 0 {
 		if q.unsure < i {
 			q.spans = append(q.spans, Span{int(q.starts[q.unsure]), int(q.starts[i]), SpanUnsure, q.reason})

@@ -24,7 +24,7 @@ type multipart struct {
 // readBody reads what comes after the message's header, to the end.
 func (p *parser) readBody() {
 	for p.err == nil {
-		ln, ok := p.lines.next()
+		ln, ok := p.lines.block(len(p.stack) > 0)
 		if !ok {
 			break
 		}

@@ -1,0 +1,146 @@
+package mail_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"postern/internal/mail"
+)
+
+const plainHeader = "Return-Path: <ann@bigcorp.example>\r\n" +
+	"Received: from mail.bigcorp.example (mail.bigcorp.example [192.0.2.7])\r\n\tby mx.example.com (Postfix) with ESMTPS id 4ZqR7k1x8Bz9sRk\r\n" +
+	"\tfor <support@example.com>; Mon, 5 Jan 2026 15:04:07 +0100 (CET)\r\n" +
+	"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=bigcorp.example; s=2025;\r\n\th=from:to:subject:date:message-id; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=;\r\n" +
+	"\tb=dGhpcyBpcyBub3QgYSByZWFsIHNpZ25hdHVyZSBidXQgaXMgYXMgbG9uZyBhcyBvbmU=\r\n" +
+	"From: =?utf-8?Q?Ann_M=C3=BCller?= <ann@bigcorp.example>\r\nTo: Support <support@example.com>\r\nCc: \"Lee, Bob\" <bob@bigcorp.example>\r\n" +
+	"Subject: Printer on the 3rd floor =?utf-8?B?bMOkdWZ0?= not\r\nDate: Mon, 5 Jan 2026 15:04:05 +0100\r\n" +
+	"Message-ID: <9f1c2b7e@bigcorp.example>\r\nIn-Reply-To: <77aa@example.com>\r\nReferences: <11aa@example.com> <77aa@example.com>\r\n" +
+	"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8; format=flowed\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+
+// plainMail is a reply of 4 KiB: half of it new, half quoted.
+func plainMail() []byte {
+	var b bytes.Buffer
+	b.WriteString(plainHeader)
+	for b.Len() < 2700 {
+		b.WriteString("The printer says that its tray is empty, and it is not: I have looked.\r\n")
+	}
+	b.WriteString("\r\n-- \r\nAnn Müller\r\nBigcorp\r\n\r\nOn Mon, Jan 5, 2026 at 2:04 PM Support <support@example.com> wrote:\r\n\r\n")
+	for b.Len() < 4096 {
+		b.WriteString("> Dear Ann, please look whether there is paper in the tray.\r\n")
+	}
+	return b.Bytes()
+}
+
+func htmlMail() []byte {
+	var b bytes.Buffer
+	b.WriteString("From: Ann <ann@bigcorp.example>\r\nTo: support@example.com\r\nSubject: Hello\r\nDate: Mon, 5 Jan 2026 15:04:05 +0100\r\n" +
+		"MIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<html><head><style>p{margin:0}</style></head><body>")
+	for b.Len() < 20<<10 {
+		b.WriteString("<div style=\"margin:0\"><p class=MsoNormal><span lang=EN>The printer on the <b>third floor</b> says that its <a href=\"https://example.com/tray\">tray</a> is empty.</span></p></div>\r\n")
+	}
+	b.WriteString("</body></html>\r\n")
+	return b.Bytes()
+}
+
+// fileMail is a mail with an attachment of size bytes.
+func fileMail(size int) []byte {
+	var b bytes.Buffer
+	b.WriteString("From: Ann <ann@bigcorp.example>\r\nTo: support@example.com\r\nSubject: A file\r\nDate: Mon, 5 Jan 2026 15:04:05 +0100\r\n" +
+		"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"b1\"\r\n\r\n--b1\r\nContent-Type: text/plain\r\n\r\nHere it is.\r\n--b1\r\n" +
+		"Content-Type: application/pdf; name=\"a.pdf\"\r\nContent-Transfer-Encoding: base64\r\n\r\n")
+	data := bytes.Repeat([]byte("The quick brown fox jumps over the lazy dog, and then it does so again. "), size/72+1)[:size]
+	for text := base64.StdEncoding.EncodeToString(data); text != ""; {
+		n := min(76, len(text))
+		b.WriteString(text[:n] + "\r\n")
+		text = text[n:]
+	}
+	b.WriteString("--b1--\r\n")
+	return b.Bytes()
+}
+
+func BenchmarkParse(b *testing.B) {
+	for _, bb := range []struct {
+		name string
+		raw  []byte
+	}{
+		{"plain-4KiB", plainMail()}, {"html-20KiB", htmlMail()}, {"file-100KiB", fileMail(73 << 10)}, {"file-25MB", fileMail(18 << 20)},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			b.SetBytes(int64(len(bb.raw)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := mail.Parse(bytes.NewReader(bb.raw), mail.Options{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// repeated is size bytes of s over and over, without holding them.
+type repeated struct {
+	s    string
+	at   int
+	left int64
+}
+
+func (r *repeated) Read(b []byte) (int, error) {
+	if r.left <= 0 {
+		return 0, io.EOF
+	}
+	n := 0
+	for n < len(b) && r.left > 0 {
+		k := copy(b[n:], r.s[r.at:])
+		k = int(min(int64(k), r.left))
+		n, r.at, r.left = n+k, (r.at+k)%len(r.s), r.left-int64(k)
+	}
+	return n, nil
+}
+
+// A hostile message is head, then size bytes of body over and over.
+type hostile struct {
+	name, head, body string
+	size             int64
+}
+
+func (h hostile) reader() io.Reader {
+	return io.MultiReader(strings.NewReader(h.head), &repeated{s: h.body, left: h.size})
+}
+
+// hostiles returns messages made to cost more than they should, each of size bytes or so.
+func hostiles(size int64) []hostile {
+	const top = "From: a@example.org\r\nDate: Mon, 5 Jan 2026 15:04:05 +0100\r\n"
+	const plain, page = top + "\r\n", top + "Content-Type: text/html\r\n\r\n"
+	const mixed = top + "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+	var nested, deep strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&nested, "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", i, i)
+	}
+	for range 45 {
+		deep.WriteString("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n")
+	}
+	return []hostile{
+		{"greater", plain, ">", size}, {"greater-lines", plain, ">\n", size}, {"greater-blank", plain, "> a\n\n", size}, {"paren", plain, "(", size}, {"dashes", plain, "--", size}, {"newlines", plain, "\n", size}, {"cr", plain, "\r", size},
+		{"colon-lines", plain, "On a:\n", size}, {"from-lines", plain, "From: a\n", size}, {"from-date-lines", plain, "From: a\n\nb\n", size}, {"attribution-lines", plain, "On 1.1.2026 15:04 wrote\n", size},
+		{"sent-lines", plain, "Sent from my phone\n", size}, {"sig-lines", plain, "-- \na\n\n> x\n", size}, {"rule-lines", plain, "_____\n", size}, {"words", plain, "=?utf-8?Q?", size}, {"zeros", plain, "\x00", size},
+		{"header-words", "Subject: ", "=?", size}, {"header-open-words", "Subject: ", "=?utf-8?Q?", size}, {"header-full-words", "Subject: ", "=?utf-8?Q?a?= ", size}, {"header-mixed-words", "Subject: ", "=?utf-8?Q?a?= =?latin1?B?YQ?= ", size},
+		{"from-words", "From: ", "=?utf-8?Q?a?= ", size}, {"from-paren", "From: ", "(", size}, {"from-quote", "From: ", "\"", size}, {"from-angle", "From: ", "<", size}, {"from-at", "From: ", "@", size}, {"from-open", "From: ", "\"(<", size},
+		{"from-commas", "From: ", ",", size}, {"from-names", "From: ", "a,", size}, {"from-quoted-pairs", "From: ", "(\\", size}, {"from-many", "From: ", "a@b, ", size}, {"from-colons", "From: ", "a:", size}, {"from-spaced", "From: ", "a @ b ", size},
+		{"references", "References: ", "<a@b> ", size}, {"references-different", "References: ", "<1@b><2@b><3@b><4@b><5@b><6@b><7@b><8@b><9@b><0@b>\r\n ", size}, {"references-bare", "References: ", "a@b ", size}, {"header-lines", "", "A: b\r\n", size}, {"header-folds", "A: b\r\n", " c\r\n", size},
+		{"header-empty-lines", "", "\r\n", size}, {"header-junk", "A: b\r\n", "From a\r\n", size}, {"header-blank-folds", "A: b\r\n", " \r\n", size}, {"from-fields", "", "From: a@b\r\n", size}, {"date-fields", "", "Date: x\r\n", size},
+		{"params", top + "Content-Type: text/plain", "; a*0=b", size}, {"params-quote", top + "Content-Type: text/plain; a=", "\"", size}, {"params-open", top + "Content-Type: text/plain", "; a=\"", size},
+		{"nested-10000", top + nested.String(), "text\r\n", size / 10}, {"deep-delimiters", top + deep.String(), "--b\r\n", size}, {"deep-near-delimiters", top + deep.String(), "--c\r\n", size}, {"many-parts", mixed, "--b\r\n\r\na\r\n", size}, {"many-files", mixed, "--b\r\nContent-Type: a/b\r\n\r\na\r\n", size},
+		{"many-multiparts", mixed, "--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\na\r\n", size}, {"preambles", mixed, "--c\r\n", size}, {"big-texts", mixed, "--b\r\n\r\n" + strings.Repeat("a\n", 1<<19) + "\r\n", size},
+		{"big-pages", mixed, "--b\r\nContent-Type: text/html\r\n\r\n" + strings.Repeat("<p>a", 1<<18) + "\r\n", size}, {"short-pages", mixed, "--b\r\nContent-Type: text/html\r\n\r\n<p>a\r\n", size},
+		{"div", page, "<div>", size}, {"blockquote", page, "<blockquote>a", size}, {"lists", page, "<ul><li>a", size}, {"angle", page, "<", size}, {"tag", page, "<a ", size}, {"attributes", page + "<a ", "b=c ", size}, {"links", page, "<a href=http://a.b>", size}, {"links-text", page + "<a href=http://a.b>", "a<a href=http://a.b>", size},
+		{"hidden", page, "<p style=display:none>", size}, {"comments", page, "<!--", size}, {"entities", page, "&amp;", size}, {"amp", page, "&", size}, {"script", page, "<script>", size}, {"textarea", page, "<textarea>", size}, {"plaintext", page, "<plaintext>", size}, {"cdata", page, "<![CDATA[", size}, {"cid", page, "cid:", size}, {"br", page, "<br>", size}, {"br-quote", page, "<blockquote><br>a<br>", size},
+		{"base64", top + "Content-Type: a/b\r\nContent-Transfer-Encoding: base64\r\n\r\n", "A", size}, {"base64-lines", top + "Content-Type: a/b\r\nContent-Transfer-Encoding: base64\r\n\r\n", "AA==\r\n", size}, {"base64-bad", top + "Content-Transfer-Encoding: base64\r\n\r\n", "\x00A", size},
+		{"quoted", top + "Content-Transfer-Encoding: quoted-printable\r\n\r\n", "=", size}, {"quoted-spaces", top + "Content-Transfer-Encoding: quoted-printable\r\n\r\n", " ", size}, {"quoted-soft", top + "Content-Type: a/b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", "=\r\n", size},
+		{"flowed", top + "Content-Type: text/plain; format=flowed\r\n\r\n", ">> a \r\n", size}, {"utf-16", top + "Content-Type: text/plain; charset=utf-16\r\n\r\n", "\xd8\x00", size}, {"iso-2022-jp", top + "Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n", "\x1b$B", size}, {"hz", top + "Content-Type: text/plain; charset=hz-gb-2312\r\n\r\n", "~{", size},
+		{"rfc822", top + "Content-Type: message/rfc822\r\n\r\n", "A: b\r\n\r\n", size}, {"8bit", plain, "\xe4\xf6", size}, {"high-subject", "Subject: ", "\xe4", size}, {"brackets", "Subject: ", "[a] ", size},
+	}
+}
