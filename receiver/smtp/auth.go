@@ -33,7 +33,10 @@ type users struct {
 	slots  chan struct{} // bcrypt is made to be slow: only so many at once
 }
 
-const bcryptAtOnce = 2
+const (
+	bcryptAtOnce = 2
+	knownFor     = 24 * time.Hour // how long an address stays one from which a user has logged in
+)
 
 func newUsers(list []User) (*users, error) {
 	u := &users{byName: make(map[string]*user, len(list)), slots: make(chan struct{}, bcryptAtOnce)}
@@ -118,8 +121,10 @@ func (s *session) authenticate(identity, name, password string) error {
 	began := time.Now()
 	lim, p, key := &s.w.live.limits, s.w.srv.peers, s.w.limitKey()
 	now, who := s.w.srv.o.Now(), strings.ToLower(cut(name, 256))
+	// A user's own network is remembered: nobody else's guessing shuts the user out there.
+	known := who + " " + s.w.peer.String()
 	if key.IsValid() && p.authAddress.spent(key, lim.AuthFailures, lim.AuthWindow, now) ||
-		p.authUser.spent(who, lim.AuthFailuresPerUser, lim.AuthWindow, now) {
+		p.authUser.spent(who, lim.AuthFailuresPerUser, lim.AuthWindow, now) && !p.authKnown.spent(known, 1, knownFor, now) {
 		s.w.refused(WhyAuthLimit)
 		s.w.end("too many failed logins")
 		return answer(421, 4, 7, 0, "too many failed logins, try again later")
@@ -127,6 +132,7 @@ func (s *session) authenticate(identity, name, password string) error {
 	u := s.w.live.users.check(name, password)
 	if u != nil && (identity == "" || strings.EqualFold(identity, name)) {
 		s.user = u
+		p.authKnown.take(known, 1, knownFor, now)
 		return nil
 	}
 	if key.IsValid() {

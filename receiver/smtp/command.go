@@ -17,6 +17,9 @@ func (w *wire) command(line []byte) ([]byte, error) {
 	verb, args, _ := bytes.Cut(text, []byte(" "))
 	name := strings.ToUpper(string(verb))
 	w.offers = false
+	if w.debug && name != "AUTH" {
+		w.log.Debug("command", "line", sentence(string(text), true))
+	}
 	if hasControl(text) {
 		w.wrong("500 5.5.2 control characters in a command")
 		return nil, nil
@@ -60,9 +63,9 @@ func (w *wire) command(line []byte) ([]byte, error) {
 	case name == "DATA" && (tx == nil || len(w.session.rcpts) == 0):
 		w.wrong("503 5.5.1 no valid recipients")
 	case name == "MAIL":
-		return clampSize(line), nil
+		return clampSize(withoutDSN(line)), nil
 	case name == "RCPT":
-		return w.postmaster(line), nil
+		return w.postmaster(withoutDSN(line)), nil
 	case name == "DATA", name == "AUTH":
 		return line, nil
 	case name == "HELP", name == "EXPN", name == "ETRN", name == "TURN", name == "SEND", name == "SOML", name == "SAML":
@@ -190,6 +193,40 @@ func clampSize(line []byte) []byte {
 		return line
 	}
 	return []byte(string(line[:i]) + strconv.FormatUint(math.MaxUint32, 10) + string(line[i+digits:]))
+}
+
+// withoutDSN drops the parameters of RFC 3461 and the AUTH one of RFC 4954. We relay nothing and report no delivery, so they
+// change nothing; go-smtp would refuse the mail for good when it does not understand one.
+func withoutDSN(line []byte) []byte {
+	end := pathEnd(line)
+	if end == 0 || bytes.IndexByte(line[end:], '=') < 0 {
+		return line
+	}
+	out := append([]byte(nil), line[:end]...)
+	for _, f := range bytes.Fields(line[end:]) {
+		switch name, _, _ := bytes.Cut(f, []byte("=")); strings.ToUpper(string(name)) {
+		case "RET", "ENVID", "NOTIFY", "ORCPT", "AUTH":
+		default:
+			out = append(append(out, ' '), f...)
+		}
+	}
+	return append(out, "\r\n"...)
+}
+
+// pathEnd is the index behind the path's closing bracket, 0 where there is none. A quoted local part may hold brackets.
+func pathEnd(line []byte) int {
+	quoted := false
+	for i := bytes.IndexByte(line, '<') + 1; i > 0 && i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == '>' && !quoted:
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // hasControl reports bytes that no command has: a NUL or a CR in an address is somebody's attempt.

@@ -71,7 +71,7 @@ type peers struct {
 	open  map[netip.Prefix]*usage
 
 	messages, recipients, errors, authAddress rates[netip.Prefix]
-	authUser                                  rates[string]
+	authUser, authKnown                       rates[string]
 }
 
 // usage is what one address has open.

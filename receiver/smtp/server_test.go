@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -441,6 +442,38 @@ func TestObserver(t *testing.T) {
 	if fmt.Sprint(seen) != fmt.Sprint(want) {
 		t.Errorf("got  %v\nwant %v", seen, want)
 	}
+}
+
+// Guessing a user's password from elsewhere does not shut out the user where the user has been before.
+func TestAuthLimitSparesTheUsersOwnAddress(t *testing.T) {
+	g := newRig(t, func(o *smtp.Options) {
+		o.TLS = &tls.Config{}
+		o.Settings.Users = testUsers
+		o.Settings.Limits.AuthFailuresPerUser = 2
+		o.Settings.Proxies = prefixes(t, "127.0.0.0/8")
+	})
+	login := func(ip, password, want string) {
+		t.Helper()
+		c := g.talk()
+		c.send("PROXY TCP4 " + ip + " 192.0.2.9 4000 25\r\n")
+		c.want("220")
+		c.send("EHLO c\r\nSTARTTLS\r\n")
+		c.want("250")
+		c.want("220")
+		s := tls.Client(c.Conn, g.clientTLS())
+		if err := s.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		c = &talk{t, s, bufio.NewReader(s)}
+		c.send("EHLO c\r\nAUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00ann\x00"+password)) + "\r\n")
+		c.want("250")
+		c.want(want)
+	}
+	login("192.0.2.1", "pa ss", "235")
+	login("203.0.113.1", "guess", "535")
+	login("203.0.113.2", "guess", "535")
+	login("203.0.113.3", "pa ss", "421")
+	login("192.0.2.1", "pa ss", "235")
 }
 
 // A storm of connections in every state, ended under way: nothing may be left, nothing may deadlock.

@@ -195,8 +195,6 @@ func (s *session) deliver(r io.Reader) ([]intake.Outcome, *gosmtp.SMTPError) {
 	for _, o := range out {
 		s.w.srv.o.Observer.delivered(s.env.Source, o.Verdict, size, took)
 	}
-	s.w.log.InfoContext(ctx, "mail answered", logkey.Verdict, string(intake.Combine(out).Verdict), logkey.Recipients, len(out),
-		logkey.Bytes, size, logkey.Took, took)
 	return out, nil
 }
 

@@ -46,6 +46,8 @@ type Transaction interface {
 	Abandon(ctx context.Context, reason string)
 }
 
+var _ Transaction = (*intake.Transaction)(nil)
+
 // A Listener is one address on which mail is taken.
 type Listener struct {
 	Net    net.Listener

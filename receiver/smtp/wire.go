@@ -33,6 +33,7 @@ type wire struct {
 	ours bool
 
 	log     *slog.Logger
+	debug   bool // the dialogue goes to the log, without AUTH and bodies
 	session *session
 	began   time.Time
 	ticket  ticket // this connection's place among its address's
@@ -63,15 +64,8 @@ type wire struct {
 	dead bool
 }
 
-const (
-	smallBuffer = 4 << 10
-	bigBuffer   = 64 << 10
-	maxLine     = 2048  // RFC 5321 section 4.5.3.1.4 says 512; SMTPUTF8, DSN and others extend it
-	maxAuthLine = 12288 // RFC 4954 section 4
-	maxOut      = 16 << 10
-)
-
-var bigBuffers = sync.Pool{New: func() any { b := make([]byte, bigBuffer); return &b }}
+// maxOut is how much of our answers waits at most until the peer is waited for.
+const maxOut = 16 << 10
 
 // Ends of a connection that are not the network's.
 var (
@@ -85,6 +79,7 @@ func (s *Server) newWire(ctx context.Context, l *Listener, raw net.Conn) *wire {
 	w := &wire{srv: s, lis: l, live: s.live.Load(), raw: raw, conn: raw, began: time.Now()}
 	id := issue.NewID(s.o.Now())
 	w.log = s.o.Log.With(logkey.Session, id, logkey.Source, l.source())
+	w.debug = w.log.Enabled(ctx, slog.LevelDebug)
 	w.session = newSession(ctx, w, id)
 	s.mu.Lock()
 	s.wires[w] = struct{}{}
@@ -230,113 +225,6 @@ func (w *wire) ended(err error) {
 	}
 }
 
-// readLine returns the next line with its end, valid until the next read.
-func (w *wire) readLine() ([]byte, error) {
-	seen := 0
-	deadline := time.Now().Add(w.srv.o.Timeouts.Command)
-	for {
-		have := w.in[w.r:w.w]
-		if i := bytes.IndexByte(have[seen:], '\n'); i >= 0 {
-			line := have[:seen+i+1]
-			if len(line) > w.maxLine(line) {
-				return nil, errLongLine
-			}
-			w.r += len(line)
-			return line, nil
-		}
-		if seen = len(have); seen > w.maxLine(have) {
-			return nil, errLongLine
-		}
-		if err := w.fill(deadline, w.session.tx == nil && w.chunks == nil); err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (w *wire) maxLine(line []byte) int {
-	if w.inAuth || len(line) >= 5 && bytes.EqualFold(line[:5], []byte("AUTH ")) {
-		return maxAuthLine
-	}
-	return maxLine
-}
-
-// fill sends what is to be said and reads more, behind what is not used yet. Idle reads are ended by a drain.
-func (w *wire) fill(deadline time.Time, idle bool) error {
-	if err := w.flush(); err != nil {
-		return err
-	}
-	w.room()
-	if err := w.park(deadline, idle); err != nil {
-		return err
-	}
-	n, err := w.conn.Read(w.in[w.w:])
-	w.w += n
-	w.mu.Lock()
-	w.idle = false
-	woken := w.done && idle
-	w.mu.Unlock()
-	if n > 0 {
-		return nil
-	}
-	if err == nil {
-		return nil // a TLS record without data
-	}
-	if woken && isTimeout(err) {
-		return errDraining
-	}
-	return err
-}
-
-// park sets the deadline of a read that follows at once; one that is idle is ended by a drain.
-func (w *wire) park(deadline time.Time, idle bool) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.done && idle || w.dead {
-		return errDraining
-	}
-	w.idle = idle
-	return w.conn.SetReadDeadline(deadline)
-}
-
-// room makes place behind the unused bytes.
-func (w *wire) room() {
-	if w.r == w.w {
-		w.r, w.w = 0, 0
-		return
-	}
-	if w.w < len(w.in) {
-		return
-	}
-	if w.r > 0 {
-		w.w = copy(w.in, w.in[w.r:w.w])
-		w.r = 0
-		return
-	}
-	more := make([]byte, 2*len(w.in))
-	copy(more, w.in)
-	w.in = more
-}
-
-// enlarge takes a large buffer for a body, shrink gives it back when what is left fits the small one.
-func (w *wire) enlarge() {
-	if w.big != nil {
-		return
-	}
-	w.big, w.small = bigBuffers.Get().(*[]byte), w.in
-	w.w = copy(*w.big, w.in[w.r:w.w])
-	w.r, w.in = 0, *w.big
-}
-
-func (w *wire) shrink() {
-	if w.big == nil || w.w-w.r > len(w.small) {
-		return
-	}
-	w.w = copy(w.small, w.in[w.r:w.w])
-	w.r, w.in = 0, w.small
-	bigBuffers.Put(w.big)
-	w.big = nil
-}
-
 // Write takes a reply line of go-smtp.
 func (w *wire) Write(p []byte) (int, error) {
 	last := len(p) >= 4 && p[3] == ' '
@@ -394,6 +282,9 @@ func (w *wire) refused(why string) { w.srv.o.Observer.refused(w.lis.source(), wh
 func (w *wire) flush() error {
 	if len(w.out) == 0 {
 		return nil
+	}
+	if w.debug {
+		w.log.Debug("replies", "lines", sentence(string(w.out), true))
 	}
 	_ = w.conn.SetWriteDeadline(time.Now().Add(w.srv.o.Timeouts.Write))
 	_, err := w.conn.Write(w.out)
