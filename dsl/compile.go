@@ -32,7 +32,7 @@ func Compile(files []*File, opts Options) (*Program, Diagnostics) {
 		}
 	}
 	diags := c.diags.sorted()
-	if diags.HasErrors() {
+	if c.errors > 0 {
 		return nil, diags
 	}
 	return p, diags
@@ -49,7 +49,7 @@ func kindOf(b *RuleBlock) string {
 func (c *compiler) once(f *File, offset int, kind, name string, pos Pos, seen map[string]Pos) {
 	key := kind + "\x00" + name
 	if first, ok := seen[key]; ok {
-		c.diags = append(c.diags, f.src.diagnostic(offset, SeverityError, "there is another "+kind+" "+strconv.Quote(name), "the first is at "+first.String()))
+		c.error(f.src, offset, "there is another "+kind+" "+strconv.Quote(name), "the first is at "+first.String())
 		return
 	}
 	seen[key] = pos
@@ -58,7 +58,7 @@ func (c *compiler) once(f *File, offset int, kind, name string, pos Pos, seen ma
 func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
 	for _, m := range b.mailboxes {
 		if message, hint := c.opts.Vocabulary.unknown(vocabularyMailbox, m.text); message != "" {
-			c.diags = append(c.diags, f.src.diagnostic(m.offset, SeverityError, message, hint))
+			c.error(f.src, m.offset, message, hint)
 		}
 	}
 	rule := &Rule{Name: b.Name, Pos: b.Pos, Mailboxes: b.Mailboxes, Stage: b.Stage, Shadow: b.Shadow, Token: b.Token}
@@ -103,7 +103,7 @@ func (c *compiler) newLet(f *File, s *scope, name word) bool {
 	if !isLet && !isList && !c.taken(name.text) {
 		return true
 	}
-	c.diags = append(c.diags, f.src.diagnostic(name.offset, SeverityError, "the name "+name.text+" is taken", "choose another"))
+	c.error(f.src, name.offset, "the name "+name.text+" is taken", "choose another")
 	return false
 }
 

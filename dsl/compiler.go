@@ -31,6 +31,7 @@ type compiler struct {
 	lists     map[string]*listValue
 	bySlice   map[*string]*listValue // the same, by their first entry's place in memory
 	diags     Diagnostics
+	errors    int // also those that were too many to be kept
 }
 
 func newCompiler(opts Options) *compiler {
@@ -64,8 +65,17 @@ func newCompiler(opts Options) *compiler {
 	return c
 }
 
-func (c *compiler) report(f *fragment, offset int, severity Severity, message, hint string) {
-	c.diags = append(c.diags, f.src.diagnostic(offset, severity, message, hint))
+func (c *compiler) report(src *source, offset int, severity Severity, message, hint string) {
+	if severity == SeverityError {
+		c.errors++
+	}
+	if len(c.diags) < mostDiagnostics || severity == SeverityError && c.errors == 1 { // an error shows behind any number of warnings
+		c.diags = append(c.diags, src.diagnostic(offset, severity, message, hint))
+	}
+}
+
+func (c *compiler) error(src *source, offset int, message, hint string) {
+	c.report(src, offset, SeverityError, message, hint)
 }
 
 // An expression is a compiled fragment.
@@ -81,7 +91,7 @@ type expression struct {
 // compile makes a program of a fragment, or reports what is wrong with it.
 func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expression) {
 	u := &unit{c: c, frag: &f, scope: s}
-	before := len(c.diags)
+	before := c.errors
 	defer func() {
 		if r := recover(); r != nil { // a bug of expr's or ours must not keep a good ruleset from being served
 			u.at(f.start, fmt.Sprintf("this expression cannot be understood: %v", r), "")
@@ -90,7 +100,7 @@ func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expressi
 	}()
 	c.cfg.MaxNodes = 10_000
 	if s.constant {
-		c.cfg.MaxNodes = mostListTokens
+		c.cfg.MaxNodes = mostListNodes
 	}
 	tree, err := parser.ParseWithConfig(f.text, c.cfg)
 	if err != nil {
@@ -100,7 +110,7 @@ func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expressi
 	u.resolve(&tree.Node)
 	_, err = c.checker.Check(tree, c.cfg)
 	u.explain(tree.Node)
-	if c.hasErrorsSince(before) {
+	if c.errors > before {
 		return nil
 	}
 	if err != nil {
@@ -111,7 +121,7 @@ func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expressi
 	if expect != nil {
 		u.root, u.typ = tree.Node, e.typ
 		expect(u)
-		if c.hasErrorsSince(before) {
+		if c.errors > before {
 			return nil
 		}
 	}
@@ -129,8 +139,6 @@ func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expressi
 	return e
 }
 
-func (c *compiler) hasErrorsSince(n int) bool { return c.diags[n:].HasErrors() }
-
 // A unit is one expression on its way through the compiler.
 type unit struct {
 	c     *compiler
@@ -144,20 +152,32 @@ type unit struct {
 
 // at reports an error at a byte of the file.
 func (u *unit) at(offset int, message, hint string) {
-	u.c.report(u.frag, offset, SeverityError, message, hint)
+	u.c.error(u.frag.src, offset, message, hint)
 }
 
 // error reports an error at the beginning of a node.
 func (u *unit) error(n ast.Node, message, hint string) {
-	u.at(u.frag.offset(startOf(n)), message, hint)
+	u.atRune(startOf(n), message, hint)
 }
 
 func (u *unit) errorAt(loc file.Location, message, hint string) {
-	u.at(u.frag.offset(loc.From), message, hint)
+	u.atRune(loc.From, message, hint)
+}
+
+// atRune reports an error at a rune of the fragment.
+func (u *unit) atRune(at int, message, hint string) {
+	if len(u.c.diags) >= mostDiagnostics && u.c.errors > 0 {
+		u.c.errors++ // without looking for a place that nobody will read
+		return
+	}
+	u.at(u.frag.offset(at), message, hint)
 }
 
 func (u *unit) warn(n ast.Node, message, hint string) {
-	u.c.report(u.frag, u.frag.offset(startOf(n)), SeverityWarning, message, hint)
+	if len(u.c.diags) >= mostDiagnostics {
+		return
+	}
+	u.c.report(u.frag.src, u.frag.offset(startOf(n)), SeverityWarning, message, hint)
 }
 
 // startOf is the rune at which a node's text begins; expr's location of an operator or a member is

@@ -16,7 +16,7 @@ type Pos struct {
 // String is "file:line:column".
 func (p Pos) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
 
-// Before orders positions by file, line and column.
+// compare orders positions by file, line and column.
 func (p Pos) compare(q Pos) int {
 	if c := strings.Compare(p.File, q.File); c != 0 {
 		return c
@@ -100,6 +100,9 @@ func (ds Diagnostics) Text() string {
 	}
 	return b.String()
 }
+
+// mostDiagnostics are found in a file, and in a compilation: one who made more mistakes begins with these.
+const mostDiagnostics = 100
 
 // sorted orders by position and drops what was said twice of one place.
 func (ds Diagnostics) sorted() Diagnostics {

@@ -36,7 +36,7 @@ func (c *compiler) given(f *File, g givenLine, into *Given) {
 	switch g.kind.text {
 	case "mailbox":
 		if message, hint := c.opts.Vocabulary.unknown(vocabularyMailbox, g.mailbox.text); message != "" {
-			c.diags = append(c.diags, f.src.diagnostic(g.mailbox.offset, SeverityError, message, hint))
+			c.error(f.src, g.mailbox.offset, message, hint)
 		}
 		into.Mailbox = g.mailbox.text
 		return
@@ -51,11 +51,11 @@ func (c *compiler) given(f *File, g givenLine, into *Given) {
 		case string:
 			at, err := parseTime(t)
 			if err != nil {
-				c.report(&g.value, g.value.start, SeverityError, err.Error(), "")
+				c.error(g.value.src, g.value.start, err.Error(), "")
 			}
 			into.Time = at
 		default:
-			c.report(&g.value, g.value.start, SeverityError, "given time needs a time, not "+typeName(typeOf(v)), `write it as: given time "2026-01-31T15:04:05Z"`)
+			c.error(g.value.src, g.value.start, "given time needs a time, not "+typeName(typeOf(v)), `write it as: given time "2026-01-31T15:04:05Z"`)
 		}
 		return
 	}
@@ -70,7 +70,7 @@ func (c *compiler) givenMap(g givenLine, into *Given) {
 	}
 	values, ok := v.(map[string]any)
 	if !ok {
-		c.report(&g.value, g.value.start, SeverityError, "given "+g.kind.text+" needs a map", "write it as: given "+g.kind.text+" {key: value, …}")
+		c.error(g.value.src, g.value.start, "given "+g.kind.text+" needs a map", "write it as: given "+g.kind.text+" {key: value, …}")
 		return
 	}
 	var target reflect.Value
@@ -90,7 +90,7 @@ func (c *compiler) givenMap(g givenLine, into *Given) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if err := setGiven(target.Elem(), into, g.kind.text, key, values[key]); err != nil {
-			c.report(&g.value, c.keyOffset(g.value, key), SeverityError, err.Error(), "")
+			c.error(g.value.src, c.keyOffset(g.value, key), err.Error(), "")
 			continue
 		}
 		c.givenNames(g, key, values[key])
@@ -119,7 +119,7 @@ func (c *compiler) givenNames(g givenLine, key string, v any) {
 		what = vocabulary(key)
 	}
 	if message, hint := c.opts.Vocabulary.unknown(what, s); message != "" {
-		c.report(&g.value, c.keyOffset(g.value, key), SeverityError, message, hint)
+		c.error(g.value.src, c.keyOffset(g.value, key), message, hint)
 	}
 }
 
@@ -283,7 +283,7 @@ func (c *compiler) constant(f fragment, what string) (any, bool) {
 	}
 	v, err := e.run(newRun(background(), nil, Budget{}))
 	if err != nil {
-		c.diags = append(c.diags, diagnosticOf(err, &f))
+		c.failed(err, &f)
 		return nil, false
 	}
 	return v, true
@@ -292,7 +292,7 @@ func (c *compiler) constant(f fragment, what string) (any, bool) {
 // mailFile reads the file of `mail file("x.eml")`.
 func (c *compiler) mailFile(f *File, name word) []byte {
 	fail := func(message string) []byte {
-		c.diags = append(c.diags, f.src.diagnostic(name.offset, SeverityError, message, ""))
+		c.error(f.src, name.offset, message, "")
 		return nil
 	}
 	switch {

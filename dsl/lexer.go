@@ -54,7 +54,9 @@ func lex(src *source) *lexer {
 }
 
 func (l *lexer) error(offset int, message, hint string) {
-	l.diags = append(l.diags, l.src.diagnostic(offset, SeverityError, message, hint))
+	if len(l.diags) < mostDiagnostics {
+		l.diags = append(l.diags, l.src.diagnostic(offset, SeverityError, message, hint))
+	}
 }
 
 func (l *lexer) emit(kind tokenKind, end int) {

@@ -2,7 +2,7 @@ package dsl
 
 import (
 	"bufio"
-	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -85,11 +85,11 @@ func (c *compiler) declareLists(files []*File) {
 		for _, b := range f.Lists {
 			frag := b.value
 			if other, ok := c.lists[b.Name]; ok {
-				c.report(&frag, b.offset, SeverityError, "there is another list "+b.Name, "the first is at "+other.block.Pos.String())
+				c.error(frag.src, b.offset, "there is another list "+b.Name, "the first is at "+other.block.Pos.String())
 				continue
 			}
 			if c.taken(b.Name) {
-				c.report(&frag, b.offset, SeverityError, "the name "+b.Name+" is taken", "choose another")
+				c.error(frag.src, b.offset, "the name "+b.Name+" is taken", "choose another")
 				continue
 			}
 			c.lists[b.Name] = &listValue{block: b, value: []string{}}
@@ -125,7 +125,7 @@ func (c *compiler) computeList(l *listValue) {
 			continue
 		}
 		if other.state == listOpen {
-			c.report(&frag, frag.start, SeverityError, "the list "+l.block.Name+" needs itself", "")
+			c.error(frag.src, frag.start, "the list "+l.block.Name+" needs itself", "")
 			return
 		}
 		c.computeList(other)
@@ -134,15 +134,15 @@ func (c *compiler) computeList(l *listValue) {
 	if e == nil {
 		return
 	}
-	r := newRun(context.Background(), nil, Budget{Bytes: 1 << 30})
+	r := newRun(background(), nil, Budget{Bytes: 1 << 30})
 	v, err := e.run(r)
 	if err != nil {
-		c.diags = append(c.diags, diagnosticOf(err, &frag))
+		c.failed(err, &frag)
 		return
 	}
 	value, err := listEntries(v)
 	if err != nil {
-		c.report(&frag, frag.start, SeverityError, err.Error(), `write it as: list NAME = ["one", "two"]`)
+		c.error(frag.src, frag.start, err.Error(), `write it as: list NAME = ["one", "two"]`)
 		return
 	}
 	l.value, l.failed = value, false
@@ -153,7 +153,7 @@ func (c *compiler) computeList(l *listValue) {
 
 // namesIn are the names that an expression uses; nil when it cannot be parsed, which is reported later.
 func (c *compiler) namesIn(text string) map[string]bool {
-	c.cfg.MaxNodes = mostListTokens
+	c.cfg.MaxNodes = mostListNodes
 	tree, err := parser.ParseWithConfig(text, c.cfg)
 	if err != nil {
 		return nil
@@ -170,6 +170,16 @@ func (c nameCollector) Visit(n *ast.Node) {
 	if id, ok := (*n).(*ast.IdentifierNode); ok {
 		c[id.Value] = true
 	}
+}
+
+// failed reports an evaluation that failed while rules were loaded.
+func (c *compiler) failed(err error, f *fragment) {
+	c.errors++
+	var re *RuleError
+	if !errors.As(err, &re) {
+		re = &RuleError{Diagnostic: f.src.diagnostic(f.start, SeverityError, err.Error(), "")}
+	}
+	c.diags = append(c.diags, re.Diagnostic)
 }
 
 // listEntries makes the value of a list's expression a list of texts, of whole numbers, or of scalars.

@@ -24,7 +24,9 @@ var (
 )
 
 func (p *fileParser) error(offset int, message, hint string) {
-	p.diags = append(p.diags, p.src.diagnostic(offset, SeverityError, message, hint))
+	if len(p.diags) < mostDiagnostics {
+		p.diags = append(p.diags, p.src.diagnostic(offset, SeverityError, message, hint))
+	}
 }
 
 func (p *fileParser) peek() token         { return p.tokens[p.at] }

@@ -5,17 +5,17 @@ func (p *fileParser) line(what string) (fragment, bool) {
 	return p.expression(what, func(int) bool { return p.peek().kind == tokenNewline || p.is(";") })
 }
 
-// mostTokens bounds an expression, because expr's parser and checker are recursive. Lists may be longer.
-const (
-	mostTokens     = 20_000
-	mostListTokens = 200_000
-)
+// mostTokens bounds an expression, because expr's parser and checker are recursive. Literals and the
+// commas between them are not counted: a list may be long.
+const mostTokens = 20_000
+
+const mostListNodes = 200_000
 
 // expression reads up to where stop says so with no bracket open, or to a bracket that closes what
 // the expression did not open, or to the next block. It reports brackets that do not fit.
 func (p *fileParser) expression(what string, stop func(depth int) bool) (fragment, bool) {
 	var open []token
-	first := p.at
+	first, counted := p.at, 0
 	good := true
 	for {
 		t := p.peek()
@@ -44,6 +44,9 @@ func (p *fileParser) expression(what string, stop func(depth int) bool) (fragmen
 				}
 			}
 		}
+		if t.kind == tokenName || t.kind == tokenPunct && !p.is(",") {
+			counted++
+		}
 		p.at++
 	}
 	if len(open) > 0 {
@@ -64,7 +67,7 @@ func (p *fileParser) expression(what string, stop func(depth int) bool) (fragmen
 		}
 		return fragment{}, false
 	}
-	if last-first > mostListTokens || last-first > mostTokens && what[:min(len(what), 8)] != "the list" {
+	if counted > mostTokens {
 		p.error(p.tokens[first].start, "this expression is too long", `put long lists into a file: list banned = file("lists/banned.txt")`)
 		return fragment{}, false
 	}

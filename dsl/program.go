@@ -207,14 +207,5 @@ func plainMessage(s string) string {
 	return readable.Replace(s)
 }
 
-// diagnosticOf is the diagnostic of a failed evaluation.
-func diagnosticOf(err error, f *fragment) Diagnostic {
-	var re *RuleError
-	if errors.As(err, &re) {
-		return re.Diagnostic
-	}
-	return f.src.diagnostic(f.start, SeverityError, err.Error(), "")
-}
-
 // background is the context of what is evaluated while rules are loaded or tested.
 func background() context.Context { return context.Background() }

@@ -1,0 +1,196 @@
+package dsl_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+
+	"postern/dsl"
+)
+
+// large is a mail as large as rules may see one.
+func large() *dsl.View {
+	v := view()
+	v.Mail.Text = strings.Repeat("aaaaaaa b\n", 100_000)
+	v.Mail.NewText = v.Mail.Text[1:]
+	v.Mail.HTML = strings.Repeat("x", 1<<20)
+	v.Mail.References = make([]string, 1000)
+	for i := range v.Mail.References {
+		v.Mail.References[i] = fmt.Sprintf("<%d@example.com>", i)
+	}
+	v.Mail.Attachments = make([]dsl.Attachment, 1000)
+	return v
+}
+
+// hostile are conditions that kill the process, or run for minutes, in plain expr.
+func hostile() map[string]string {
+	sum := "1"
+	for range 6 {
+		sum = "sum(mail.attachments, " + sum + ")"
+	}
+	doubled := strings.Repeat("let a%d = [a%d, a%d, a%d, a%d, a%d, a%d, a%d, a%d]; ", 1)
+	dag := "let a0 = [1]; "
+	for i := 1; i < 15; i++ {
+		dag += fmt.Sprintf(doubled, i, i-1, i-1, i-1, i-1, i-1, i-1, i-1, i-1)
+	}
+	return map[string]string{
+		"repeat of repeat":   `len(repeat(repeat("a", 900000), 900000)) > 0`,
+		"repeat":             `len(repeat("aaaaaaaaaaaaaaaaaaaa", 900000)) + len(repeat(mail.text, 3000)) > 0`,
+		"doubling":           `len(reduce(1..28, #acc + #acc, "xxxxxxxxxx")) > 0`,
+		"doubling a text":    `len(reduce(1..60, #acc + #acc, mail.text)) > 0`,
+		"nested sums":        sum + " > 0",
+		"nested any":         `any(mail.references, {let x = #; any(mail.references, {let y = #; any(mail.references, # + x + y == "a")})})`,
+		"range":              `len(1..1000000000) > 0`,
+		"range of ranges":    `len(map(1..100000, 1..100000)) > 0`,
+		"largest range":      `len(-9223372036854775807..9223372036854775807) > 0`,
+		"regex in a loop":    "any(mail.attachments, mail.text matches `(a|b|ab)*c$`)",
+		"large regex":        "mail.text matches `((a{1,60}){1,8}b?){2}c$`",
+		"large regexes":      "any(mail.attachments, find(mail.text, `(a?){500}(a{1,2}){200}c`).found)",
+		"lower in a loop":    `any(mail.attachments, lower(mail.text + string(#.size)) == "x")`,
+		"upper in a loop":    `len(map(mail.attachments, upper(mail.text))) == 1`,
+		"replace":            `len(replace(mail.text, "a", mail.text)) > 0`,
+		"replace nothing":    `len(replace(mail.text, "", repeat("x", 1000))) > 0`,
+		"join":               `len(join(map(1..100000, mail.text), mail.text)) > 0`,
+		"split":              `any(mail.attachments, len(split(mail.text, "")) > 1)`,
+		"split again":        `len(map(mail.attachments, split(mail.newText, "\n"))) == 1 and len(map(1..100000, split(mail.newText, "\n"))) == 1`,
+		"concat":             `len(reduce(1..40, concat(#acc, #acc), [1, 2, 3])) > 0`,
+		"sort":               `any(mail.attachments, sort(1..100000) == [])`,
+		"sortBy":             `any(mail.attachments, sortBy(1..100000, -#) == [])`,
+		"uniq":               `any(mail.attachments, len(uniq(1..100000)) == 0)`,
+		"reverse":            `any(mail.attachments, len(reverse(1..100000)) == 0)`,
+		"equal graphs":       dag + "a14 == a14",
+		"equal copies":       strings.Replace(dag, "[1]", "[1, 2]", 1) + "let b = map(a14, #); b == a14",
+		"in a graph":         dag + "a14 in [a14, a13]",
+		"flatten a graph":    dag + "len(flatten(a14)) > 0",
+		"max of a graph":     dag + "max(a14) > 0",
+		"mean of a graph":    dag + "mean(a14, a13) > 0",
+		"deep list":          `reduce(1..100000, [#acc], 0) == reduce(1..100000, [#acc], 0)`,
+		"deep list as text":  `string(reduce(1..100000, [#acc], fromJSON("1"))) == ""`,
+		"many contains":      strings.Repeat(`mail.html contains "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxy" or `, 1200) + "false",
+		"contains in a loop": `any(1..100000, mail.html contains "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxy")`,
+		"has in a loop":      `any(1..100000, has(mail.text, "ab"))`,
+		"many words":         `any(1..100000, has(mail.text, mail.references))`,
+		"header in a loop":   `any(1..100000, any(1..100000, mail.header("x") == "y"))`,
+		"json":               `any(1..100000, fromJSON("[" + repeat("[],", 100000) + "1]") == nil)`,
+		"deep json":          `fromJSON(repeat("[", 1000000)) == nil`,
+		"base64":             `any(1..100000, toBase64(mail.text) == "")`,
+		"overflow":           `1..(9223372036854775807 + 1) == [1]`,
+		"indexes":            `any(1..100000, lastIndexOf(mail.html, "xy") > 0)`,
+	}
+}
+
+// No script runs for long or takes much memory: it ends with its message's budget or an error of its own.
+func TestHostile(t *testing.T) {
+	budget := dsl.Budget{Time: 100 * time.Millisecond}
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(1 << 30))
+	for name, condition := range hostile() {
+		t.Run(name, func(t *testing.T) {
+			begin := time.Now()
+			p, diags := compile("t.rules", "rule \"r\" {\n when "+condition+"\n then { stop() } }", options())
+			if took := time.Since(begin); took > time.Second {
+				t.Errorf("checking took %v", took)
+			}
+			if diags.HasErrors() {
+				t.Logf("refused: %s", diags)
+				return
+			}
+			v := large()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			begin = time.Now()
+			r := p.NewRun(context.Background(), v, budget)
+			ok, err := p.Rules[0].Match(r)
+			took := time.Since(begin)
+			runtime.ReadMemStats(&after)
+			r.Close()
+			t.Logf("%v, %v after %v and %d MiB", ok, err, took, (after.TotalAlloc-before.TotalAlloc)>>20)
+			if took > time.Second {
+				t.Errorf("took %v", took)
+			}
+			if made := after.TotalAlloc - before.TotalAlloc; made > 512<<20 {
+				t.Errorf("took %d MiB", made>>20)
+			}
+		})
+	}
+}
+
+// Files that are hostile to the parser and the checker.
+func TestHostileFiles(t *testing.T) {
+	for name, when := range map[string]string{
+		"brackets":    strings.Repeat("(", 1<<18),
+		"closed":      strings.Repeat("(", 1<<18) + "1" + strings.Repeat(")", 1<<18),
+		"not":         strings.Repeat("!", 1<<18) + "true",
+		"minus":       strings.Repeat("-", 1<<18) + "1",
+		"ternaries":   strings.Repeat("true ? true : ", 1<<16) + "true",
+		"questions":   strings.Repeat("true ? ", 1<<16),
+		"if":          strings.Repeat("if true {true} else ", 1<<14),
+		"let":         strings.Repeat("let a = 1; ", 1<<14),
+		"powers":      strings.Repeat("1 ** ", 1<<16) + "1 == 1",
+		"ors":         strings.Repeat("mail.isReply or ", 1<<14) + "true",
+		"trim":        strings.Repeat("trim(", 90) + `"a"` + strings.Repeat(`, "a")`, 90) + ` == "a"`,
+		"split":       strings.Repeat("join(split(", 40) + `"a"` + strings.Repeat(`, "a", 2), "b")`, 40) + ` == "a"`,
+		"sort":        strings.Repeat("sort(", 90) + `["a"]` + strings.Repeat(`)`, 90) + ` == ["a"]`,
+		"max":         strings.Repeat("max(1, ", 90) + `2` + strings.Repeat(`)`, 90) + ` == 2`,
+		"tokens":      strings.Repeat("a ", 1<<18),
+		"predicates":  strings.Repeat("any(mail.to, ", 90) + "true" + strings.Repeat(")", 90),
+		"quotes":      strings.Repeat(`"`, 1<<18),
+		"backticks":   strings.Repeat("`", 1<<18),
+		"comments":    strings.Repeat("/*", 1<<18),
+		"braces":      strings.Repeat("{", 99),
+		"lines":       strings.Repeat("\n", 1<<18) + "true",
+		"large regex": "mail.text matches `((((a{1,30}){1,30}){1,30})`",
+		"long text":   `mail.text == "` + strings.Repeat("x", 1<<20) + `"`,
+	} {
+		for _, into := range []string{"rule \"r\" {\n when %s\n then { stop() } }", "rule \"r\" { then {\n %s\n } }", "list a = %s", "test \"t\" { mail \"\"\"x\"\"\"\n expect %s\n }"} {
+			t.Run(name+" in "+into[:4], func(t *testing.T) {
+				begin := time.Now()
+				_, diags := compile("t.rules", fmt.Sprintf(into, when), options())
+				if took := time.Since(begin); took > time.Second {
+					t.Errorf("took %v", took)
+				}
+				if len(diags.Text()) > 1<<20 {
+					t.Errorf("%d bytes of messages", len(diags.Text()))
+				}
+			})
+		}
+	}
+}
+
+// The budget is that of the message: once it is spent no rule is evaluated.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	p := must(t, `
+		rule "spends" { when any(1..1000, any(1..1000, any(1..1000, false))) then { stop() } }
+		rule "next" { then { stop() } }`)
+	for name, c := range map[string]struct {
+		ctx    func() (context.Context, context.CancelFunc)
+		budget dsl.Budget
+	}{
+		"steps": {func() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) }, dsl.Budget{Steps: 1000}},
+		"time":  {func() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) }, dsl.Budget{Time: time.Millisecond}},
+		"deadline": {func() (context.Context, context.CancelFunc) {
+			return context.WithTimeout(context.Background(), time.Millisecond)
+		}, dsl.Budget{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := c.ctx()
+			defer cancel()
+			r := p.NewRun(ctx, view(), c.budget)
+			defer r.Close()
+			for _, rule := range p.Rules {
+				if _, err := rule.Match(r); !errors.Is(err, dsl.ErrBudget) || !strings.Contains(err.Error(), rule.Name) {
+					t.Errorf("%s: %v", rule.Name, err)
+				}
+			}
+			if _, err := p.Rules[1].Do(r, 0); !errors.Is(err, dsl.ErrBudget) {
+				t.Errorf("do: %v", err)
+			}
+		})
+	}
+}
