@@ -33,6 +33,9 @@ func (b *board) mark() int { return len(b.steps) }
 
 // put applies a step and says which field it set.
 func (b *board) put(st step) (field string, err error) {
+	if b.steps == nil {
+		b.steps = make([]step, 0, 16)
+	}
 	b.steps = append(b.steps, st)
 	if st.target != nil {
 		b.replay()

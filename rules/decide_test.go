@@ -54,9 +54,9 @@ func TestTraceIsBounded(t *testing.T) {
 func TestTraceTextIsBounded(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	for i := range 150 {
+	for i := range 100 {
 		fmt.Fprintf(&b, "rule \"r%d\" {\n then {\n", i)
-		for range 60 {
+		for range 10 {
 			b.WriteString("set(\"order\", mail.subject)\n")
 		}
 		b.WriteString(" }\n}\n")

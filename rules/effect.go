@@ -11,7 +11,7 @@ import (
 
 // Bounds on what rules may pile onto one message; a rule that goes beyond them fails.
 const (
-	maxSteps    = 2000 // actions of all rules together
+	maxSteps    = 500 // actions of all rules together
 	maxTags     = 100
 	maxTag      = 100 // bytes of one
 	maxWatchers = 100

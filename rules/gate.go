@@ -36,6 +36,7 @@ type Failure struct {
 	Expect string `json:"expect,omitempty"` // as written
 	Got    string `json:"got,omitempty"`    // what there was instead
 	Error  string `json:"error,omitempty"`
+	Stack  string `json:"stack,omitempty"` // of a panic, which is a bug of ours
 }
 
 // OK reports whether it passed.
@@ -63,12 +64,15 @@ func (r Report) Error() string {
 }
 
 // Write prints every failure as "file:line:col: message"; with trace, the rules that matched or failed
-// follow, indented.
+// follow, indented, and the stack of a panic.
 func (r Report) Write(w io.Writer, trace bool) error {
 	var b strings.Builder
 	for _, t := range r.Tests {
 		for _, f := range t.Failures {
 			fmt.Fprintf(&b, "%s: test %q: %s\n", f.Pos, t.Name, f.message())
+			if trace {
+				b.WriteString(f.Stack)
+			}
 		}
 		if trace && !t.OK() {
 			for _, e := range t.Trace {
@@ -89,7 +93,7 @@ func (f Failure) message() string {
 	case f.Error != "":
 		return f.Error
 	case f.Got != "":
-		return fmt.Sprintf("expected %s, got %s", f.Expect, f.Got)
+		return fmt.Sprintf("expected %s, but %s", f.Expect, f.Got)
 	default:
 		return "expected " + f.Expect
 	}
@@ -143,7 +147,7 @@ func (s *Set) test(ctx context.Context, sim Simulate, t *dsl.Test) (res TestResu
 	defer func() {
 		// Tests run in the background of a server that is delivering mail: a bug of ours that one brings out fails that test.
 		if p := recover(); p != nil {
-			fail(t.Pos, Failure{Error: fmt.Sprintf("panic: %v\n%s", p, debug.Stack())})
+			fail(t.Pos, Failure{Error: fmt.Sprintf("panic: %v", p), Stack: string(debug.Stack())})
 		}
 	}()
 	if err := ctx.Err(); err != nil {
