@@ -2,6 +2,8 @@ package mongo
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"postern/internal/issue"
@@ -44,6 +46,16 @@ type todo struct {
 
 // decisionName names one decision of a message.
 func decisionName(message string, attempt int) string { return fmt.Sprintf("%s/%d", message, attempt) }
+
+// splitDecision is its opposite.
+func splitDecision(by string) (message string, attempt int, ok bool) {
+	i := strings.LastIndexByte(by, '/')
+	if i < 0 {
+		return "", 0, false
+	}
+	attempt, err := strconv.Atoi(by[i+1:])
+	return by[:i], attempt, err == nil
+}
 
 // docID is the _id of a message's document.
 func docID(m *issue.Message) string {
