@@ -76,8 +76,7 @@ func TestRulesEditedWhileMailFlows(t *testing.T) {
 
 	write(t, file, "rule \"t\" {\n    then { tagg(\"v3\") }\n}\n")
 	eventually(t, "the broken edit is reported with its place", 20*time.Second, func() bool {
-		log := s.logs.String()
-		return strings.Contains(log, "10-a.rules") && strings.Contains(log, "line=2") && strings.Contains(log, "column=12")
+		return strings.Contains(s.logs.String(), "10-a.rules:2:12")
 	})
 	if got := next(); got != "v2" {
 		t.Errorf("after a broken edit: %q", got)

@@ -203,9 +203,10 @@ type result struct {
 // runPostern runs the program as a process of its own, in dir, with dir's configuration.
 func runPostern(t *testing.T, dir string, stdin []byte, args ...string) result {
 	t.Helper()
+	bin := posternBinary(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, posternBinary(t), append([]string{"-c", filepath.Join(dir, "postern.yaml")}, args...)...)
+	cmd := exec.CommandContext(ctx, bin, append([]string{"-c", filepath.Join(dir, "postern.yaml")}, args...)...)
 	var out, errs bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &out, &errs
 	err := cmd.Run()

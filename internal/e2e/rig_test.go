@@ -61,10 +61,7 @@ func serveIn(t *testing.T, dir string) *served {
 	t.Helper()
 	s := &served{t: t, dir: dir, logs: &buffer{}}
 	ctx, cancel := context.WithCancel(context.Background())
-	env := func(k string) string {
-		return map[string]string{"POSTERN_LOG_LEVEL": "debug"}[k]
-	}
-	a, err := app.Open(ctx, app.Options{Config: filepath.Join(dir, "postern.yaml"), Getenv: env, Stderr: s.logs, Version: "test", Now: time.Now})
+	a, err := app.Open(ctx, app.Options{Config: filepath.Join(dir, "postern.yaml"), Getenv: func(string) string { return "" }, Stderr: s.logs, Version: "test", Now: time.Now})
 	if err != nil {
 		cancel()
 		t.Fatalf("open: %v\n%s", err, s.logs)
@@ -89,7 +86,8 @@ func serveIn(t *testing.T, dir string) *served {
 				t.Errorf("close: %v", err)
 			}
 			if t.Failed() {
-				t.Logf("the log of %s:\n%s", dir, s.logs)
+				log := s.logs.String()
+				t.Logf("the end of the log of %s:\n%s", dir, log[max(0, len(log)-4000):])
 			}
 		})
 	}
