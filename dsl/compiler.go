@@ -30,6 +30,7 @@ type compiler struct {
 	known     []string // names of functions and actions, for suggestions
 	lists     map[string]*listValue
 	bySlice   map[*string]*listValue // the same, by their first entry's place in memory
+	patterns  map[string]*pattern
 	diags     Diagnostics
 	errors    int // also those that were too many to be kept
 }
@@ -41,6 +42,7 @@ func newCompiler(opts Options) *compiler {
 		methods:   map[string]*function{},
 		lists:     map[string]*listValue{},
 		bySlice:   map[*string]*listValue{},
+		patterns:  map[string]*pattern{},
 	}
 	c.cfg = conf.CreateNew()
 	c.cfg.WithEnv(&env{})
@@ -76,6 +78,18 @@ func (c *compiler) report(src *source, offset int, severity Severity, message, h
 
 func (c *compiler) error(src *source, offset int, message, hint string) {
 	c.report(src, offset, SeverityError, message, hint)
+}
+
+// pattern compiles a regular expression, once however often it is asked for.
+func (c *compiler) pattern(s string) (*pattern, error) {
+	if p, ok := c.patterns[s]; ok {
+		return p, nil
+	}
+	p, err := compilePattern(s)
+	if err == nil {
+		c.patterns[s] = p
+	}
+	return p, err
 }
 
 // An expression is a compiled fragment.

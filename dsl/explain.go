@@ -166,7 +166,7 @@ func (u *unit) explainBinary(n *ast.BinaryNode) {
 		s, ok := n.Right.(*ast.StringNode)
 		if !ok {
 			u.error(n.Right, "the right side of matches must be a constant", "write the regular expression in `backticks`")
-		} else if _, err := compilePattern(s.Value); err != nil {
+		} else if _, err := u.c.pattern(s.Value); err != nil {
 			u.error(s, describeRegexError(err), "the syntax is that of RE2: https://github.com/google/re2/wiki/Syntax")
 		}
 	case "==", "!=", "contains", "startsWith", "endsWith":

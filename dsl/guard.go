@@ -67,7 +67,7 @@ func (g guarder) binary(node *ast.Node, n *ast.BinaryNode) {
 		if !ok {
 			return
 		}
-		p, err := compilePattern(s.Value)
+		p, err := g.u.c.pattern(s.Value)
 		if err != nil {
 			return
 		}

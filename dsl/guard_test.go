@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,15 +85,24 @@ func hostile() map[string]string {
 	}
 }
 
+// cpu is the time that this process has computed: tests measure with it, because the machine may be busy.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // No script runs for long or takes much memory: it ends with its message's budget or an error of its own.
 func TestHostile(t *testing.T) {
 	budget := dsl.Budget{Time: 100 * time.Millisecond}
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(1 << 30))
 	for name, condition := range hostile() {
 		t.Run(name, func(t *testing.T) {
-			begin := time.Now()
+			begin := cpu()
 			p, diags := compile("t.rules", "rule \"r\" {\n when "+condition+"\n then { stop() } }", options())
-			if took := time.Since(begin); took > time.Second {
+			if took := cpu() - begin; took > time.Second {
 				t.Errorf("checking took %v", took)
 			}
 			if diags.HasErrors() {
@@ -102,10 +112,10 @@ func TestHostile(t *testing.T) {
 			v := large()
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			begin = time.Now()
+			begin = cpu()
 			r := p.NewRun(context.Background(), v, budget)
 			ok, err := p.Rules[0].Match(r)
-			took := time.Since(begin)
+			took := cpu() - begin
 			runtime.ReadMemStats(&after)
 			r.Close()
 			t.Logf("%v, %v after %v and %d MiB", ok, err, took, (after.TotalAlloc-before.TotalAlloc)>>20)
@@ -148,9 +158,9 @@ func TestHostileFiles(t *testing.T) {
 	} {
 		for _, into := range []string{"rule \"r\" {\n when %s\n then { stop() } }", "rule \"r\" { then {\n %s\n } }", "list a = %s", "test \"t\" { mail \"\"\"x\"\"\"\n expect %s\n }"} {
 			t.Run(name+" in "+into[:4], func(t *testing.T) {
-				begin := time.Now()
+				begin := cpu()
 				_, diags := compile("t.rules", fmt.Sprintf(into, when), options())
-				if took := time.Since(begin); took > time.Second {
+				if took := cpu() - begin; took > time.Second {
 					t.Errorf("took %v", took)
 				}
 				if len(diags.Text()) > 1<<20 {

@@ -228,7 +228,7 @@ func (u *unit) patternOf(n ast.Node) *pattern {
 		}
 		switch last := n.Arguments[len(n.Arguments)-1].(type) {
 		case *ast.StringNode:
-			if p, err := compilePattern(last.Value); err == nil {
+			if p, err := u.c.pattern(last.Value); err == nil {
 				return p
 			}
 		case *ast.ConstantNode:

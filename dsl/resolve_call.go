@@ -201,7 +201,7 @@ func (u *unit) constantPattern(f *function, args []ast.Node, i int) {
 		u.error(args[i], "the regular expression of "+f.name+" must be a constant", "write it in `backticks`")
 		return
 	}
-	p, err := compilePattern(s.Value)
+	p, err := u.c.pattern(s.Value)
 	if err != nil {
 		u.error(s, describeRegexError(err), "the syntax is that of RE2: https://github.com/google/re2/wiki/Syntax")
 		return
