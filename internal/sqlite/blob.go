@@ -51,7 +51,7 @@ func (s *Store) prepare(all []*spool.Body, names []string) (map[string]*body, er
 			return nil, fault.As(fault.Unavailable, fmt.Errorf("read spooled body: %w", err))
 		}
 		one.form, one.data = asIs, data
-		if packed := s.codec.pack(data); len(packed) < len(data)*9/10 {
+		if packed := pack(data); len(packed) < len(data)*9/10 {
 			one.form, one.data = asPacked, packed
 		}
 	}
@@ -286,7 +286,7 @@ func (s *Store) OpenBlob(ctx context.Context, sha string) (io.ReadSeekCloser, er
 		}
 		return f, nil
 	case asPacked:
-		if data, err = s.codec.unpack(data); err != nil {
+		if data, err = unpack(data); err != nil {
 			return nil, fmt.Errorf("open blob %s: %w", sha, err)
 		}
 	}
@@ -305,7 +305,7 @@ func (s *Store) FindAttachment(ctx context.Context, sha string) (*issue.Message,
 		err := s.read(ctx, func(c *conn) error {
 			r, ok, err := c.one("SELECT "+messageColumns+", trace FROM messages WHERE seq = (SELECT max(message) FROM attachments WHERE sha = ?)", key)
 			if err == nil && ok {
-				m, err = s.codec.decodeMessage(r)
+				m, err = decodeMessage(r)
 			}
 			return err
 		})

@@ -67,7 +67,7 @@ func (s *Store) plan(c *issue.Commit) (*plan, error) {
 	}
 	p := &plan{Commit: c, m: &m, blobs: named(&m)}
 	var err error
-	if p.doc, p.trace, err = s.codec.encodeMessage(&m); err != nil {
+	if p.doc, p.trace, err = encodeMessage(&m); err != nil {
 		return nil, err
 	}
 	p.bytes = len(p.doc) + len(p.trace)
@@ -184,7 +184,7 @@ func (s *Store) standing(c *conn, p *plan) (*former, error) {
 	if !ok {
 		return nil, fault.Errorf(fault.NotFound, "no message %s to decide again", p.m.ID)
 	}
-	was, err := s.codec.decodeMessage(r)
+	was, err := decodeMessage(r)
 	if err != nil {
 		return nil, err
 	}

@@ -108,7 +108,7 @@ func (s *Store) Message(ctx context.Context, id string) (*issue.Message, error) 
 	err := s.read(ctx, func(c *conn) error {
 		r, ok, err := c.one("SELECT "+messageColumns+", trace FROM messages WHERE id = ?", id)
 		if err == nil && ok {
-			m, err = s.codec.decodeMessage(r)
+			m, err = decodeMessage(r)
 		}
 		return err
 	})
@@ -152,7 +152,7 @@ func (s *Store) Messages(ctx context.Context, q issue.MessageQuery) ([]*issue.Me
 		out, seqs = make([]*issue.Message, 0, 8), nil
 		return c.query(ctx, "SELECT "+messageColumns+" FROM messages"+f.String()+" ORDER BY received_at DESC, seq DESC LIMIT ?",
 			append(slices.Clip(f.args), limit+1), func(r row) error {
-				m, err := s.codec.decodeMessage(r)
+				m, err := decodeMessage(r)
 				out, seqs = append(out, m), append(seqs, r.int(19))
 				return err
 			})
@@ -174,7 +174,7 @@ func (s *Store) Copies(ctx context.Context, message string) ([]*issue.Copy, erro
 			return cmpErr(err, fault.Errorf(fault.NotFound, "no message %q", message))
 		}
 		return c.query(ctx, "SELECT received_at, raw, doc FROM copies WHERE message = ? ORDER BY seq", []any{r.int(0)}, func(r row) error {
-			b, err := s.codec.unpack(r.bytes(2))
+			b, err := unpack(r.bytes(2))
 			if err != nil {
 				return err
 			}
@@ -215,7 +215,7 @@ func (s *Store) KeepCopy(ctx context.Context, message string, cp *issue.Copy, ra
 		}
 		return fault.As(fault.Invalid, fmt.Errorf("encode copy: %w", err))
 	}
-	doc := s.codec.pack(b)
+	doc := pack(b)
 	err = s.submit(&job{ctx: ctx, bytes: len(doc) + len(bodies[cp.Raw.SHA256].data), after: release, do: func(t *tx) error {
 		r, ok, err := t.one("SELECT seq, copies FROM messages WHERE id = ?", message)
 		if err != nil || !ok {

@@ -46,7 +46,7 @@ func (s *Store) load(c *conn, which string, arg any) (*issue.Message, int64, err
 	if !ok {
 		return nil, 0, fault.Errorf(fault.NotFound, "no message %v", arg)
 	}
-	m, err := s.codec.decodeMessage(r)
+	m, err := decodeMessage(r)
 	return m, r.int(19), err
 }
 
@@ -54,7 +54,7 @@ func (s *Store) load(c *conn, which string, arg any) (*issue.Message, int64, err
 func (s *Store) empty(t *tx, m *issue.Message, seq int64) error {
 	was := named(m)
 	m.Raw, m.Text, m.TextBlob, m.HTMLBlob, m.Attachments, m.Spans = issue.Blob{}, "", issue.Blob{}, issue.Blob{}, nil, nil
-	doc, _, err := s.codec.encodeMessage(m)
+	doc, _, err := encodeMessage(m)
 	if err != nil {
 		return err
 	}

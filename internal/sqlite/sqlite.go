@@ -45,7 +45,6 @@ type Store struct {
 	clock func() time.Time
 	fault func(step string) error
 	lock  *lock
-	codec *codec
 	w     *writer
 
 	pool    chan *conn // connections that read, those that nobody uses just now
@@ -84,9 +83,6 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 			err = errors.Join(fmt.Errorf("open the store in %s: %w", dir, err), s.shut())
 		}
 	}()
-	if s.codec, err = newCodec(); err != nil {
-		return nil, err
-	}
 	c, err := connect(ctx, s.path(), toWrite)
 	if err != nil {
 		return nil, err
@@ -188,9 +184,6 @@ func (s *Store) shut() error {
 	}
 	if s.w != nil {
 		errs = append(errs, s.w.c.close())
-	}
-	if s.codec != nil {
-		s.codec.close()
 	}
 	return errors.Join(append(errs, s.lock.release())...)
 }

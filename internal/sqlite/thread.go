@@ -32,7 +32,7 @@ func (s *Store) Slots(ctx context.Context, key string) ([]*issue.Message, error)
 		// "0" follows "/": all that starts with the key and a slash.
 		return c.query(context.Background(), "SELECT "+messageColumns+", trace FROM messages WHERE slot > ? AND slot < ?",
 			[]any{key + "/", key + "0"}, func(r row) error {
-				m, err := s.codec.decodeMessage(r)
+				m, err := decodeMessage(r)
 				if err == nil && slotNumber(key, m.Slot) >= 0 {
 					out = append(out, m)
 				}

@@ -20,6 +20,9 @@ const (
 	checkpointBytes = 16 << 20
 	rowBytes        = 12 << 10 // what a commit writes beside its bodies, pages of indexes included
 
+	indexBatch = 128      // texts that go into the search index at a time
+	patience   = 16 << 10 // texts may wait for a quiet moment before the index is filled under load
+
 	idle = 50 * time.Millisecond // without work the writer turns to the search index
 )
 
@@ -150,7 +153,7 @@ func (w *writer) run() {
 		case j := <-w.jobs:
 			group = w.gather(append(group[:0], j))
 			w.commit(group)
-			w.upkeep(len(group))
+			w.upkeep()
 			timer.Reset(idle)
 		case <-timer.C:
 			if w.atLeisure() {
@@ -268,10 +271,11 @@ func guard(do func(*tx) error, t *tx) (err error) {
 	return do(t)
 }
 
-// upkeep is what must be done between groups even under load.
-func (w *writer) upkeep(n int) {
-	if w.backlog > 8*groupSize {
-		w.index(max(n, 16)) // as much as came, so that it never grows without end
+// upkeep is what must be done between groups even under load. The search index is filled in large batches, since
+// each one is merged into those before it; meanwhile mail waits as long as for a checkpoint.
+func (w *writer) upkeep() {
+	if w.backlog >= patience {
+		w.index(indexBatch)
 	}
 	if w.behind >= checkpointBytes {
 		w.checkpoint()
@@ -281,7 +285,7 @@ func (w *writer) upkeep(n int) {
 // atLeisure does a little of what can wait and says whether there is more.
 func (w *writer) atLeisure() bool {
 	if w.backlog > 0 {
-		return w.index(groupSize)
+		return w.index(indexBatch)
 	}
 	if w.behind >= checkpointBytes/8 {
 		w.checkpoint()

@@ -39,8 +39,8 @@ CREATE TABLE messages (
 	issue INTEGER NOT NULL, note TEXT NOT NULL, attempt INTEGER NOT NULL, replay_of TEXT NOT NULL, replayed_by TEXT NOT NULL,
 	marked INTEGER NOT NULL, copies INTEGER NOT NULL, deleted_at INTEGER,
 	raw BLOB, raw_size INTEGER NOT NULL, traced INTEGER NOT NULL,
-	doc BLOB NOT NULL,  -- the rest of the message: JSON, compressed with zstd
-	trace BLOB          -- the decision's facts and trace: JSON, compressed with zstd
+	doc BLOB NOT NULL,  -- the rest of the message: JSON, compressed with S2
+	trace BLOB          -- the decision's facts and trace: JSON, compressed with S2
 );
 -- The first serves the list of all and, without touching a row, retention's search for what is old.
 CREATE INDEX messages_time ON messages (received_at, raw_size, traced, verdict);
@@ -58,7 +58,7 @@ CREATE INDEX copies_time ON copies (received_at) WHERE raw IS NOT NULL;
 CREATE TABLE blobs (
 	id INTEGER PRIMARY KEY,
 	sha BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, refs INTEGER NOT NULL, at INTEGER NOT NULL,
-	form INTEGER NOT NULL, -- 0: a file below blobs/, 1: data as it is, 2: data compressed with zstd
+	form INTEGER NOT NULL, -- 0: a file below blobs/, 1: data as it is, 2: data compressed with S2
 	data BLOB
 );
 CREATE INDEX blobs_unnamed ON blobs (at) WHERE refs = 0;
@@ -101,6 +101,7 @@ CREATE TABLE rulesets (
 -- commit; both know a text by its place: a note's own, or for an issue that of "note 0".
 CREATE TABLE search_queue (place INTEGER PRIMARY KEY);
 CREATE VIRTUAL TABLE search USING fts5 (words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii');
+INSERT INTO search (search, rank) VALUES ('automerge', 8); -- fewer merges while it is written, a little more to read
 
 CREATE VIEW v_issues AS SELECT
 	number, mailbox, subject, description, type, class, priority, status, assignee, team, template, visibility,
