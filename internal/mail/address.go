@@ -187,7 +187,21 @@ func (a *addressReader) spaced(w string) string {
 		}
 		w += a.atom()
 	}
-	return w
+	for { // "example . org"
+		at := a.at
+		for at < len(a.s) && isSpace(a.s[at]) {
+			at++
+		}
+		if at == len(a.s) || a.s[at] != '.' && !strings.HasSuffix(w, ".") || len(w) > addressMax {
+			return w
+		}
+		a.at = at
+		more := a.atom()
+		if more == "" {
+			return w
+		}
+		w += more
+	}
 }
 
 // make turns an element into an address.
@@ -306,7 +320,11 @@ func (a *addressReader) quoted() (string, bool) {
 			b.WriteByte(a.s[a.at])
 			a.at++
 		case c == '"':
-			return b.String(), true
+			if text := b.String(); !swallows(text) {
+				return text, true
+			}
+			a.at = start + 1
+			return "", false
 		default:
 			b.WriteByte(c)
 		}
@@ -314,6 +332,17 @@ func (a *addressReader) quoted() (string, bool) {
 	a.lastQuote = start
 	a.at = start + 1
 	return "", false
+}
+
+// swallows says whether a quoted name holds a whole address and the comma after it: then its quote
+// was never closed, and what closed it begins another name.
+func swallows(s string) bool {
+	_, s, ok := strings.Cut(s, "<")
+	if !ok {
+		return false
+	}
+	spec, rest, ok := strings.Cut(s, ">")
+	return ok && strings.Contains(spec, "@") && strings.HasPrefix(strings.TrimLeft(rest, " "), ",")
 }
 
 // encoded reads one or more encoded words, split in a character or not.

@@ -94,7 +94,7 @@ func (r *renderer) start(all bool) {
 		switch {
 		case tag == r.drop:
 			r.dropDeep++
-		case optionalEnd(r.drop) && isBlock(tag):
+		case optionalEnd(r.drop) && (isBlock(tag) || tag == atom.Td || tag == atom.Th):
 			r.drop = 0 // <p hidden> without an end tag
 		}
 		if r.drop != 0 {
@@ -277,8 +277,10 @@ func (r *renderer) text(s string) {
 			end = len(s)
 		}
 		if end > 0 {
-			if w := visible(s[:end]); w != "" {
+			if w := visible(s[:end]); strings.Trim(w, " ") != "" {
 				r.raw(w)
+			} else if w != "" {
+				r.space = true // &nbsp; alone
 			}
 			s = s[end:]
 		}
@@ -402,7 +404,7 @@ func isBlock(tag atom.Atom) bool {
 	case atom.Address, atom.Article, atom.Aside, atom.Blockquote, atom.Center, atom.Dd, atom.Div, atom.Dl, atom.Dt, atom.Fieldset,
 		atom.Figure, atom.Figcaption, atom.Footer, atom.Form, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Header, atom.Hr,
 		atom.Li, atom.Main, atom.Nav, atom.Ol, atom.P, atom.Pre, atom.Section, atom.Table, atom.Tbody, atom.Thead, atom.Tfoot, atom.Tr,
-		atom.Td, atom.Th, atom.Ul, atom.Body, atom.Caption:
+		atom.Ul, atom.Body, atom.Caption:
 		return true
 	}
 	return false

@@ -53,13 +53,6 @@ func (p *parser) newLeaf(kind leafKind) *leaf {
 
 // openLeaf begins a part that is not a multipart.
 func (p *parser) openLeaf(h *header, ct *value) {
-	if p.leaves++; p.leaves > p.limits.Parts {
-		if p.leaves == p.limits.Parts+1 {
-			p.warn("too-many-parts", "the parts after the first were left out")
-		}
-		p.leaf = nil
-		return
-	}
 	cte, _ := h.raw("Content-Transfer-Encoding")
 	enc := p.parseEncoding(cte)
 	var disp value
@@ -163,7 +156,7 @@ func (p *parser) emit(b []byte) {
 	p.decoded += int64(len(b))
 	switch l.kind {
 	case textLeaf, preambleLeaf:
-		if room := p.limits.Text - int64(len(p.text)); int64(len(b)) > room {
+		if room := p.limits.Text - int64(len(p.text)) - p.kept[btoi(l.html)]; int64(len(b)) > room {
 			l.overlong = true
 			b = b[:max(room, 0)]
 		}

@@ -17,11 +17,13 @@ type parser struct {
 	bounds   map[string]int // delimiter of a multipart on the stack → its index
 	leaf     *leaf
 	segments []*segment
-	leaves   int
+	parts    int
 	decoded  int64
-	report   string // the report-type of a multipart/report, "" without
-	dsn      bool   // a part is a message/delivery-status
-	err      error  // of an attachment writer
+	kept     [2]int64  // bytes of plain text and of HTML, as they came
+	marks    [4]uint64 // the bytes that delimiters have after their dashes, as a set
+	report   string    // the report-type of a multipart/report, "" without
+	dsn      bool      // a part is a message/delivery-status
+	err      error     // of an attachment writer
 
 	// Reused from message to message.
 	head []byte

@@ -24,6 +24,7 @@ type multipart struct {
 // readBody reads what comes after the message's header, to the end.
 func (p *parser) readBody() {
 	for p.err == nil {
+		// Without a multipart there is no delimiter to look for.
 		ln, ok := p.lines.block(len(p.stack) > 0)
 		if !ok {
 			break
@@ -47,6 +48,11 @@ func (p *parser) readBody() {
 
 // openPart begins the part whose header was read.
 func (p *parser) openPart(h *header) {
+	if p.parts++; p.parts > p.limits.Parts {
+		p.warn("too-many-parts", "the parts after the first were left out")
+		p.popTo(0) // no delimiter is looked for any more
+		return
+	}
 	ct := p.contentType(h)
 	if strings.HasPrefix(ct.word, "multipart/") {
 		if len(p.stack) < p.limits.Depth {
@@ -138,6 +144,7 @@ func (p *parser) bind(mp *multipart, delim string) {
 		mp.shadows = i
 	}
 	mp.delim, mp.bound = delim, true
+	p.marks[delim[2]>>6] |= 1 << (delim[2] & 63)
 	p.bounds[delim] = len(p.stack) - 1
 }
 
@@ -152,6 +159,9 @@ func (p *parser) isBoundary(text []byte) bool {
 func (p *parser) matchBoundary(text []byte) (index int, last, ok bool) {
 	if len(text) < 3 || text[0] != '-' || text[1] != '-' {
 		return 0, false, false
+	}
+	if p.marks[text[2]>>6]&(1<<(text[2]&63)) == 0 {
+		return 0, false, false // no delimiter goes on like this
 	}
 	if text = bytes.TrimRight(text, " \t"); len(text) > boundaryMax+4 {
 		return 0, false, false
@@ -174,7 +184,7 @@ func (p *parser) boundary(text []byte) bool {
 	}
 	i, last, ok := p.matchBoundary(text)
 	if !ok {
-		if !p.adoptBoundary(text) {
+		if p.leaf == nil || p.leaf.kind != preambleLeaf || !p.adoptBoundary(text) {
 			return false
 		}
 		i, last = len(p.stack)-1, false
@@ -203,7 +213,7 @@ func (p *parser) boundary(text []byte) bool {
 // wrong or missing: no part has begun, and a part's header follows.
 func (p *parser) adoptBoundary(text []byte) bool {
 	mp := p.stack[len(p.stack)-1]
-	if mp.parts > 0 || mp.closed || p.leaf == nil || p.leaf.kind != preambleLeaf {
+	if mp.parts > 0 || mp.closed || p.leaf.overlong {
 		return false
 	}
 	text = bytes.TrimRight(text, " \t")

@@ -18,6 +18,7 @@ func (p *parser) finishLeaf(l *leaf) {
 	if l.overlong {
 		p.tooLong()
 	}
+	p.kept[btoi(l.html)] += int64(len(p.text))
 	var s string
 	if l.html {
 		s = normalize(p.decodeHTML(p.text, l.charset))
@@ -57,9 +58,11 @@ func (p *parser) join(a, b string) string {
 	if b == "" {
 		return a
 	}
-	if int64(len(a)+len(b)) > p.limits.Text {
+	if int64(len(a)+len(b))+2 > p.limits.Text {
 		p.tooLong()
-		b = cutString(b, int(max(0, p.limits.Text-int64(len(a))-2)))
+		if b = cutString(b, int(max(0, p.limits.Text-int64(len(a))-2))); b == "" {
+			return a
+		}
 	}
 	return strings.TrimRight(a, "\n") + "\n\n" + b
 }

@@ -21,7 +21,9 @@ func (p *parser) decodeWords(s string) string {
 	var b strings.Builder
 	var raw []byte   // decoded bytes of the words so far, not yet read in their charset
 	var label string // their charset
+	var tail string  // the end of a word in base64 that goes on in the next
 	flush := func() {
+		raw, tail = appendBase64(raw, tail), ""
 		if raw != nil {
 			b.WriteString(spaceControls(p.charset(raw, label)))
 		}
@@ -53,6 +55,12 @@ func (p *parser) decodeWords(s string) string {
 			flush()
 		}
 		label = w.charset
+		if w.encoding == 'b' {
+			w.text = tail + w.text
+			w.text, tail = splitTail(w.text)
+		} else {
+			raw, tail = appendBase64(raw, tail), ""
+		}
 		raw = w.decode(raw)
 		if raw == nil {
 			raw = []byte{}
@@ -61,6 +69,20 @@ func (p *parser) decodeWords(s string) string {
 	}
 	flush()
 	return trimSpace(b.String())
+}
+
+// splitTail cuts from base64 the last characters that are no whole group and that cannot be the end
+// of the text: some senders cut the encoded text wherever the line was full.
+func splitTail(s string) (whole, tail string) {
+	n := len(s) % 4
+	if n == 0 || strings.ContainsAny(s, "= \t") {
+		return s, ""
+	}
+	last := base64Value[s[len(s)-1]]
+	if n == 2 && last&15 == 0 || n == 3 && last&3 == 0 {
+		return s, "" // only its padding is missing
+	}
+	return s[:len(s)-n], s[len(s)-n:]
 }
 
 // An encodedWord is =?charset?encoding?text?=.

@@ -1,0 +1,88 @@
+package mail_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"postern/internal/mail"
+)
+
+// FuzzParse: whatever the bytes, there is a message, in valid UTF-8, with its spans in order; and the
+// same bytes give the same message, however they are cut up on the way in.
+func FuzzParse(f *testing.F) {
+	broken, _ := filepath.Glob("testdata/broken/*.eml")
+	for _, file := range broken {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	golden, _ := filepath.Glob("testdata/golden/*.txtar")
+	for _, file := range golden {
+		ar, err := txtar.ParseFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(ar.Files[0].Data)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		m := parse(t, raw)
+		check(t, m)
+		again, err := mail.Parse(iotest.HalfReader(bytes.NewReader(raw)), mail.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(m, again); diff != "" {
+			t.Errorf("not the same twice:\n%s", diff)
+		}
+	})
+}
+
+// FuzzAddress: a list of addresses is UTF-8 without control characters, its addresses are whole, and
+// each, printed, reads as itself.
+func FuzzAddress(f *testing.F) {
+	for _, s := range []string{
+		`Ann <ann@example.org>, "Lee, Bob" <bob@example.org>`, `group: a@b, c@d;, e@f (Eve)`, `Lee, Ann <ann@example.org`, `"a b"@example.org`,
+		`=?utf-8?Q?J=C3=BCrgen?= <j@größe.example>`, `<@a,@b:c@d>`, `a@[IPv6:2001:db8::1]`, `((((`, `"""`, `<<a@b>>`, "a @ b . c", "\"x <a@b>, \"y\" <c@d>",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, a := range mail.ParseAddresses(s) {
+			checkAddress(t, a)
+			if a.Email == "" || strings.ContainsAny(a.Local, "\"(),:;<>[] =\\'") || strings.HasPrefix(a.Domain, "[") || strings.ContainsAny(a.Domain, "\"(),:;<>[]=\\'") {
+				continue // an address that only reads as one between brackets
+			}
+			if again := mail.ParseAddress("<" + a.Email + ">"); again.Email != a.Email {
+				t.Errorf("%q of %q reads as %q", a.Email, s, again.Email)
+			}
+		}
+	})
+}
+
+// FuzzNewText: spans are in order and in range, and something is always new.
+func FuzzNewText(f *testing.F) {
+	for _, s := range []string{
+		"yes\n\nOn Mon, Jan 5, 2026 at 2:04 PM Ann <a@b> wrote:\n> no\n", "> a\n\nb\n> c\n-- \nd\n", "-----Original Message-----\nFrom: a\n", "x\nFrom: a\nSent: b\nTo: c\nSubject: d\n\ny\n",
+		"Sent from my iPhone\n", "On Monday Ann wrote:\nx\n", "---------- Forwarded message ---------\n", "\u00a0\n> \u2028\n", "-- \n-- \n",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if !utf8.ValidString(s) {
+			return
+		}
+		for _, subject := range []string{"Re: x", "Fwd: x"} {
+			checkSpans(t, parse(t, []byte("Subject: "+subject+"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"+s)))
+		}
+	})
+}

@@ -1,0 +1,106 @@
+package mail_test
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"postern/internal/mail"
+)
+
+// check holds a message against what is true of every one.
+func check(t testing.TB, m *mail.Message) {
+	t.Helper()
+	utf := func(what, s string) {
+		if !utf8.ValidString(s) {
+			t.Errorf("%s is not UTF-8: %q", what, s)
+		}
+	}
+	utf("Subject", m.Subject)
+	utf("Text", m.Text)
+	utf("HTML", m.HTML)
+	utf("MessageID", m.MessageID)
+	for _, list := range [][]string{m.InReplyTo, m.References} {
+		for _, id := range list {
+			utf("id", id)
+			if !strings.HasPrefix(id, "<") || !strings.HasSuffix(id, ">") {
+				t.Errorf("id without brackets: %q", id)
+			}
+		}
+	}
+	for _, list := range [][]mail.Address{m.From, m.Sender, m.ReplyTo, m.To, m.Cc} {
+		for _, a := range list {
+			checkAddress(t, a)
+		}
+	}
+	for _, f := range m.Header {
+		utf("field name", f.Name)
+		utf("field", f.Value)
+		if strings.ContainsAny(f.Value, "\r\n\x00") {
+			t.Errorf("line end or NUL in field %s: %q", f.Name, f.Value)
+		}
+	}
+	for _, a := range m.Attachments {
+		utf("attachment name", a.Name)
+		utf("attachment type", a.Type)
+		utf("attachment id", a.ContentID)
+		if a.Name == "" || a.Name == "." || a.Name == ".." || len(a.Name) > 255 || strings.ContainsAny(a.Name, "/\\\x00\r\n") {
+			t.Errorf("unsafe attachment name %q", a.Name)
+		}
+		if len(a.SHA256) != 64 {
+			t.Errorf("attachment %s has no hash", a.Name)
+		}
+	}
+	for _, w := range m.Warnings {
+		utf("warning", w.Detail)
+		if len(w.Detail) > 200 || w.Code == "" {
+			t.Errorf("bad warning %+v", w)
+		}
+	}
+	if m.Kind == "" {
+		t.Error("no kind")
+	}
+	checkSpans(t, m)
+	if _, err := m.MarshalParsed("x"); err != nil {
+		t.Error(err)
+	}
+}
+
+func checkSpans(t testing.TB, m *mail.Message) {
+	t.Helper()
+	at := 0
+	for _, s := range m.Spans {
+		if s.Start < at || s.End <= s.Start || s.End > len(m.Text) || s.Reason == "" || s.Kind == "" {
+			t.Errorf("span out of order or range: %+v after %d, of %d bytes", s, at, len(m.Text))
+		} else if !utf8.ValidString(m.Text[s.Start:s.End]) {
+			t.Errorf("span splits a character: %+v", s)
+		}
+		at = s.End
+	}
+	if nt := m.NewText(); strings.TrimSpace(nt) == "" && strings.TrimSpace(m.Text) != "" {
+		t.Errorf("nothing new in %q", m.Text)
+	} else if !utf8.ValidString(nt) {
+		t.Errorf("new text is not UTF-8: %q", nt)
+	}
+}
+
+func checkAddress(t testing.TB, a mail.Address) {
+	t.Helper()
+	if !utf8.ValidString(a.Name + a.Email + a.Display) {
+		t.Errorf("address is not UTF-8: %+v", a)
+	}
+	if strings.ContainsAny(a.Name+a.Email, "\r\n\x00\u202e\u2066\u200b") {
+		t.Errorf("control or bidi characters in %q", a.Name+" "+a.Email)
+	}
+	if a.Email == "" {
+		return
+	}
+	if a.Email != a.Local+"@"+a.Domain || a.Local == "" || a.Domain == "" || a.Email != strings.ToLower(a.Email) {
+		t.Errorf("address in pieces that do not fit: %+v", a)
+	}
+	for i := range len(a.Domain) {
+		if a.Domain[i] >= 0x80 {
+			t.Errorf("domain not in ASCII: %+v", a)
+		}
+	}
+}
