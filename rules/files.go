@@ -22,7 +22,7 @@ import (
 const (
 	MaxRulesFile = 1 << 20
 	MaxListFile  = 8 << 20
-	MaxFiles     = 12 << 20
+	MaxFiles     = 10 << 20
 )
 
 // files are what a set is made of: slash-separated paths below the rules folder, and the bytes there.

@@ -125,6 +125,7 @@ func TestWatchVanished(t *testing.T) {
 	watch(t, l)
 	rename(t, dir, dir+".away")
 	wait(t, "the loss is reported", func() bool { return strings.Contains(l.Status().LastError, "holds no rules any more") })
+	wait(t, "the log names the folder", func() bool { return strings.Contains(log.String(), "path="+dir+" ") })
 	if got := tagOf(t, l.Current()); got != "old" {
 		t.Errorf("tag %q, want the last good rules\n%s", got, log)
 	}

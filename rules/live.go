@@ -50,7 +50,8 @@ type Live struct {
 	shown  atomic.Pointer[published]
 	mu     sync.Mutex // one change at a time
 	failed atomic.Pointer[failure]
-	stored bool // what is shown is in the store
+	stored bool   // what is shown is in the store
+	unkept string // why it is not, as it was logged
 }
 
 type published struct {
@@ -264,10 +265,13 @@ func (l *Live) store(ctx context.Context) {
 		return
 	}
 	if err := l.o.OnPublish(ctx, p.set); err != nil {
-		l.o.Log.WarnContext(ctx, "the published rules could not be stored; trying again", logkey.Ruleset, p.set.Short(), logkey.Error, err)
+		if l.unkept != err.Error() { // said once, however often it is tried
+			l.unkept = err.Error()
+			l.o.Log.WarnContext(ctx, "the published rules could not be stored; trying again", logkey.Ruleset, p.set.Short(), logkey.Error, err)
+		}
 		return
 	}
-	l.stored = true
+	l.stored, l.unkept = true, ""
 }
 
 // mostReported bounds the lines that one broken edit writes into the log.
@@ -283,7 +287,7 @@ func (l *Live) refuse(ctx context.Context, err error) {
 	if cur := l.Current(); cur != nil {
 		keeps = cur.Short()
 	}
-	for i, p := range problems(err) {
+	for i, p := range problems(err, l.o.Dir) {
 		if i == mostReported {
 			break
 		}
@@ -295,8 +299,8 @@ func (l *Live) refuse(ctx context.Context, err error) {
 // A problem is what is wrong in one place, "file:line:column".
 type problem struct{ at, text string }
 
-// problems takes an error apart into what is wrong in each place.
-func problems(err error) []problem {
+// problems takes an error apart into what is wrong in each place, or in the folder as a whole.
+func problems(err error, dir string) []problem {
 	var out []problem
 	var diags dsl.Diagnostics
 	var report Report
@@ -312,7 +316,7 @@ func problems(err error) []problem {
 			}
 		}
 	default:
-		out = append(out, problem{text: err.Error()})
+		out = append(out, problem{dir, err.Error()})
 	}
 	return out
 }

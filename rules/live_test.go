@@ -240,7 +240,7 @@ func TestStoreLater(t *testing.T) {
 	write(t, dir, map[string]string{"1.rules": says("one")})
 	var mu sync.Mutex
 	down, asked, kept := true, 0, ""
-	l, _ := newLive(t, dir, func(o *rules.LiveOptions) {
+	l, log := newLive(t, dir, func(o *rules.LiveOptions) {
 		o.Poll = 5 * time.Millisecond
 		o.OnPublish = func(_ context.Context, s *rules.Set) error {
 			mu.Lock()
@@ -261,4 +261,7 @@ func TestStoreLater(t *testing.T) {
 	down = false
 	mu.Unlock()
 	wait(t, "the set is stored", func() bool { mu.Lock(); defer mu.Unlock(); return kept == l.Current().Version() })
+	if n := strings.Count(log.String(), "could not be stored"); n != 1 {
+		t.Errorf("said %d times, want once:\n%s", n, log)
+	}
 }
