@@ -86,9 +86,8 @@ func (ch *checker) check() {
 func (ch *checker) store() {
 	c := ch.c
 	if c.Store.MongoDB.IsSet() {
-		uri := c.Store.MongoDB.Reveal()
-		if !strings.HasPrefix(uri, "mongodb://") && !strings.HasPrefix(uri, "mongodb+srv://") {
-			ch.errorf("store.mongodb", "store.mongodb is not a connection string: write it like mongodb://HOST/postern")
+		if wrong := wrongURI(c.Store.MongoDB.Reveal()); wrong != "" {
+			ch.errorf("store.mongodb", "store.mongodb %s", wrong)
 		}
 	} else if c.Store.SQLite == "" {
 		ch.errorf("store", "store: name a folder for sqlite, or a connection string for mongodb")
@@ -99,6 +98,27 @@ func (ch *checker) store() {
 	} else if c.Rules != "" && !isDir(c.Rules) {
 		ch.errorf("rules", "rules: there is no folder %s", c.Rules)
 	}
+}
+
+// wrongURI says what is wrong with a connection string, and nothing of what is in it. It finds the mistakes that
+// would make the driver's own errors quote a piece of the password.
+func wrongURI(uri string) string {
+	rest, ok := strings.CutPrefix(uri, "mongodb://")
+	if !ok {
+		rest, ok = strings.CutPrefix(uri, "mongodb+srv://")
+	}
+	if !ok {
+		return "is not a connection string: write it like mongodb://HOST/postern"
+	}
+	at := strings.LastIndexByte(strings.SplitN(rest, "?", 2)[0], '@')
+	if at < 0 {
+		return ""
+	}
+	user := rest[:at]
+	if _, err := url.PathUnescape(user); err != nil || strings.ContainsAny(user, "/@[]") || strings.Count(user, ":") > 1 {
+		return "has a password with characters that must be written as %XX; better, put it into password-file"
+	}
+	return ""
 }
 
 func (ch *checker) smtp() {

@@ -233,7 +233,7 @@ func Default() *Config {
 func defaultLimits() SMTPLimits {
 	return SMTPLimits{
 		Connections: 1000, PerIP: 50, MessagesPerIP: 600, Recipients: 1000, RecipientsPerIP: 3000, Errors: 10, ErrorsPerIP: 100,
-		Bytes: 1 << 30, BytesPerIP: 512 << 20, AuthFailures: 10, AuthFailuresPerUser: 50,
+		Bytes: 10e9, BytesPerIP: 2500e6, AuthFailures: 10, AuthFailuresPerUser: 50,
 		MinRate: 256, CommandTimeout: 5 * time.Minute, DataTimeout: 3 * time.Minute, Drain: 30 * time.Second,
 	}
 }

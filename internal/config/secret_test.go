@@ -108,3 +108,19 @@ store: {mongodb: "mongodb://u:%s@h/postern", password-file: loose}
 		t.Errorf("the printed configuration hides nothing:\n%s", out)
 	}
 }
+
+// A connection string that is wrong in its password is refused by us: the driver would quote a piece of it.
+func TestConnectionStrings(t *testing.T) {
+	t.Parallel()
+	for uri, ok := range map[string]bool{
+		"mongodb://h/postern": true, "mongodb://h1:1,h2:2/postern?replicaSet=rs": true, "mongodb+srv://u@h/postern": true,
+		"mongodb://u:p%2Fw@h/postern": true, "mongodb://h/db?appName=a@b": true,
+		"http://h": false, "mongodb://u:" + planted + "/x@h/db": false, "mongodb://u:" + planted + "@x@h/db": false,
+		"mongodb://u:" + planted + "%zz@h/db": false, "mongodb://u:" + planted + ":x@h/db": false,
+	} {
+		c, problems := config.Load("", env("POSTERN_STORE_MONGODB", uri, "POSTERN_DATA", "/nowhere"))
+		if (c != nil) != ok || strings.Contains(problems.String(), planted) {
+			t.Errorf("%s: %v", uri, problems)
+		}
+	}
+}

@@ -69,13 +69,16 @@ func (w *Watcher) Reload(ctx context.Context) error {
 	old := w.live.Load()
 	next, problems := Load(old.File, w.o.Getenv)
 	status := &Status{At: w.o.Now(), Problems: problems, Restart: w.status.Load().Restart}
+	if next != nil && same(old, next) { // whoever loaded it has told its warnings
+		w.status.Store(status)
+		return nil
+	}
 	for _, p := range problems {
 		w.o.Log.WarnContext(ctx, "configuration problem", logkey.Reason, p.String())
 	}
 	switch {
 	case next == nil:
 		status.Err = problems.Err()
-	case same(old, next):
 	default:
 		if w.o.Apply != nil {
 			if err := w.o.Apply(ctx, old, next); err != nil {
