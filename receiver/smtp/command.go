@@ -24,13 +24,14 @@ func (w *wire) command(line []byte) ([]byte, error) {
 		w.wrong("500 5.5.2 control characters in a command")
 		return nil, nil
 	}
-	if name != "RCPT" { // those are counted when they are refused
-		if w.commands++; over(w.commands, w.live.limits.Commands) {
-			w.refused(WhyErrors)
-			w.why = "too many commands without a message"
-			w.bye("421 4.7.0 too many commands without a message")
-			return nil, nil
-		}
+	if name != "RCPT" && name != "BDAT" { // those are counted when they bring nothing
+		w.commands++
+	}
+	if !w.ours && over(w.commands, w.live.limits.Commands) {
+		w.refused(WhyErrors)
+		w.end("too many commands without a message")
+		w.say("421 4.7.0 too many commands without a message")
+		return nil, nil
 	}
 	switch name {
 	case "EHLO", "LHLO", "HELO":
@@ -60,8 +61,11 @@ func (w *wire) command(line []byte) ([]byte, error) {
 		w.wrong("503 5.5.1 one message at a time")
 	case name == "RCPT" && w.chunks != nil, name == "DATA" && w.chunks != nil:
 		w.wrong("503 5.5.1 not between chunks")
+	case name == "RCPT" && tx == nil: // no mistake, nor is the next: they may have been pipelined (RFC 2920 section 3.1)
+		w.commands++
+		w.say("503 5.5.1 MAIL first")
 	case name == "DATA" && (tx == nil || len(w.session.rcpts) == 0):
-		w.wrong("503 5.5.1 no valid recipients")
+		w.say("503 5.5.1 no valid recipients")
 	case name == "MAIL":
 		return clampSize(withoutDSN(line)), nil
 	case name == "RCPT":
@@ -123,6 +127,9 @@ func (w *wire) startTLS(args []byte) error {
 	return w.handshake()
 }
 
+// smallChunk is what a chunk must have to count as progress.
+const smallChunk = 1 << 10
+
 // bdat collects a chunk (RFC 3030). go-smtp would run Data beside the commands between two chunks, and takes a chunk for
 // commands when it cannot read its size; it sees a DATA when the last chunk is here.
 func (w *wire) bdat(args []byte) ([]byte, error) {
@@ -144,6 +151,9 @@ func (w *wire) bdat(args []byte) ([]byte, error) {
 		w.say("552 5.3.4 too large; closing")
 		return nil, nil
 	}
+	if size < smallChunk {
+		w.commands++
+	}
 	allowed := w.greeted && w.session.tx != nil && len(w.session.rcpts) > 0
 	if allowed && w.chunks == nil {
 		w.chunks = w.collect()
@@ -153,7 +163,7 @@ func (w *wire) bdat(args []byte) ([]byte, error) {
 	}
 	switch c := w.chunks; {
 	case !allowed:
-		w.wrong("503 5.5.1 no valid recipients")
+		w.say("503 5.5.1 no valid recipients")
 		return nil, nil
 	case c.problem != nil:
 		w.session.why = c.problem.why
@@ -180,11 +190,12 @@ func (w *wire) postmaster(line []byte) []byte {
 
 // clampSize lets go-smtp say "too large" of sizes beyond 32 bits instead of "syntax error".
 func clampSize(line []byte) []byte {
-	i := bytes.Index(bytes.ToUpper(line), []byte(" SIZE="))
+	end := pathEnd(line)
+	i := bytes.Index(bytes.ToUpper(line[end:]), []byte(" SIZE="))
 	if i < 0 {
 		return line
 	}
-	i += len(" SIZE=")
+	i += end + len(" SIZE=")
 	digits := 0
 	for i+digits < len(line) && line[i+digits] >= '0' && line[i+digits] <= '9' {
 		digits++

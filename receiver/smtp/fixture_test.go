@@ -179,7 +179,7 @@ func newRig(t testing.TB, change func(*smtp.Options)) *rig {
 		Begin:     g.rec.begin,
 		Spool:     dir,
 		Hostname:  "mx.example.com",
-		Log:       slog.New(slog.NewTextHandler(g.log, nil)),
+		Log:       slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:       time.Now,
 		Timeouts:  smtp.Timeouts{Linger: 50 * time.Millisecond, Drain: 2 * time.Second},
 		Settings:  smtp.Settings{Limits: smtp.Limits{UnknownDelay: time.Millisecond, AuthDelay: time.Millisecond}},

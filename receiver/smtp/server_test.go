@@ -444,6 +444,57 @@ func TestObserver(t *testing.T) {
 	}
 }
 
+// A large mail in many chunks is progress; many chunks with next to nothing in them are not.
+func TestManyChunks(t *testing.T) {
+	for _, tc := range []struct {
+		size int
+		want string
+	}{{2048, "250 2.0.0 OK m1"}, {3, "421 4.7.0"}} {
+		g := newRig(t, nil)
+		c := g.talk()
+		c.want("220")
+		chunk := strings.Repeat("x", tc.size)
+		c.send("EHLO c\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<s@example.com>\r\n")
+		for range 3 {
+			c.want("250")
+		}
+		go func() {
+			for range 300 {
+				if _, err := fmt.Fprintf(c, "BDAT %d\r\n%s", tc.size, chunk); err != nil {
+					return
+				}
+			}
+			_, _ = io.WriteString(c, "BDAT 0 LAST\r\n")
+		}()
+		last := c.reply()
+		for strings.HasSuffix(last, "octets received") {
+			last = c.reply()
+		}
+		if !strings.HasPrefix(last, tc.want) {
+			t.Errorf("chunks of %d: %q", tc.size, last)
+		}
+	}
+}
+
+// A relay of ours with many refused mails on one connection is neither slowed nor sent away, and pipelining past a
+// refused recipient is no mistake.
+func TestRelayOfOursMayAskMuch(t *testing.T) {
+	g := newRig(t, func(o *smtp.Options) {
+		o.Settings.Ours = prefixes(t, "127.0.0.0/8")
+		o.Settings.Limits.UnknownDelay = time.Hour
+	})
+	c := g.talk()
+	c.want("220")
+	c.send("EHLO c\r\n")
+	c.want("250")
+	for range 100 {
+		c.send("MAIL FROM:<a@b.c>\r\nRCPT TO:<unknown@example.com>\r\nDATA\r\nRSET\r\n")
+		for _, code := range []string{"250", "550", "503", "250"} {
+			c.want(code)
+		}
+	}
+}
+
 // Guessing a user's password from elsewhere does not shut out the user where the user has been before.
 func TestAuthLimitSparesTheUsersOwnAddress(t *testing.T) {
 	g := newRig(t, func(o *smtp.Options) {

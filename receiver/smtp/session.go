@@ -130,6 +130,9 @@ func (s *session) guessed(err error) error {
 		return nil
 	}
 	s.w.refused(WhyUnknown)
+	if s.w.ours { // it relays what others guess
+		return nil
+	}
 	s.unknown++
 	lim := &s.w.live.limits
 	if lim.UnknownClose > 0 && s.unknown >= lim.UnknownClose {
