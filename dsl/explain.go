@@ -46,10 +46,10 @@ func (u *unit) explainMember(n *ast.MemberNode) {
 		}
 		return
 	}
-	fields := fieldNames(base)
-	if slices.Contains(fields, name.Value) {
+	if fieldIndex(base, name.Value) >= 0 {
 		return
 	}
+	fields := fieldNames(base)
 	message := typeNameOf(base) + " has no field " + name.Value + didYouMean(name.Value, fields)
 	hint := "it has: " + strings.Join(fields, ", ")
 	switch {

@@ -62,7 +62,6 @@ var (
 	typeAny      = reflect.TypeFor[any]()
 	typeString   = reflect.TypeFor[string]()
 	typeInt      = reflect.TypeFor[int]()
-	typeFloat    = reflect.TypeFor[float64]()
 	typeBool     = reflect.TypeFor[bool]()
 	typeTime     = reflect.TypeFor[time.Time]()
 	typeDuration = reflect.TypeFor[time.Duration]()

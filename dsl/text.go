@@ -37,7 +37,10 @@ func compilePattern(s string) (*pattern, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := len(s)
+	size := 2*len(s) + 2 // what each character may come to, where nothing is repeated {n} times
+	if !strings.Contains(s, "{") {
+		return &pattern{source: s, re: re, size: size}, nil
+	}
 	if tree, err := syntax.Parse(s, syntax.Perl); err == nil {
 		if prog, err := syntax.Compile(tree.Simplify()); err == nil {
 			size = len(prog.Inst)
