@@ -1,0 +1,51 @@
+package dsl_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"postern/dsl"
+)
+
+// Every snippet of the reference compiles, on its own.
+func TestDocumentation(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/rules.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	snippets := strings.Split(string(text), "```rules\n")[1:]
+	if len(snippets) < 5 {
+		t.Fatalf("only %d snippets", len(snippets))
+	}
+	for i, s := range snippets {
+		s, _, _ = strings.Cut(s, "\n```")
+		p, diags := compile("docs/rules.md", s+"\n", options())
+		if len(diags) > 0 {
+			t.Errorf("snippet %d:\n%s\n%s", i+1, s, diags.Text())
+			continue
+		}
+		if len(p.Rules)+len(p.Tokens)+len(p.Tests) == 0 {
+			t.Errorf("snippet %d holds nothing", i+1)
+		}
+	}
+}
+
+// Every function, action and field that a rule can name stands in the reference.
+func TestDocumentationIsComplete(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/rules.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := map[string]bool{}
+	for _, w := range strings.FieldsFunc(string(text), func(r rune) bool { return r != '_' && (r < '0' || r > '9' && r < 'A' || r > 'Z' && r < 'a' || r > 'z') }) {
+		words[w] = true
+	}
+	for _, name := range dsl.Names() {
+		if !words[name] {
+			t.Errorf("docs/rules.md does not say what %s is", name)
+		}
+	}
+}
