@@ -123,7 +123,7 @@ func (p *program) token() *cobra.Command {
 			return p.with(ctx, func(cl *client) error {
 				var made struct {
 					ID     string `json:"id"`
-					Secret string `json:"secret"`
+					Secret string `json:"token"`
 				}
 				if err := cl.post(ctx, "/api/v1/tokens", nil, body, &made); err != nil {
 					return err
