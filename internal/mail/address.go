@@ -163,8 +163,9 @@ func (a *addressReader) next() element {
 			}
 			if i := strings.IndexByte(w, '@'); i >= 0 && e.spec == "" && !e.hasAngle {
 				e.spec = w
-				if w == "@" || i == 0 || i == len(w)-1 {
+				if i == 0 || i == len(w)-1 {
 					e.spec = a.spaced(w)
+					break
 				}
 			}
 			a.add(w, glue)

@@ -61,7 +61,7 @@ func (p *parser) detect(b []byte) string {
 	if b, ok := bytes.CutPrefix(b, []byte("\uFEFF")); ok && utf8.Valid(b) {
 		return string(b)
 	}
-	if len(b) >= 2 && (b[0] == 0xff && b[1] == 0xfe || b[0] == 0xfe && b[1] == 0xff) {
+	if bom16(b) {
 		if out, err := lookupCharset("utf-16").NewDecoder().Bytes(b); err == nil {
 			return strings.ToValidUTF8(string(out), "\uFFFD")
 		}
@@ -70,6 +70,11 @@ func (p *parser) detect(b []byte) string {
 		return string(b)
 	}
 	return decodeWindows1252(b)
+}
+
+// bom16 says whether b begins with the mark of UTF-16.
+func bom16(b []byte) bool {
+	return len(b) >= 2 && (b[0] == 0xff && b[1] == 0xfe || b[0] == 0xfe && b[1] == 0xff)
 }
 
 // decodeHTML reads HTML: by its label, and by its own meta element where there is no label.

@@ -51,7 +51,7 @@ func makeAddress(spec string) Address {
 	if !isASCII(domain) || strings.Contains(domain, "xn--") {
 		ascii, err := toASCII.ToASCII(domain)
 		switch {
-		case err == nil && ascii != "":
+		case err == nil && hostname(ascii):
 			a.Domain = ascii
 		case !isASCII(domain):
 			return Address{}
@@ -69,6 +69,17 @@ func makeAddress(spec string) Address {
 		a.Display = a.Local + "@" + display
 	}
 	return a
+}
+
+// hostname says whether s is of letters, digits, hyphens, underscores and dots. The mapping of IDNA can
+// bring out others: the full-width @ becomes one, and a lone diaeresis gets a space to stand on.
+func hostname(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return strings.Trim(s, ".") == s && s != ""
 }
 
 // bad says whether an address has what no address has: control characters, spaces outside quotes,

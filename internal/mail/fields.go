@@ -123,23 +123,21 @@ func messageIDs(s string) []string {
 		return ids
 	}
 	for {
-		_, rest, ok := strings.Cut(s, "<")
-		if !ok {
+		start := strings.IndexByte(s, '<')
+		if start < 0 {
 			return ids
 		}
-		end := strings.IndexAny(rest, "<>")
-		id := rest
-		switch {
-		case end < 0:
-			s = ""
-		case rest[end] == '<':
-			id, s = rest[:end], rest[end:]
-		default:
-			id, s = rest[:end], rest[end+1:]
+		s = s[start:]
+		end := 1
+		for end < len(s) && s[end] != '<' && s[end] != '>' {
+			end++
 		}
-		// A fold inside an id is the sender's mistake.
-		if id = strings.Join(strings.Fields(id), ""); id != "" {
+		id := s[1:end]
+		if whole := end < len(s) && s[end] == '>' && id != "" && !strings.Contains(id, " "); whole {
+			ids = append(ids, s[:end+1])
+		} else if id = strings.Join(strings.Fields(id), ""); id != "" { // a fold inside is the sender's mistake
 			ids = append(ids, "<"+id+">")
 		}
+		s = s[end:]
 	}
 }

@@ -126,7 +126,7 @@ func kindLine(m *mail.Message) []byte {
 }
 
 func spanLines(m *mail.Message) []byte {
-	var b []byte
+	b := []byte{}
 	for _, s := range m.Spans {
 		b = fmt.Appendf(b, "%d-%d %s (%s): %.60q\n", s.Start, s.End, s.Kind, s.Reason, m.Text[s.Start:s.End])
 	}

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"unicode"
@@ -69,7 +70,7 @@ func (r *renderer) run(all bool) string {
 			return strings.TrimRight(r.b.String(), " \n\t") + btos(r.b.Len() > 0, "\n")
 		case html.TextToken:
 			if r.drop == 0 {
-				r.text(string(r.z.Text()))
+				r.text(r.z.Text())
 			}
 		case html.StartTagToken, html.SelfClosingTagToken:
 			r.start(all)
@@ -123,7 +124,7 @@ func (r *renderer) start(all bool) {
 		r.lines = min(r.lines, 3)
 	case atom.Hr:
 		r.breakLine(1)
-		r.text("________________________________")
+		r.text([]byte("________________________________"))
 		r.breakLine(1)
 	case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
 		r.breakLine(2)
@@ -135,7 +136,7 @@ func (r *renderer) start(all bool) {
 	case atom.Td, atom.Th:
 		if r.cells > 0 && r.lines == 0 && r.wrote {
 			r.space = false
-			r.raw("\t")
+			r.raw([]byte{'\t'})
 		}
 		r.cells++
 	case atom.Ul, atom.Ol:
@@ -229,7 +230,7 @@ func (r *renderer) closeLink() {
 		return
 	}
 	r.space = true
-	r.text("<" + href + ">")
+	r.text([]byte("<" + href + ">"))
 }
 
 func sameLink(text, href string) bool {
@@ -249,11 +250,11 @@ func (r *renderer) breakLine(n int) {
 }
 
 // text writes text, its white space folded outside of <pre>.
-func (r *renderer) text(s string) {
+func (r *renderer) text(s []byte) {
 	if r.pre > 0 {
 		for {
-			ln, rest, more := strings.Cut(s, "\n")
-			if ln != "" {
+			ln, rest, more := bytes.Cut(s, []byte{'\n'})
+			if len(ln) > 0 {
 				r.raw(ln)
 			}
 			if !more {
@@ -263,36 +264,35 @@ func (r *renderer) text(s string) {
 			s = rest
 		}
 	}
-	for s != "" {
+	for len(s) > 0 {
 		n := 0
-		for n < len(s) && (s[n] == ' ' || s[n] == '\n' || s[n] == '\t' || s[n] == '\r' || s[n] == '\f') {
+		for n < len(s) && s[n] <= ' ' {
 			n++
 		}
-		if n > 0 {
-			r.space = true
-			s = s[n:]
+		r.space = r.space || n > 0
+		s = s[n:]
+		n = 0
+		for n < len(s) && s[n] > ' ' {
+			n++
 		}
-		end := strings.IndexAny(s, " \n\t\r\f")
-		if end < 0 {
-			end = len(s)
+		if n == 0 {
+			return
 		}
-		if end > 0 {
-			if w := visible(s[:end]); strings.Trim(w, " ") != "" {
-				r.raw(w)
-			} else if w != "" {
-				r.space = true // &nbsp; alone
-			}
-			s = s[end:]
+		if w := visible(s[:n]); len(bytes.Trim(w, " ")) > 0 {
+			r.raw(w)
+		} else if len(w) > 0 {
+			r.space = true // &nbsp; alone
 		}
+		s = s[n:]
 	}
 }
 
 // visible takes out what HTML mail uses as invisible filling, and makes spaces of its fixed ones.
-func visible(s string) string {
+func visible(s []byte) []byte {
 	if isASCII(s) {
 		return s
 	}
-	return strings.Map(func(r rune) rune {
+	return bytes.Map(func(r rune) rune {
 		switch {
 		case r == 0x200b, r == 0x200c, r == 0x2060, r == 0xfeff, r == 0x034f, r == 0xad:
 			return -1
@@ -306,25 +306,29 @@ func visible(s string) string {
 }
 
 // raw writes s with what was held back before it: line ends, the marks of quotes and items, a space.
-func (r *renderer) raw(s string) {
-	mark := strings.Repeat("> ", min(r.quotes, quoteMax))
+func (r *renderer) raw(s []byte) {
 	switch {
 	case !r.wrote:
-		r.b.WriteString(mark + r.prefix)
+		r.b.WriteString(quoteMarks(r.quotes) + r.prefix)
 	case r.lines > 0:
-		between := strings.TrimRight(mark[:2*min(r.quotes, r.quoted, quoteMax)], " ")
+		between := strings.TrimRight(quoteMarks(min(r.quotes, r.quoted)), " ")
 		for range r.lines - 1 {
-			r.b.WriteString("\n" + between)
+			r.b.WriteByte('\n')
+			r.b.WriteString(between)
 		}
-		r.b.WriteString("\n" + mark + r.prefix)
+		r.b.WriteByte('\n')
+		r.b.WriteString(quoteMarks(r.quotes))
+		r.b.WriteString(r.prefix)
 	case r.prefix != "": // an item that begins where another was empty
 		r.b.WriteString(r.prefix)
 	case r.space:
 		r.b.WriteByte(' ')
 	}
 	r.lines, r.space, r.prefix, r.wrote, r.quoted = 0, false, "", true, r.quotes
-	r.b.WriteString(s)
+	r.b.Write(s)
 }
+
+func quoteMarks(n int) string { return "> > > > > > > > > > "[:2*min(n, quoteMax)] }
 
 // attributes reads what matters of a tag: a link's address, and whether the element is hidden.
 func (r *renderer) attributes() (href string, hidden bool) {

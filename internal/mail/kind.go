@@ -124,7 +124,12 @@ func no(s string) bool {
 }
 
 func isNoReply(local string) bool {
-	local = strings.NewReplacer("-", "", "_", "", ".", "").Replace(local)
+	local = strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == '.' {
+			return -1
+		}
+		return r
+	}, local)
 	for _, w := range []string{"noreply", "donotreply", "nereply", "nichtantworten", "neantworten", "nepasrepondre", "noresponder", "noresponda"} {
 		if strings.Contains(local, w) {
 			return true

@@ -92,11 +92,21 @@ func (q *quotes) headerBlock(i int, ln string) bool {
 
 // label reads the word before the colon of a header line, also *in bold*.
 func label(ln string) headerKind {
-	i := strings.IndexAny(ln[:min(len(ln), 40)], ":：")
+	i := colon(ln[:min(len(ln), 40)])
 	if i <= 0 {
 		return 0
 	}
 	return labels[strings.ToLower(strings.Trim(ln[:i], "* \u00a0\t|"))]
+}
+
+// colon returns where the first colon of s is, also one of full width, or -1.
+func colon(s string) int {
+	for i := range len(s) {
+		if s[i] == ':' || s[i] == 0xef && strings.HasPrefix(s[i:], "：") {
+			return i
+		}
+	}
+	return -1
 }
 
 var labels = map[string]headerKind{

@@ -22,7 +22,7 @@ func subjectPrefix(s string) prefixKind {
 		}
 		s = strings.TrimLeft(rest, " \t")
 	}
-	i := strings.IndexAny(s[:min(len(s), 24)], ":：")
+	i := colon(s[:min(len(s), 24)])
 	if i <= 0 {
 		return noPrefix
 	}

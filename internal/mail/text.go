@@ -1,7 +1,9 @@
 package mail
 
 import (
+	"bytes"
 	"html"
+	"slices"
 	"strings"
 )
 
@@ -19,14 +21,21 @@ func (p *parser) finishLeaf(l *leaf) {
 		p.tooLong()
 	}
 	p.kept[btoi(l.html)] += int64(len(p.text))
-	var s string
+	decode := p.charset
 	if l.html {
-		s = normalize(p.decodeHTML(p.text, l.charset))
+		decode = p.decodeHTML
+	}
+	var s string
+	if wide(l.charset) || bom16(p.text) {
+		s = string(normalize([]byte(decode(p.text, l.charset))))
 	} else {
-		s = normalize(p.charset(p.text, l.charset))
-		if l.flowed {
-			s = unflow(s, l.delSp)
+		s = decode(normalize(p.text), l.charset)
+		if strings.IndexByte(s, 0) >= 0 { // what the character set made of other bytes
+			s = strings.ReplaceAll(s, "\x00", "")
 		}
+	}
+	if l.flowed {
+		s = unflow(s, l.delSp)
 	}
 	seg := l.seg
 	switch {
@@ -164,25 +173,28 @@ func pointsToHTML(s string) bool {
 
 func blankText(s string) bool { return strings.TrimSpace(s) == "" }
 
-// normalize makes every line end an LF and takes out NUL bytes.
-func normalize(s string) string {
-	if strings.IndexByte(s, 0) >= 0 {
-		s = strings.ReplaceAll(s, "\x00", "")
+// normalize makes every line end an LF and takes out NUL bytes, in place.
+func normalize(b []byte) []byte {
+	if bytes.IndexByte(b, 0) >= 0 {
+		b = slices.DeleteFunc(b, func(c byte) bool { return c == 0 })
 	}
-	i := strings.IndexByte(s, '\r')
-	if i < 0 {
-		return s
+	at := bytes.IndexByte(b, '\r')
+	if at < 0 {
+		return b
 	}
-	var b strings.Builder
-	b.Grow(len(s))
-	for i >= 0 {
-		b.WriteString(s[:i])
-		b.WriteByte('\n')
-		if s = s[i+1:]; strings.HasPrefix(s, "\n") {
-			s = s[1:]
+	for from := at; from < len(b); {
+		// b[from] is a CR
+		from++
+		if from == len(b) || b[from] != '\n' {
+			b[at] = '\n'
+			at++
 		}
-		i = strings.IndexByte(s, '\r')
+		n := bytes.IndexByte(b[from:], '\r')
+		if n < 0 {
+			n = len(b) - from
+		}
+		at += copy(b[at:], b[from:from+n])
+		from += n
 	}
-	b.WriteString(s)
-	return b.String()
+	return b[:at]
 }
