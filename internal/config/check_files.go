@@ -27,9 +27,17 @@ func (ch *checker) secret(path string, s *SecretFile) {
 		s.Secret = NewSecret(value)
 		ch.c.Secrets = append(ch.c.Secrets, s.Path)
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 && !strings.HasPrefix(s.Path, "/run/secrets/") {
+	// Secrets that a container is given belong to somebody else, and their mode cannot be chosen.
+	if !strings.HasPrefix(s.Path, "/run/secrets/") {
+		ch.exposed(path, s.Path, info.Mode().Perm()&0o077)
+	}
+}
+
+// exposed warns of a file that more people can read than should.
+func (ch *checker) exposed(path, file string, mode os.FileMode) {
+	if mode != 0 {
 		ch.problems = append(ch.problems, Problem{Position: ch.where(path), Warning: true,
-			Message: fmt.Sprintf("%s can be read by others (mode %04o): chmod 600 %s", s.Path, mode, s.Path)})
+			Message: fmt.Sprintf("%s: others can read %s: chmod 600 it", last(path), file)})
 	}
 }
 
@@ -44,5 +52,9 @@ func (ch *checker) tls(path string, t TLS) {
 	}
 	if _, err := tls.LoadX509KeyPair(t.Cert, t.Key); err != nil {
 		ch.errorf(path+".cert", "%s: %v", path, err)
+		return
+	}
+	if info, err := os.Stat(t.Key); err == nil { // a group for those who use certificates is common
+		ch.exposed(path+".key", t.Key, info.Mode().Perm()&0o007)
 	}
 }

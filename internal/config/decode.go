@@ -39,12 +39,6 @@ func (d *decoder) errorf(n ast.Node, format string, args ...any) {
 
 // value decodes a node into v, which holds the default.
 func (d *decoder) value(path string, n ast.Node, v reflect.Value, k key) {
-	if d.nodes++; d.nodes > maxNodes {
-		if d.nodes == maxNodes+1 {
-			d.errorf(n, "more than %d values: too many aliases?", maxNodes)
-		}
-		return
-	}
 	if n = d.resolve(n); n == nil {
 		return
 	}
@@ -151,9 +145,6 @@ func (d *decoder) list(path string, n ast.Node, v reflect.Value, k key) {
 
 // names lays a tree of names flat.
 func (d *decoder) names(n ast.Node, below string, names *Names) {
-	if d.nodes++; d.nodes > maxNodes {
-		return
-	}
 	if n = d.resolve(n); n == nil || isNull(n) {
 		return
 	}

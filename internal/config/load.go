@@ -48,11 +48,11 @@ func Load(path string, getenv func(string) string) (*Config, Problems) {
 	ch := checker{c: c, problems: d.problems}
 	ch.complete()
 	ch.check()
-	ch.problems.sort()
-	if ch.problems.Err() != nil {
-		return nil, ch.problems
+	problems := ch.problems.sorted()
+	if problems.Err() != nil {
+		return nil, problems
 	}
-	return c, ch.problems
+	return c, problems
 }
 
 // parse decodes a whole file.

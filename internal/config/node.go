@@ -7,6 +7,12 @@ import (
 
 // resolve follows anchors, tags and aliases to the node that holds the value; nil after an error.
 func (d *decoder) resolve(n ast.Node) ast.Node {
+	if d.nodes++; d.nodes > maxNodes {
+		if d.nodes == maxNodes+1 {
+			d.errorf(n, "more than %d values: an alias that leads to itself, or too many of them", maxNodes)
+		}
+		return nil
+	}
 	for range 100 {
 		switch node := n.(type) {
 		case *ast.AnchorNode:

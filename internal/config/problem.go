@@ -69,10 +69,12 @@ func (p Problems) String() string {
 	return b.String()
 }
 
-func (p Problems) sort() {
+// sorted puts problems into the order of the file, once each: an alias brings its problems along wherever it is used.
+func (p Problems) sorted() Problems {
 	slices.SortStableFunc(p, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(min(a.Line, 1), min(b.Line, 1)), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
+	return slices.Compact(p)
 }
 
 // suggest returns " (did you mean …?)" for the nearest of the known words, "" where none is near.

@@ -80,7 +80,7 @@ store: {mongodb: "mongodb://u:%s@h/postern", password-file: loose}
 	if c.Store.Password.Reveal() != planted {
 		t.Errorf("the last line break counts: %q", c.Store.Password.Reveal())
 	}
-	if len(problems) != 1 || !strings.Contains(problems[0].String(), "warning: ") || !strings.Contains(problems[0].Message, "chmod 600") {
+	if len(problems) != 1 || !strings.Contains(problems[0].String(), "warning: ") || !strings.Contains(problems[0].Message, "chmod 600 it") {
 		t.Errorf("a file that all can read: %v", problems)
 	}
 	out, err := c.YAML()

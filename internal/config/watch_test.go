@@ -131,3 +131,45 @@ func TestRunSeesChanges(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// As Kubernetes mounts a configuration: postern.yaml is a link through ..data, which is swapped.
+func TestRunSeesASwappedMount(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	version := func(name, src string) {
+		t.Helper()
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		replace(t, filepath.Join(dir, name, "postern.yaml"), src)
+		if err := os.Symlink(name, filepath.Join(dir, "..data_tmp")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	version("..one", "keep: {raw: 1d}\n")
+	path := filepath.Join(dir, "postern.yaml")
+	if err := os.Symlink("..data/postern.yaml", path); err != nil {
+		t.Fatal(err)
+	}
+	changes := make(chan *config.Config, 10)
+	w, _ := watcher(t, path, func(_ context.Context, _, next *config.Config) error { changes <- next; return nil })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	version("..two", "keep: {raw: 2d}\n")
+	select {
+	case c := <-changes:
+		if c.Keep.Raw != 48*time.Hour {
+			t.Errorf("keep %v", c.Keep)
+		}
+	case <-time.After(15 * time.Second):
+		t.Error("the swap was not seen")
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
