@@ -139,7 +139,7 @@ func (a *addressReader) next() element {
 			if ok && a.at < len(a.s) && a.s[a.at] == '@' {
 				// "a local part"@example.org
 				a.at++
-				e.spec = text + "@" + a.atom()
+				e.spec = `"` + text + `"@` + a.atom()
 				break
 			}
 			a.add(a.p.nameWords(text), glue)

@@ -1,0 +1,94 @@
+package mail_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"postern/internal/mail"
+)
+
+func TestParseAddresses(t *testing.T) {
+	t.Parallel()
+	type pair struct{ Name, Email string }
+	tests := []struct {
+		in   string
+		want []pair
+	}{
+		{`ann@example.org`, []pair{{"", "ann@example.org"}}},
+		{`Ann Lee <Ann@Example.ORG>`, []pair{{"Ann Lee", "ann@example.org"}}},
+		{`"Lee, Ann" <ann@example.org>, Bob <bob@example.org>`, []pair{{"Lee, Ann", "ann@example.org"}, {"Bob", "bob@example.org"}}},
+		{`Lee, Ann <ann@example.org>`, []pair{{"Lee, Ann", "ann@example.org"}}},
+		{`ann@example.org (Ann (the one) Lee)`, []pair{{"Ann (the one) Lee", "ann@example.org"}}},
+		{`Ann Lee ann@example.org`, []pair{{"Ann Lee", "ann@example.org"}}},
+		{`Ann@Home <ann@example.org>`, []pair{{"Ann@Home", "ann@example.org"}}},
+		{`"ann@example.org" <mallory@evil.example>`, []pair{{"ann@example.org", "mallory@evil.example"}}},
+		{`"ann@example.org"`, []pair{{"", "ann@example.org"}}},
+		{`"O'Neil \"Big\" \\ Ann" <ann@example.org>`, []pair{{`O'Neil "Big" \ Ann`, "ann@example.org"}}},
+		{`a@b@example.org`, []pair{{"", "a@b@example.org"}}},
+		{`team: a@example.org, B <b@example.org>;, c@example.org`, []pair{{"", "a@example.org"}, {"B", "b@example.org"}, {"", "c@example.org"}}},
+		{`undisclosed-recipients:;`, nil},
+		{`a@example.org; b@example.org`, []pair{{"", "a@example.org"}, {"", "b@example.org"}}},
+		{`Ann <ann@example.org`, []pair{{"Ann", "ann@example.org"}}},
+		{`"Ann <ann@example.org>`, []pair{{"Ann", "ann@example.org"}}},
+		{`<<ann@example.org>>`, []pair{{"", "ann@example.org"}}},
+		{`< ann @ example.org >`, []pair{{"", "ann@example.org"}}},
+		{`<mailto:ann@example.org>`, []pair{{"", "ann@example.org"}}},
+		{`<@relay.example,@other.example:ann@example.org>`, []pair{{"", "ann@example.org"}}},
+		{`ann@example.org.`, []pair{{"", "ann@example.org"}}},
+		{`'ann@example.org' <ann@example.org>`, []pair{{"ann@example.org", "ann@example.org"}}},
+		{`ann@[192.0.2.1]`, []pair{{"", "ann@[192.0.2.1]"}}},
+		{`"ann lee"@example.org`, []pair{{"", `"ann lee"@example.org`}}},
+		{`=?utf-8?Q?M=C3=BCller,_Hans?= <hans@example.org>`, []pair{{"Müller, Hans", "hans@example.org"}}},
+		{`=?utf-8?Q?a=40evil.example=2C?= <good@example.org>`, []pair{{"a@evil.example,", "good@example.org"}}},
+		{`"=?iso-8859-1?Q?J=FCrgen?=" <j@example.org>`, []pair{{"Jürgen", "j@example.org"}}},
+		{`=?utf-8?Q?=E2=80=AEnnA?= <ann@example.org>`, []pair{{"nnA", "ann@example.org"}}},
+		{`Jürgen <jürgen@größe.example>`, []pair{{"Jürgen", "jürgen@xn--gre-6ka8i.example"}}},
+		{`a@ex ample.org`, []pair{{"ample.org", "a@ex"}}},
+		{`ann@evil.example＠example.org`, []pair{{"ann@evil.example＠example.org", ""}}},
+		{`Ann <ann>`, []pair{{"Ann", ""}}},
+		{`Ann`, []pair{{"Ann", ""}}},
+		{`<>`, nil},
+		{``, nil},
+		{`, ,;`, nil},
+	}
+	for _, tt := range tests {
+		var got []pair
+		for _, a := range mail.ParseAddresses(tt.in) {
+			checkAddress(t, a)
+			got = append(got, pair{a.Name, a.Email})
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.in, diff)
+		}
+	}
+}
+
+func TestDomains(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		in, domain, display string
+		mixed               bool
+	}{
+		{"a@BÜCHER.example", "xn--bcher-kva.example", "a@bücher.example", false},
+		{"a@xn--bcher-kva.example", "xn--bcher-kva.example", "a@bücher.example", false},
+		{"a@pаypal.example", "xn--pypal-4ve.example", "a@pаypal.example", true},
+		{"a@xn--pypal-4ve.example", "xn--pypal-4ve.example", "a@pаypal.example", true},
+		{"a@пример.example", "xn--e1afmkfd.example", "a@пример.example", false},
+		{"a@日本ひらカタlatin.example", "xn--latin-o84f7b7d1hse9b9834ac88a.example", "", false},
+		{"a@under_score.example", "under_score.example", "a@under_score.example", false},
+		{"a@plain.example", "plain.example", "a@plain.example", false},
+	}
+	for _, tt := range tests {
+		a := mail.ParseAddress(tt.in)
+		if tt.display == "" { // a name of several scripts that are written together
+			if a.MixedScript || a.Email == "" {
+				t.Errorf("%s: %+v", tt.in, a)
+			}
+			continue
+		}
+		if a.Domain != tt.domain || a.Display != tt.display || a.MixedScript != tt.mixed {
+			t.Errorf("%s: got %+v, want %+v", tt.in, a, tt)
+		}
+	}
+}
