@@ -50,9 +50,9 @@ func safeName(name string) string {
 	}
 	name = strings.Map(func(r rune) rune {
 		switch {
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), r == '\u2028', r == '\u2029', r == utf8.RuneError:
+		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), r == '\u2028', r == '\u2029':
 			return -1
-		case strings.ContainsRune(`<>:"|?*`, r):
+		case r == utf8.RuneError, strings.ContainsRune(`<>:"|?*`, r):
 			return '_'
 		case unicode.IsSpace(r):
 			return ' '
