@@ -23,6 +23,7 @@ type question struct {
 	envelope *rules.Result // what the stage before the body said; nil when it was not asked
 	p        *parsed
 	budget   dsl.Budget
+	assume   bool     // that the mail's own id leads nowhere, for the store to check in the write
 	past     []string // rules whose refusal a person has overruled
 
 	// What the test of a rule gives instead of what would be found.
@@ -64,7 +65,7 @@ func decide(ctx context.Context, w World, q *question) (*decision, error) {
 	if q.sender != nil && q.sender.Trust != "" {
 		id.trust = q.sender.Trust
 	}
-	th, err := findThread(ctx, w, q.mailbox.Name, q.p)
+	th, err := findThread(ctx, w, q.mailbox.Name, q.p, q.assume)
 	if err != nil {
 		return nil, err
 	}

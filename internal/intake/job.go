@@ -29,6 +29,10 @@ type job struct {
 	waits bool // it is a refusal, and it was not
 	last  *decision
 	out   Outcome
+
+	// A mail is nearly always one that was never here and that nobody named before. So the first attempt only assumes that its
+	// slot is free and that its own id leads nowhere; the store checks both in the write. Once it said Conflict, they are looked up.
+	looks bool
 }
 
 const (
@@ -60,7 +64,10 @@ func (j *job) run(ctx context.Context) {
 				j.fail(ctx, err)
 				return
 			}
-			pause(ctx, try)
+			if j.looks { // else the assumption failed, which is nobody's hurry
+				pause(ctx, try)
+			}
+			j.looks = true
 		case fault.Is(err, fault.Invalid), fault.Is(err, fault.TooLarge):
 			if bad++; bad == maxBadCommits {
 				j.t.in.log.ErrorContext(ctx, "mail could not be committed: it is quarantined", logkey.Mailbox, j.mailbox.Name, logkey.Error, err)
@@ -89,16 +96,30 @@ func (j *job) fail(ctx context.Context, err error) {
 // attempt looks, decides and commits once. Done is false with a nil error never.
 func (j *job) attempt(ctx context.Context) (done bool, err error) {
 	in := j.t.in
-	slot, held, err := j.slot(ctx)
-	if err != nil {
-		return false, err
+	q := j.question()
+	q.assume = !j.looks
+	slot, others := slotKeys(j.mailbox.Name, j.p, j.t.env.Received)
+	slot += "/0"
+	looked := !q.assume || len(others) > 0
+	var held *issue.Message
+	var d *decision
+	if looked {
+		if slot, held, err = j.slot(ctx); err != nil {
+			return false, err
+		}
+	}
+	if held == nil {
+		if d, err = decide(ctx, in.store, q); err != nil {
+			return false, err
+		}
+		if !looked && !claims(d.verdict) { // nothing in the write would check the slot
+			if slot, held, err = j.slot(ctx); err != nil {
+				return false, err
+			}
+		}
 	}
 	if held != nil {
 		return true, j.duplicate(ctx, held)
-	}
-	d, err := decide(ctx, in.store, j.question())
-	if err != nil {
-		return false, err
 	}
 	if in.observer != nil {
 		in.observer.Decided(d.set, d.result.Trace)

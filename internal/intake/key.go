@@ -79,15 +79,16 @@ func (p *parsed) sameMail(held *issue.Message, text func(*issue.Message) (string
 	if p.sum == held.TextSHA256 {
 		return true, nil
 	}
-	if p.folded == "" {
+	new := fold(p.msg.Text)
+	if new == "" {
 		return false, nil
 	}
 	s, err := text(held)
 	if err != nil {
 		return false, err
 	}
-	s = strings.Join(strings.Fields(s), " ")
-	return s != "" && (strings.Contains(s, p.folded) || strings.Contains(p.folded, s)), nil
+	old := fold(s)
+	return old != "" && (strings.Contains(old, new) || strings.Contains(new, old)), nil
 }
 
 // readText reads all that was kept of a blob of text.

@@ -2,6 +2,8 @@ package intake
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"strings"
@@ -17,8 +19,7 @@ type parsed struct {
 	msg     *mail.Message
 	newText string
 	files   []*spool.Body // one for each of msg.Attachments
-	folded  string        // the text with white space folded, for comparing mails
-	sum     string        // SHA-256 of folded
+	sum     string        // SHA-256 of the text with white space folded
 }
 
 // parse reads raw. The only errors are the disk's.
@@ -39,15 +40,37 @@ func (in *Intake) parse(raw *spool.Body, textLimit int64) (_ *parsed, err error)
 		return nil, fmt.Errorf("parse mail: %w", err)
 	}
 	p.newText = p.msg.NewText()
-	p.fold()
+	p.sum = foldedSum(p.msg.Text)
 	return p, nil
 }
 
-// fold makes what mails are compared by.
-func (p *parsed) fold() {
-	p.folded = strings.Join(strings.Fields(p.msg.Text), " ")
-	p.sum = spool.Bytes([]byte(p.folded)).SHA256()
+// foldedSum hashes a text with its white space folded: what mails are compared by.
+func foldedSum(text string) string {
+	h := sha256.New()
+	buf := make([]byte, 0, 512)
+	first := true
+	for word := range strings.FieldsSeq(text) {
+		if len(buf)+len(word) >= cap(buf) {
+			h.Write(buf)
+			buf = buf[:0]
+		}
+		if !first {
+			buf = append(buf, ' ')
+		}
+		first = false
+		if len(word) >= cap(buf)-len(buf) {
+			h.Write(buf)
+			buf = buf[:0]
+			_, _ = io.WriteString(h, word)
+			continue
+		}
+		buf = append(buf, word...)
+	}
+	h.Write(buf)
+	return hex.EncodeToString(h.Sum(nil))
 }
+
+func fold(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // attachment spools each file while the mail is being read.
 func (p *parsed) attachment(dir *spool.Dir) func(*mail.Attachment) (io.Writer, func(*mail.Attachment) (any, error), error) {

@@ -108,9 +108,7 @@ func parseTest(raw []byte) (*parsed, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parsed{raw: spool.Bytes(raw), msg: msg, newText: msg.NewText()}
-	p.fold()
-	return p, nil
+	return &parsed{raw: spool.Bytes(raw), msg: msg, newText: msg.NewText(), sum: foldedSum(msg.Text)}, nil
 }
 
 func testQuestion(pol *Policy, set *rules.Set, t *dsl.Test, p *parsed) (*question, error) {

@@ -56,7 +56,9 @@ func threadIDs(p *parsed) (own string, named []string) {
 // already take part in the issue. An id that was merely mentioned before joins only when each side
 // names the other: the issue knows the author, and this mail is from or to the issue's requester.
 // What points somewhere and does not suffice makes the issue a suspect, for people to merge.
-func findThread(ctx context.Context, w World, mailbox string, p *parsed) (*thread, error) {
+//
+// With assume, a mail that names no other is taken to be one that no other names.
+func findThread(ctx context.Context, w World, mailbox string, p *parsed, assume bool) (*thread, error) {
 	own, named := threadIDs(p)
 	all := named
 	if own != "" {
@@ -64,6 +66,10 @@ func findThread(ctx context.Context, w World, mailbox string, p *parsed) (*threa
 	}
 	t := &thread{}
 	if len(all) == 0 {
+		return t, nil
+	}
+	if assume && len(named) == 0 {
+		t.Relies = relyOn(mailbox, all, nil)
 		return t, nil
 	}
 	links, err := w.FindThread(ctx, mailbox, all)
