@@ -53,7 +53,7 @@ func (s *Store) putBlobs(ctx context.Context, names []string, bodies []*spool.Bo
 // they write the same documents.
 func (s *Store) putBlob(ctx context.Context, b *spool.Body) error {
 	for try := 0; try < maxRaces; try++ {
-		head, err := s.putHead(ctx, b)
+		head, fresh, err := s.putHead(ctx, b)
 		if err != nil {
 			return err
 		}
@@ -62,6 +62,9 @@ func (s *Store) putBlob(ctx context.Context, b *spool.Body) error {
 				return err
 			}
 			continue
+		}
+		if fresh && head.Whole {
+			return nil
 		}
 		if !head.Whole {
 			if err := s.putChunks(ctx, head, b); err != nil {
@@ -79,29 +82,29 @@ func (s *Store) putBlob(ctx context.Context, b *spool.Body) error {
 	return fault.Errorf(fault.Unavailable, "others keep removing it")
 }
 
-// putHead makes the blob's head, or finds the one that is there. It returns with Gen "" when nothing more is to be done.
-func (s *Store) putHead(ctx context.Context, b *spool.Body) (*blobDoc, error) {
+// putHead makes the blob's head, or finds the one that is there.
+func (s *Store) putHead(ctx context.Context, b *spool.Body) (head *blobDoc, fresh bool, err error) {
 	now := s.now()
-	head := &blobDoc{
+	head = &blobDoc{
 		ID: b.SHA256(), Length: b.Size(), ChunkSize: chunkSize, UploadDate: now, Touched: now, Gen: issue.NewID(s.nowFn()),
 	}
 	if head.Length <= inlineBlob {
 		data, err := readBody(b)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		head.Data, head.Whole = data, true
 	}
-	err := s.write(ctx, s.files, mongo.NewInsertOneModel().SetDocument(head))[0]
+	err = s.write(ctx, s.files, mongo.NewInsertOneModel().SetDocument(head))[0]
 	if err == nil || !errors.Is(err, errDuplicate) {
-		return head, err
+		return head, true, err
 	}
 	var have blobDoc
 	err = s.files.FindOne(ctx, byID(head.ID), options.FindOne().SetProjection(bson.M{"data": 0})).Decode(&have)
 	if errors.Is(err, mongo.ErrNoDocuments) { // swept between the two
-		return &blobDoc{ID: head.ID, Gone: true}, nil
+		return &blobDoc{ID: head.ID, Gone: true}, false, nil
 	}
-	return &have, failed("read blob", err)
+	return &have, false, failed("read blob", err)
 }
 
 func readBody(b *spool.Body) ([]byte, error) {
