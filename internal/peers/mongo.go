@@ -171,7 +171,7 @@ func (s *MongoServer) run(args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// Stop ends the server as if its machine lost power; its data stays.
+// Stop ends the server at once, as a kill does; its data stays.
 func (s *MongoServer) Stop(t testing.TB) {
 	t.Helper()
 	if _, err := s.run("halt", s.port); err != nil {

@@ -5,7 +5,7 @@
 #
 #   start.sh start [PORT]   install what is missing, start, print the URI (PORT absent or 0: a free one)
 #   start.sh stop PORT      end what start began, by pid, and remove its data
-#   start.sh halt PORT      end the server as if its machine lost power; its data stays
+#   start.sh halt PORT      end the server's processes at once, as a kill does; its data stays
 #   start.sh resume PORT    start it again on its port and its data
 #
 # MONGO_OWNER  a process: when it is gone, the server stops and its data goes (a test that was killed leaves nothing)
