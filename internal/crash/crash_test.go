@@ -36,14 +36,7 @@ func TestCrashSQLite(t *testing.T) {
 }
 
 func TestCrashMongo(t *testing.T) {
-	uri, database := peers.Mongo(t), fmt.Sprintf("crash_%d", time.Now().UnixNano())
-	u, err := url.Parse(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Path = "/" + database
-	peers.DropMongoDatabase(t, uri, database)
-	run(t, fmt.Sprintf("store: {mongodb: %q}\ndata: ./data\n", u.String()))
+	run(t, fmt.Sprintf("store: {mongodb: %q}\ndata: ./data\n", peers.MongoDatabase(t)))
 }
 
 func run(t *testing.T, store string) {

@@ -176,13 +176,6 @@ func (s *served) issues() []issueJSON {
 	return page.Items
 }
 
-func (s *served) messages() []messageJSON {
-	s.t.Helper()
-	var page struct{ Items []messageJSON }
-	s.get("/api/v1/messages?limit=500", &page)
-	return page.Items
-}
-
 // eventually waits for a condition.
 func eventually(t *testing.T, what string, within time.Duration, ok func() bool) {
 	t.Helper()

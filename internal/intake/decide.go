@@ -49,7 +49,6 @@ type decision struct {
 	thread  *thread
 	facts   *facts
 	who     who
-	quiet   bool
 	marked  bool
 	took    time.Duration
 }
