@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	gosmtp "github.com/emersion/go-smtp"
@@ -17,10 +18,11 @@ const maxPath = 254
 // canonical checks an address that go-smtp has read and gives a local part that needs quotes its quotes back: go-smtp
 // takes them off, and "a@b"@c without them would be another address. bad is the answer to what is no address.
 func canonical(addr string, utf8ok bool, bad *gosmtp.SMTPError) (string, *gosmtp.SMTPError) {
-	if !utf8.ValidString(addr) {
+	plain := ascii(addr)
+	if !plain && strings.ContainsFunc(addr, unprintable) {
 		return "", bad
 	}
-	if !utf8ok && !ascii(addr) {
+	if !plain && !utf8ok {
 		return "", answer(553, 5, 6, 7, "the address is not ASCII and SMTPUTF8 was not asked for")
 	}
 	at := strings.LastIndexByte(addr, '@')
@@ -36,6 +38,9 @@ func canonical(addr string, utf8ok bool, bad *gosmtp.SMTPError) (string, *gosmtp
 	}
 	return local + "@" + domain, nil
 }
+
+// unprintable finds what is not UTF-8, and what would change how the rest of a line is shown.
+func unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
 
 func ascii(s string) bool {
 	for i := range len(s) {

@@ -130,6 +130,30 @@ func TestDrain(t *testing.T) {
 	g.stop = nil
 }
 
+// What waits in a handshake, or for one, holds nothing up.
+func TestDrainBeforeTLS(t *testing.T) {
+	g := newRig(t, func(o *smtp.Options) {
+		o.TLS, o.Listeners[0].TLS = &tls.Config{}, true
+		o.Timeouts.Drain = time.Minute
+	})
+	c := g.talk()
+	eventually(t, "a handshake", func() bool { // the server is listening when one succeeds
+		s, err := tls.Dial("tcp", g.addr, g.clientTLS())
+		if err == nil {
+			s.Close()
+		}
+		return err == nil
+	})
+	g.stop()
+	if b, _ := io.ReadAll(c); len(b) > 0 {
+		t.Errorf("in clear on a TLS port: %q", b)
+	}
+	if err := <-g.done; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	g.stop = nil
+}
+
 func TestDrainDeadline(t *testing.T) {
 	g := newRig(t, func(o *smtp.Options) { o.Timeouts.Drain = 50 * time.Millisecond })
 	stalled := g.talk()

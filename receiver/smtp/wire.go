@@ -101,10 +101,10 @@ func (w *wire) start() error {
 	var refusal string
 	if w.ticket, refusal = w.srv.peers.enter(w.limitKey(), w.live.limits, w.srv.o.Now()); refusal != "" {
 		w.refused(refusal)
-		w.out = w.out[:0]
 		if w.lis.TLS {
 			return errors.New("no place: " + refusal)
 		}
+		w.out = w.out[:0]
 		w.bye("421 4.7.0 too many connections, try again later")
 		return nil
 	}
@@ -196,7 +196,7 @@ func (w *wire) next() error {
 // ended says goodbye where the peer may still listen.
 func (w *wire) ended(err error) {
 	switch {
-	case errors.Is(err, errNoTLS): // and nothing more is said in clear
+	case errors.Is(err, errNoTLS), w.lis.TLS && !w.tls: // and nothing more is said in clear
 		w.out = w.out[:0]
 		w.log.Info("a connection ends without TLS", logkey.Error, err)
 		w.end("the TLS handshake failed")
