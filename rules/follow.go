@@ -34,14 +34,25 @@ func (l *Live) Watch(ctx context.Context) {
 	impatient := func() bool { return !since.IsZero() && time.Since(since) > patience*l.o.Settle }
 	look := func(now bool) {
 		w.refresh()
-		print, latest := fingerprint(l.dir)
-		// A file that is being written in place may be empty or half there just now, and still make sense.
-		if age := time.Since(latest); !now && age >= 0 && age < l.o.Settle && print != seen && !impatient() {
+		p := fingerprint(l.dir)
+		// A file that is being written in place may be empty or half there just now, and still make sense: what was
+		// written a moment ago has to settle, an empty file longest, and what changes during the reading is read again.
+		settled := l.o.Settle
+		if p.empty {
+			settled *= patience
+		}
+		if age := time.Since(p.latest); !now && age >= 0 && age < settled && p.hash != seen && !impatient() {
 			soon()
 			return
 		}
-		seen, since = print, time.Time{}
-		_, _ = l.Publish(ctx) // told by the log and Status
+		_, err := l.publish(ctx, func() bool {
+			return fingerprint(l.dir).hash == p.hash || impatient()
+		})
+		if errors.Is(err, errMoving) {
+			soon()
+			return
+		}
+		seen, since = p.hash, time.Time{} // other errors are told by the log and Status
 	}
 	for {
 		select {
@@ -60,7 +71,7 @@ func (l *Live) Watch(ctx context.Context) {
 		case <-l.nudge:
 			look(true)
 		case <-poll.C:
-			if print, _ := fingerprint(l.dir); print != seen {
+			if fingerprint(l.dir).hash != seen {
 				look(false)
 			} else {
 				l.retryStore(ctx)

@@ -181,7 +181,7 @@ rule "a" { then { set("order", "%d") } }
 rule "b" { then { set("product", "%d") } }`, n, n)}
 	}
 	write(t, dir, pair(0))
-	l, _ := newLive(t, dir, func(o *rules.LiveOptions) { o.Settle = 10 * time.Millisecond })
+	l, _ := newLive(t, dir, func(o *rules.LiveOptions) { o.Settle = 20 * time.Millisecond })
 	if err := l.Start(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}

@@ -155,9 +155,20 @@ func (l *Live) Start(ctx context.Context, stored map[string]string) error {
 // Publish reads the folder and makes its set the live one, if it compiles and passes its tests; else the last good one
 // stays and the error says why. It reports whether the live set is a new one.
 func (l *Live) Publish(ctx context.Context) (bool, error) {
+	return l.publish(ctx, func() bool { return true })
+}
+
+// errMoving: the folder changed while it was read.
+var errMoving = errors.New("the rules folder is being changed")
+
+// publish asks still, when the folder has been read, whether it is as it was before.
+func (l *Live) publish(ctx context.Context, still func() bool) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	set, from, err := l.read(l.holdsRules())
+	if !still() {
+		return false, errMoving
+	}
 	if err != nil {
 		l.refuse(ctx, err)
 		return false, err

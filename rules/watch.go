@@ -147,38 +147,45 @@ func foldersBelow(dir string) []string {
 	return found
 }
 
-// fingerprint changes when a file below dir is added, removed or written: a hash over names, sizes and
-// times. It follows links where they lead inside. latest is when one was written last.
-func fingerprint(dir string) (print string, latest time.Time) {
-	h := sha256.New()
+// A print of a folder changes when a file below it is added, removed or written.
+type print struct {
+	hash   string    // of names, sizes and times
+	latest time.Time // when a file was written last
+	empty  bool      // there is a rules file without a byte in it
+}
+
+// fingerprint takes the print of dir. It follows links where they lead inside.
+func fingerprint(dir string) print {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return "none", latest
+		return print{hash: "none"}
 	}
 	defer root.Close()
-	n := 0
+	p, h, n := print{}, sha256.New(), 0
 	_ = fs.WalkDir(root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
 		n++
-		if n > maxWatched {
+		switch {
+		case n > maxWatched:
 			return fs.SkipAll
-		}
-		if err != nil {
+		case err != nil:
 			fmt.Fprintln(h, name, "unreadable")
 			return nil
-		}
-		if e.IsDir() {
-			if name != "." && strings.HasPrefix(e.Name(), ".") {
-				return fs.SkipDir
-			}
+		case e.IsDir() && name != "." && strings.HasPrefix(e.Name(), "."):
+			return fs.SkipDir
+		case e.IsDir():
 			return nil
 		}
-		if info, err := root.Stat(name); err == nil {
-			fmt.Fprintln(h, name, info.Size(), info.ModTime().UnixNano())
-			if info.ModTime().After(latest) {
-				latest = info.ModTime()
-			}
+		info, err := root.Stat(name)
+		if err != nil {
+			return nil
 		}
+		fmt.Fprintln(h, name, info.Size(), info.ModTime().UnixNano())
+		if info.ModTime().After(p.latest) {
+			p.latest = info.ModTime()
+		}
+		p.empty = p.empty || info.Size() == 0 && isRulesFile(name)
 		return nil
 	})
-	return hex.EncodeToString(h.Sum(nil)), latest
+	p.hash = hex.EncodeToString(h.Sum(nil))
+	return p
 }
