@@ -165,6 +165,14 @@ func (ch *checker) smtp() {
 	if len(s.Users) > 0 && !s.TLS.Enabled() {
 		ch.errorf("smtp.users", "users can authenticate over TLS only: set smtp.tls.cert and smtp.tls.key")
 	}
+	for _, l := range []struct {
+		name  string
+		bytes Size
+	}{{"bytes", s.Limits.Bytes}, {"bytes-per-ip", s.Limits.BytesPerIP}} {
+		if l.bytes < s.MaxSize {
+			ch.errorf("smtp.limits."+l.name, "%s: %s is less than smtp.max-size (%s): the largest mail would be put off for ever", l.name, l.bytes, s.MaxSize)
+		}
+	}
 	if s.Hostname != "" && !hostname.MatchString(s.Hostname) {
 		ch.errorf("smtp.hostname", "hostname: %q is not the name of a machine", s.Hostname)
 	}

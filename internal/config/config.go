@@ -129,15 +129,15 @@ type User struct {
 // LMTP is how a mail server on our side reaches us.
 type LMTP struct {
 	Listen []Listener `yaml:"listen" restart:"true" doc:"Addresses to listen on, HOST:PORT or unix:PATH. A socket is open to its group: give its folder the group of the mail server."`
-	Ours   bool       `yaml:"ours" doc:"The peers are ours: answers tell the issue's number as well. It makes no mail trusted."`
+	Ours   bool       `yaml:"ours" restart:"true" doc:"The peers are ours: answers tell the issue's number as well. It makes no mail trusted."`
 }
 
 // HTTP is how programs and people reach us.
 type HTTP struct {
 	Listen        []Listener     `yaml:"listen" restart:"true" doc:"Addresses to listen on, HOST:PORT. With a certificate they speak HTTPS. An empty list switches HTTP off."`
-	PublicURL     string         `yaml:"public-url" doc:"What people and programs call us from outside: https://postern.example.com."`
+	PublicURL     string         `yaml:"public-url" restart:"true" doc:"What people and programs call us from outside: https://postern.example.com."`
 	TLS           TLS            `yaml:"tls" restart:"true" doc:"The certificate. Renewed files are read again by themselves."`
-	Proxies       []netip.Prefix `yaml:"proxies" doc:"Reverse proxies whose X-Forwarded-For is believed."`
+	Proxies       []netip.Prefix `yaml:"proxies" restart:"true" doc:"Reverse proxies whose X-Forwarded-For is believed."`
 	MetricsListen []Listener     `yaml:"metrics-listen" restart:"true" doc:"Addresses for /metrics and health details without a token, HOST:PORT."`
 }
 
@@ -152,7 +152,7 @@ type Mailbox struct {
 	Name        string      `yaml:",name" doc:"The name that rules use (in NAME)."`
 	Active      bool        `yaml:"active" doc:"Whether it takes mail. Mail to one that is not active is refused."`
 	Addresses   []string    `yaml:"addresses" doc:"Its recipients: an address (and its plus-addresses), support+*@example.com, @example.com, or * for all. Quote what begins with @ or *."`
-	From        string      `yaml:"from" doc:"Whom its mail is from: \"Example <support@example.com>\"."`
+	From        string      `yaml:"from" doc:"Whom its mail is from: \"Example <support@example.com>\". No mail leaves in this version."`
 	Attachments Attachments `yaml:"attachments" doc:"What becomes of attached files."`
 	New         Defaults    `yaml:"new" doc:"What a new issue starts with."`
 	Notes       string      `yaml:"notes" words:"public|internal" doc:"Who sees notes that are made from mail."`
@@ -205,7 +205,7 @@ type Keep struct {
 // Log is what is written, and how.
 type Log struct {
 	Level  string `yaml:"level" words:"debug|info|warn|error" doc:"The least level that is written."`
-	Format string `yaml:"format" words:"text|json" doc:"Lines for people, or for programs."`
+	Format string `yaml:"format" restart:"true" words:"text|json" doc:"Lines for people, or for programs."`
 }
 
 // later is a key that this version knows and cannot serve yet.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -53,21 +54,23 @@ func (d *decoder) variable(path, value string, v reflect.Value, k key) {
 	d.value(path, n, v, k)
 }
 
-// UnknownVariables finds misspelt names among variables ("NAME=value", as os.Environ lists them):
+// UnknownVariables warns of misspelt names among variables ("NAME=value", as os.Environ lists them):
 // those that begin with POSTERN_ and override nothing. Names in known are the program's other ones; those of tests
-// (POSTERN_TEST_…) are not looked at.
+// (POSTERN_TEST_…), and those that Kubernetes sets for a service called postern, are not looked at.
 func UnknownVariables(environ []string, known ...string) Problems {
 	names := slices.Clone(known)
 	walk(reflect.TypeFor[Config](), "", func(path string, _ key) { names = append(names, EnvName(path)) })
 	var problems Problems
 	for _, e := range environ {
 		name, _, _ := strings.Cut(e, "=")
-		if strings.HasPrefix(name, EnvPrefix) && !strings.HasPrefix(name, EnvPrefix+"TEST_") && !slices.Contains(names, name) {
-			problems = append(problems, Problem{Message: "unknown environment variable " + name + suggest(name, names)})
+		if ours, ok := strings.CutPrefix(name, EnvPrefix); ok && !foreign.MatchString(ours) && !slices.Contains(names, name) {
+			problems = append(problems, Problem{Warning: true, Message: "unknown environment variable " + name + suggest(name, names)})
 		}
 	}
 	return problems
 }
+
+var foreign = regexp.MustCompile(`^(TEST_|SERVICE_(HOST|PORT)|PORT($|_[0-9]+_(TCP|UDP)))`)
 
 // walk visits every key with a path of its own, sections before what is in them.
 func walk(t reflect.Type, path string, visit func(path string, k key)) {

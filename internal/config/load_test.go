@@ -107,6 +107,9 @@ func TestErrors(t *testing.T) {
 			`5:17: store: sqlite or mongodb, not both`,
 		}},
 		{"one address for two parts", "smtp: {listen: \"127.0.0.1:8025\"}\n", []string{`1:16: smtp.listen: 127.0.0.1:8025 is in http.listen already`}},
+		{"bytes that no largest mail fits into", "smtp: {max-size: 3GB, limits: {bytes: 2GB}}\n", []string{
+			`1:31: bytes-per-ip: 2500MB is less than smtp.max-size (3GB): the largest mail would be put off for ever`,
+			`1:39: bytes: 2GB is less than smtp.max-size (3GB): the largest mail would be put off for ever`}},
 		{"twice", "smtp: {}\nsmtp: {}\n", []string{`2:1: key "smtp" is here a second time, first at postern.yaml:1:1`}},
 		{"syntax", "mailboxes:\n  a: {addresses: [@example.com]}\n", []string{
 			`2:19: not YAML: '@' is a reserved character: quote what begins with it, like "@example.com"`,

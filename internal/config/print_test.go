@@ -21,7 +21,7 @@ smtp:
   listen: []
   relays: [10.0.0.0/8, {net: 192.0.2.7, proxy: true}]
   origins: [{net: "2001:db8::/32", from: ["@example.com"]}]
-  limits: {drain: 1m30s, bytes: 1536KiB}
+  limits: {drain: 1m30s, bytes: 153600KiB}
 lmtp: {listen: ["127.0.0.1:24", "unix:/run/a b.sock"], ours: true}
 http: {public-url: "https://postern.example.com/x", proxies: [127.0.0.1]}
 mailboxes:
