@@ -45,6 +45,7 @@ func (a *API) around(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store") // a handler whose answer has an ETag says otherwise
+		setDeadlines(c, bodyDeadline)      // also where nothing will be read: net/http reads the rest of a body after its answer
 
 		err := a.safely(c, next)
 		if err != nil {

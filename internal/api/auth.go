@@ -33,6 +33,7 @@ type caller struct {
 	actor  string // for events: "token:NAME", "local", "cli"
 	token  string // the token's name, "" for none
 	scopes []string
+	only   []string // routes that its listener answers; nil: all
 }
 
 func (w caller) may(scopes []string) bool {
@@ -46,6 +47,9 @@ func (w caller) may(scopes []string) bool {
 func (a *API) authorize(c echo.Context, rt *route) (caller, error) {
 	r := c.Request()
 	if who, ok := r.Context().Value(trustedKey{}).(caller); ok {
+		if who.only != nil && !slices.Contains(who.only, rt.path) {
+			return who, say(fault.NotFound, "this listener answers %s", strings.Join(who.only, ", "))
+		}
 		if !rt.open() && !who.may(rt.scopes) {
 			return who, say(fault.Denied, "this listener does not answer that")
 		}

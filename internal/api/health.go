@@ -54,7 +54,7 @@ func (a *API) readyz(c *call) error {
 	trusted, _ := c.Request().Context().Value(trustedKey{}).(caller)
 	more := c.query.flags["details"] || trusted.actor != ""
 	if more {
-		if _, err := a.authorize(c, &route{method: http.MethodGet, scopes: []string{ScopeRead}}); err != nil {
+		if _, err := a.authorize(c, &route{method: http.MethodGet, path: c.route.path, scopes: reading}); err != nil {
 			return err
 		}
 	}

@@ -41,7 +41,7 @@ func (a *API) notLocal(r *http.Request) string {
 
 // forwards reports whether a header speaks of a proxy. Names are in canonical form.
 func forwards(name string) bool {
-	return name == "Forwarded" || name == "Via" || name == "X-Real-Ip" || strings.HasPrefix(name, "X-Forwarded-")
+	return name == "Forwarded" || name == "Via" || name == "X-Real-Ip" || strings.HasPrefix(name, "X-Forwarded")
 }
 
 // sameOrigin reports whether no page of another origin made the request. A page on another port of this machine

@@ -73,6 +73,9 @@ func (a *API) release(c *call) error {
 	if err != nil {
 		return decided(err)
 	}
+	if out.Verdict == intake.TryLater { // it is still held
+		return refused(true, out.Reason)
+	}
 	return c.json(http.StatusOK, delivered(out))
 }
 

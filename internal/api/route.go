@@ -78,7 +78,6 @@ func (a *API) register(rt *route) {
 		if err != nil {
 			return err
 		}
-		setDeadlines(ec, bodyDeadline)
 		return rt.handle(&call{ec, rt, q, who, info.id})
 	}
 	a.echo.Add(rt.method, path, serve)

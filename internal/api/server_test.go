@@ -142,8 +142,8 @@ func TestHealth(t *testing.T) {
 	if a := serve(inner, "GET", "/metrics", "", "Peer: 192.0.2.1:1"); a.status != 200 || !strings.Contains(a.body, `postern_http_requests_total{method="GET",route="/readyz",status="200"} 5`) {
 		t.Errorf("got %d %q", a.status, a.body)
 	}
-	if a := serve(inner, "GET", "/api/v1/issues", ""); a.status != 404 {
-		t.Errorf("got %d", a.status)
+	if a := serve(inner, "GET", "/api/v1/issues", ""); a.status != 404 || a.header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("got %d %q", a.status, a.body)
 	}
 }
 
