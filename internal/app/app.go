@@ -31,6 +31,7 @@ import (
 type Options struct {
 	Config  string // the file; "" for ./postern.yaml where it is there, else the defaults
 	Getenv  func(string) string
+	Environ []string // NAME=value, as os.Environ lists them: misspelt ones of ours are warned of
 	Stderr  io.Writer
 	Version string
 	Now     func() time.Time
@@ -41,6 +42,7 @@ type Options struct {
 type App struct {
 	o       Options
 	log     *slog.Logger
+	level   slog.LevelVar
 	conf    *config.Watcher
 	policy  atomic.Pointer[intake.Policy]
 	lock    *lock
@@ -128,12 +130,16 @@ func (a *App) Close() error {
 	return errors.Join(errs...)
 }
 
-// Logger makes the log that a configuration asks for.
-func Logger(w io.Writer, c config.Log) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(c.Level)) // checked when it was read
+// level is the least level that a configuration wants to read.
+func level(c config.Log) (l slog.Level) {
+	_ = l.UnmarshalText([]byte(c.Level)) // checked when it was read
+	return l
+}
+
+// Logger makes a log in the format of a configuration, "text" or "json".
+func Logger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
-	if c.Format == "json" {
+	if format == "json" {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}
 	return slog.New(slog.NewTextHandler(w, o))

@@ -22,17 +22,23 @@ func (a *App) openConfig() error {
 	if err != nil {
 		return err
 	}
-	l := c.Log
-	if a.o.Quiet && (l.Level == "info" || l.Level == "debug") {
-		l.Level = "warn"
-	}
-	a.log = Logger(a.o.Stderr, l)
-	for _, p := range warnings {
+	a.setLevel(c)
+	a.log = Logger(a.o.Stderr, c.Log.Format, &a.level)
+	for _, p := range append(warnings, config.UnknownVariables(a.o.Environ)...) {
 		a.log.Warn("configuration problem", logkey.Reason, p.String())
 	}
 	a.policy.Store(policy(c))
 	a.conf = config.NewWatcher(config.WatcherOptions{First: c, Getenv: a.o.Getenv, Log: a.part("config"), Now: a.o.Now, Apply: a.apply})
 	return nil
+}
+
+// setLevel makes the log as talkative as the configuration asks, or a command allows.
+func (a *App) setLevel(c *config.Config) {
+	level := level(c.Log)
+	if a.o.Quiet {
+		level = max(level, slog.LevelWarn)
+	}
+	a.level.Set(level)
 }
 
 // apply makes a changed configuration count, from the next transaction on: all of it, or nothing.
@@ -42,6 +48,7 @@ func (a *App) apply(_ context.Context, _, c *config.Config) error {
 			return err
 		}
 	}
+	a.setLevel(c)
 	a.policy.Store(policy(c))
 	a.rules.Reload() // the names that rules may use may have changed
 	return nil

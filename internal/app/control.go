@@ -69,11 +69,12 @@ func (a *App) answer(f func(*http.Request) (any, error)) http.HandlerFunc {
 	}
 }
 
-// Delivered is what became of a mail that a local command handed over: one outcome a recipient.
+// Delivered is what became of a mail that a local command handed over: one outcome a recipient, those that were refused before the
+// mail was looked at among them.
 type Delivered struct {
 	Outcomes []intake.Outcome `json:"outcomes"`
 	Refused  string           `json:"refused,omitempty"` // why no recipient was accepted
-	Later    bool             `json:"later,omitempty"`   // the refusal is for now only
+	Later    bool             `json:"later,omitempty"`   // and one of them for now only
 }
 
 func (a *App) controlDeliver(r *http.Request) (any, error) {
@@ -94,24 +95,28 @@ func (a *App) deliver(ctx context.Context, env intake.Envelope, to []string, raw
 		return nil, err
 	}
 	d := &Delivered{Outcomes: []intake.Outcome{}}
-	accepted := false
 	for _, rcpt := range to {
 		var no *intake.Refusal
-		switch err := t.Recipient(ctx, rcpt); {
+		err := t.Recipient(ctx, rcpt)
+		switch {
 		case err == nil:
-			accepted = true
 		case errors.As(err, &no):
-			d.Refused, d.Later = no.Reason, no.Temporary
+			o := intake.Outcome{Recipient: rcpt, Verdict: intake.Rejected, Reason: no.Reason}
+			if no.Temporary {
+				o.Verdict = intake.TryLater
+			}
+			d.Outcomes = append(d.Outcomes, o)
 		default:
 			return nil, err
 		}
 	}
-	if !accepted {
+	if len(d.Outcomes) == len(to) {
+		one := intake.Combine(d.Outcomes)
+		d.Refused, d.Later = one.Reason, one.Verdict == intake.TryLater
 		t.Abandon(ctx, "no recipient was accepted")
 		return d, nil
 	}
-	d.Refused, d.Later = "", false
-	d.Outcomes = t.Deliver(context.WithoutCancel(ctx), raw)
+	d.Outcomes = append(d.Outcomes, t.Deliver(context.WithoutCancel(ctx), raw)...)
 	return d, nil
 }
 

@@ -37,7 +37,7 @@ type Checked struct {
 func Check(o Options) *Checked {
 	out := &Checked{}
 	c, found := config.Load(config.Find(o.Config), o.Getenv)
-	for _, p := range found {
+	for _, p := range append(found, config.UnknownVariables(o.Environ)...) {
 		out.Problems = append(out.Problems, p.String())
 	}
 	if out.Config = c; c == nil {
@@ -79,7 +79,7 @@ func Restore(ctx context.Context, o Options, dir string) (err error) {
 		return err
 	}
 	defer held.release()
-	log := Logger(o.Stderr, c.Log)
+	log := Logger(o.Stderr, c.Log.Format, level(c.Log))
 	if c.Store.MongoDB.IsSet() {
 		s, err := mongo.Open(ctx, c.Store.MongoDB.Reveal(), mongo.Options{Password: c.Store.Password.Reveal(), Log: log, Now: o.Now})
 		if err != nil {

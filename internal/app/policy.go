@@ -50,10 +50,10 @@ func vocabulary(c *config.Config) dsl.Vocabulary {
 func settings(c *config.Config) smtp.Settings {
 	l := c.SMTP.Limits
 	s := smtp.Settings{Limits: smtp.Limits{
-		Connections: l.Connections, ConnectionsPerAddress: l.PerIP, MessagesPerAddress: l.MessagesPerMinute, RecipientsPerAddress: 10 * l.MessagesPerMinute,
-		Recipients: l.Recipients, Errors: l.Errors,
-		// Bodies lie in files while they come, so what is bounded here is the disk.
-		BytesInFlight: 200 * int64(c.SMTP.MaxSize), BytesPerAddress: 50 * int64(c.SMTP.MaxSize),
+		Connections: l.Connections, ConnectionsPerAddress: l.PerIP, MessagesPerMinute: l.MessagesPerMinute, MessagesPerAddress: l.MessagesPerIP,
+		Recipients: l.Recipients, RecipientsPerAddress: l.RecipientsPerIP, Errors: l.Errors, ErrorsPerMinute: l.ErrorsPerIP,
+		BytesInFlight: int64(l.Bytes), BytesPerAddress: int64(l.BytesPerIP),
+		AuthFailures: l.AuthFailures, AuthFailuresPerUser: l.AuthFailuresPerUser,
 	}}
 	for _, r := range c.SMTP.Relays {
 		s.Ours = append(s.Ours, r.Net)

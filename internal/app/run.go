@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"postern/internal/config"
@@ -85,6 +86,10 @@ func (l *listeners) close() {
 	}
 }
 
+// maxHTTP is how many connections one HTTP listener has at once; more wait to be accepted. Whoever opens them all takes the API
+// away, and not the file descriptors that mail needs.
+const maxHTTP = 300
+
 // listen opens every address, or none.
 func (a *App) listen(ctx context.Context, c *config.Config) (_ *listeners, err error) {
 	l := &listeners{}
@@ -119,6 +124,7 @@ func (a *App) listen(ctx context.Context, c *config.Config) (_ *listeners, err e
 			return nil, err
 		}
 		a.addrs.HTTP = append(a.addrs.HTTP, n.Addr().String())
+		n = netutil.LimitListener(n, maxHTTP)
 		if cert != nil {
 			n = tls.NewListener(n, cert)
 		}
@@ -130,7 +136,7 @@ func (a *App) listen(ctx context.Context, c *config.Config) (_ *listeners, err e
 			return nil, err
 		}
 		a.addrs.Metrics = append(a.addrs.Metrics, n.Addr().String())
-		l.http = append(l.http, &httpListener{a.api.MetricsServer(""), n})
+		l.http = append(l.http, &httpListener{a.api.MetricsServer(""), netutil.LimitListener(n, maxHTTP)})
 	}
 	control := filepath.Join(c.Data, controlSocket)
 	_ = os.Remove(control) // of a process that crashed: the lock on the folder says that none runs

@@ -44,8 +44,8 @@ func assemble(d *decision, q *question, env issue.Envelope) *issue.Commit {
 	c := &issue.Commit{Message: m, Bodies: []*spool.Body{q.p.raw}}
 	keepFiles(c, d, q)
 	keepTexts(c, q.p, d.result.Changes.Redact)
+	c.Relies = d.thread.Relies
 	if d.verdict == Committed {
-		c.Relies = d.thread.Relies
 		c.Threads = threadNames(q.p, d.result.Changes.ThreadKey)
 		c.Participants = participants(q.p, q.policy.Ours, []string{strings.ToLower(q.to)})
 		if len(q.p.msg.From) == 1 && q.p.author().Email != "" && d.who.user == nil {

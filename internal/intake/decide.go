@@ -217,14 +217,19 @@ func (h *host) Thread(ctx context.Context, key string, within time.Duration) (*d
 // Issue is the issue of that number, or nil.
 func (h *host) Issue(ctx context.Context, number int) (*dsl.Issue, error) {
 	is, err := h.w.Issue(ctx, int64(number))
+	if h.d.facts.Issues == nil {
+		h.d.facts.Issues = map[int]*dsl.Issue{}
+	}
 	switch {
 	case fault.Is(err, fault.NotFound):
+		h.d.facts.Issues[number] = nil
 		return nil, nil
 	case err != nil:
 		h.err = err
 		return nil, err
 	}
-	return issueView(is, h.now), nil
+	h.d.facts.Issues[number] = issueView(is, h.now)
+	return issueView(is, h.now), nil // rules change theirs
 }
 
 // New is a new issue as it would start.

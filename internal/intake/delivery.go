@@ -39,13 +39,13 @@ type Envelope struct {
 
 // An Outcome is what became of a mail for one recipient.
 type Outcome struct {
-	Recipient string
-	Mailbox   string
-	Verdict   Verdict // for a duplicate: what the first one got
-	Again     bool    // it was a duplicate
-	Reason    string  // for the sender, one line, printable
-	Message   string  // the message's id
-	Issue     int64   // 0 where there is none
+	Recipient string  `json:"recipient"`
+	Mailbox   string  `json:"mailbox"`
+	Verdict   Verdict `json:"verdict"`   // for a duplicate: what the first one got
+	Again     bool    `json:"duplicate"` // it was here before
+	Reason    string  `json:"reason"`    // for the sender, one line, printable
+	Message   string  `json:"message"`   // the message's id
+	Issue     int64   `json:"issue"`     // 0 where there is none
 }
 
 // A Refusal says no to one recipient, before the body.

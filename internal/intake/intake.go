@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"postern/dsl"
@@ -170,13 +171,14 @@ func (t *Transaction) Deliver(ctx context.Context, raw *spool.Body) []Outcome {
 	if err := t.deliver(ctx, raw, out); err != nil {
 		t.in.log.ErrorContext(ctx, "mail could not be taken and stays with its sender", logkey.Session, t.env.Session, logkey.Error, err)
 	}
-	for _, o := range out {
+	for i, o := range out {
 		if o.Verdict == TryLater && o.Message == "" {
 			l := t.line(cut(o.Recipient, 320))
 			l.Mailbox, l.Verdict, l.Reason = o.Mailbox, string(TryLater), o.Reason
 			t.in.ledger.add(l)
 		}
-		if t.in.observer != nil {
+		first := !slices.ContainsFunc(out[:i], func(before Outcome) bool { return before.Mailbox == o.Mailbox })
+		if t.in.observer != nil && first { // several recipients of one mailbox are one message
 			t.in.observer.Delivered(&t.env, o, raw.Size(), time.Since(began))
 		}
 	}
@@ -192,7 +194,7 @@ func (t *Transaction) deliver(ctx context.Context, raw *spool.Body, out []Outcom
 		return err
 	}
 	defer leave()
-	p, broken, err := t.in.parseSafely(ctx, raw)
+	p, broken, err := t.in.parseSafely(ctx, raw, t.pol.TextLimit)
 	if err != nil {
 		return err
 	}

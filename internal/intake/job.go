@@ -161,8 +161,11 @@ func (j *job) slot(ctx context.Context) (slot string, held *issue.Message, err e
 			return "", nil, err
 		}
 		for _, m := range taken {
-			if key != own && j.t.env.Received.Sub(m.ReceivedAt) > time.Hour {
+			switch {
+			case key != own && j.t.env.Received.Sub(m.ReceivedAt) > time.Hour:
 				continue
+			case !claims(Verdict(m.Verdict)) && m.Reason != afterReview:
+				continue // a replay refused it by the rules: they are asked anew each time it comes
 			}
 			same, err := j.p.sameMail(m, func(m *issue.Message) (string, error) { return j.t.in.textOf(ctx, m) })
 			if err != nil {
@@ -257,7 +260,7 @@ func (j *job) envelope() issue.Envelope {
 var errPanic = errors.New("panic")
 
 // parseSafely turns a panic of ours into a reason for quarantine.
-func (in *Intake) parseSafely(ctx context.Context, raw *spool.Body) (p *parsed, broken string, err error) {
+func (in *Intake) parseSafely(ctx context.Context, raw *spool.Body, textLimit int64) (p *parsed, broken string, err error) {
 	func() {
 		defer func() {
 			if r := recover(); r != nil {
@@ -265,7 +268,7 @@ func (in *Intake) parseSafely(ctx context.Context, raw *spool.Body) (p *parsed, 
 				err = errPanic
 			}
 		}()
-		p, err = in.parse(raw, in.policy().TextLimit)
+		p, err = in.parse(raw, textLimit)
 	}()
 	if errors.Is(err, errPanic) {
 		return unparsed(raw), "internal error while parsing: kept for review", nil

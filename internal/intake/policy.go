@@ -37,10 +37,10 @@ type Defaults struct {
 	Tags                                                    []string
 }
 
-// An Origin is a network believed to write only as the named From domains: "authenticated" for them.
+// An Origin is a network believed to write only as the named From addresses and domains: "authenticated" for them.
 type Origin struct {
 	Net  netip.Prefix
-	From []string // domains, lower case, ASCII form
+	From []string // patterns, see mayWriteAs
 }
 
 // mayWriteAs reports whether one of the patterns ("ann@example.com", "@example.com", "example.com")

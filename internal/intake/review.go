@@ -24,6 +24,7 @@ type Replay struct {
 	Issue   int64         `json:"issue,omitempty"`
 	Applied bool          `json:"applied"` // false: it made an issue before, and only the difference is shown
 	Changes rules.Changes `json:"changes"`
+	Trace   []rules.Entry `json:"trace"` // of the new decision; the message has the old one's
 	Note    string        `json:"note,omitempty"`
 }
 
@@ -43,6 +44,9 @@ func (in *Intake) Release(ctx context.Context, id, actor string) (Outcome, error
 	return Outcome{Recipient: m.Envelope.To, Mailbox: m.Mailbox, Verdict: r.Now, Reason: r.Reason, Message: r.Became, Issue: r.Issue}, nil
 }
 
+// afterReview is the reason of what a person refused. It stays refused, unlike what rules refuse, if the same mail comes again.
+const afterReview = "refused after review"
+
 // Reject turns a quarantined message into a rejected one. Its sender was told 250 and hears nothing; if the same mail comes
 // again, it is refused.
 func (in *Intake) Reject(ctx context.Context, id, actor string) error {
@@ -54,7 +58,7 @@ func (in *Intake) Reject(ctx context.Context, id, actor string) error {
 		return fault.Errorf(fault.Invalid, "message %s is not in quarantine: it is %s", id, m.Verdict)
 	}
 	was := m.Attempt
-	m.Verdict, m.Reason = string(Rejected), "refused after review"
+	m.Verdict, m.Reason = string(Rejected), afterReview
 	m.Attempt++
 	_, err = in.store.Commit(ctx, &issue.Commit{
 		Message: m, Replaces: was,
@@ -113,9 +117,13 @@ func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, pas
 	if err != nil {
 		return nil, err
 	}
-	r := &Replay{Message: m.ID, Was: Verdict(m.Verdict), Now: d.verdict, Reason: d.reason, Changes: d.result.Changes, Issue: m.Issue}
+	r := &Replay{Message: m.ID, Was: Verdict(m.Verdict), Now: d.verdict, Reason: d.reason, Changes: d.result.Changes, Trace: d.result.Trace, Issue: m.Issue}
 	if r.Was == Committed {
 		r.Note = "it made an issue before: shown, not changed"
+		return r, nil
+	}
+	if r.Now == TryLater { // nobody would: its sender has had an answer
+		r.Note = "the rules want to decide it later: nothing was changed"
 		return r, nil
 	}
 	c := assemble(d, q, j.envelope())
@@ -179,7 +187,7 @@ func (in *Intake) reopen(ctx context.Context, m *issue.Message) (*parsed, string
 	if err != nil {
 		return nil, "", err
 	}
-	p, broken, err := in.parseSafely(ctx, raw)
+	p, broken, err := in.parseSafely(ctx, raw, in.policy().TextLimit)
 	if err != nil {
 		_ = raw.Close()
 		return nil, "", err

@@ -60,7 +60,7 @@ func (in *Intake) Eval(ctx context.Context, env Envelope, recipient string, raw 
 	if !ok {
 		return nil, fault.Errorf(fault.NotFound, "no mailbox takes mail for %q", recipient)
 	}
-	p, broken, err := in.parseSafely(ctx, raw)
+	p, broken, err := in.parseSafely(ctx, raw, pol.TextLimit)
 	if err != nil {
 		return nil, err
 	}

@@ -35,15 +35,15 @@ func identify(ctx context.Context, w World, pol *Policy, env *Envelope, p *parse
 	case !fault.Is(err, fault.NotFound):
 		return who{}, err
 	}
-	if env.User != "" && mayWriteAs(env.WriteAs, a.Email, a.Domain) || fromOrigin(pol.Origins, env, a.Domain) {
+	if env.User != "" && mayWriteAs(env.WriteAs, a.Email, a.Domain) || fromOrigin(pol.Origins, env, a) {
 		id.trust = trustAuthenticated
 	}
 	return id, nil
 }
 
-func fromOrigin(origins []Origin, env *Envelope, domain string) bool {
-	return domain != "" && slices.ContainsFunc(origins, func(o Origin) bool {
-		return env.Peer.IsValid() && o.Net.Contains(env.Peer.Unmap()) && slices.Contains(o.From, domain)
+func fromOrigin(origins []Origin, env *Envelope, a mail.Address) bool {
+	return env.Peer.IsValid() && slices.ContainsFunc(origins, func(o Origin) bool {
+		return o.Net.Contains(env.Peer.Unmap()) && mayWriteAs(o.From, a.Email, a.Domain)
 	})
 }
 
@@ -168,6 +168,9 @@ type facts struct {
 	Issue    *dsl.Issue     `json:"issue,omitempty"` // as it was before the rules, where the mail joined one
 	Recent   map[string]int `json:"recent,omitempty"`
 	Keys     map[string]int `json:"keys,omitempty"` // thread keys asked for, and the issues they led to
+
+	// Issues are those that rules turned to besides, by thread(key) or attachTo(number), as they were; null where there is none.
+	Issues map[int]*dsl.Issue `json:"issues,omitempty"`
 }
 
 func (f *facts) encode() json.RawMessage {
