@@ -18,7 +18,7 @@ func ParseAddress(s string) Address {
 func ParseAddresses(s string) []Address {
 	var p parser
 	p.msg = &Message{}
-	list, _, _ := appendAddresses(&p, nil, unfold(s), DefaultLimits.Addresses)
+	list, _, _ := appendAddresses(&p, nil, unfold(s, ""), DefaultLimits.Addresses)
 	return list
 }
 

@@ -28,7 +28,8 @@ func (q *quotes) attribution(i int) (lines int, sure bool) {
 		return 0, false
 	}
 	s := strings.ToLower(strings.Join(strings.Fields(q.text[q.starts[i]:q.starts[i+k+1]]), " "))
-	if !introduces(s) {
+	found, usual := introduces(s)
+	if !found {
 		// Without the first word of the sentence only right above a quote, in one or two lines.
 		next := q.skipBlank(i+k+1, 2)
 		if k > 1 || next >= q.count() || !q.quoted(next) || !names(s) {
@@ -36,11 +37,12 @@ func (q *quotes) attribution(i int) (lines int, sure bool) {
 		}
 		return k + 1, false
 	}
-	return k + 1, hasAddress(s) && hasDigit(s) || hasDay(s) && hasHour(s)
+	return k + 1, hasAddress(s) && hasDigit(s) || usual && hasDay(s) && hasHour(s)
 }
 
-// introduces says whether s, in lower case, is a sentence of the table.
-func introduces(s string) bool {
+// introduces says whether s, in lower case, is a sentence of the table, and whether it also opens as
+// those of mail programs usually do.
+func introduces(s string) (found, usual bool) {
 	for i := range attributions {
 		a := &attributions[i]
 		if !strings.HasPrefix(s, a.opens) {
@@ -49,17 +51,17 @@ func introduces(s string) bool {
 		rest := s[len(a.opens):]
 		for _, verb := range a.verbs {
 			if at := strings.Index(rest, verb); at > 0 {
-				return true
+				return true, a.opens != ""
 			}
 		}
 	}
-	return false
+	return false, false
 }
 
 // names says whether a line above a quote tells whose it is: by a verb of the table, or by an
 // address and a date.
 func names(s string) bool {
-	if hasAddress(s) && hasDigit(s) {
+	if hasAddress(s) && (hasDigit(s) || strings.HasPrefix(s, "quoting ") || strings.HasPrefix(s, "zitat von ")) {
 		return true
 	}
 	for i := range attributions {
@@ -142,4 +144,9 @@ var attributions = []attributionForm{
 	{"pe ", []string{" a scris"}},                                           // Romanian
 	{"în ", []string{" a scris"}},                                           //
 	{"на ", []string{" написа", " пише"}},                                   // Bulgarian
+	{"στις ", []string{" έγραψε"}},                                          // Greek
+	{"pada ", []string{" menulis"}},                                         // Indonesian
+	{"vào ", []string{" đã viết"}},                                          // Vietnamese
+	// Languages that begin with the day or the name.
+	{"", []string{"写道", "寫道", "님이 작성", " tarihinde şunu yazdı", " ezt írta", " kirjoitti", " пишет", " писал", " пише", " написав", " skrev", " napsal", " napisał"}},
 }

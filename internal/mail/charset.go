@@ -19,12 +19,20 @@ func (p *parser) charset(b []byte, label string) string {
 	if isASCII(b) && !bytes.ContainsRune(b, 0x1b) && !wide(label) {
 		return string(b)
 	}
-	name := strings.ToLower(strings.Trim(label, " \t\"'"))
+	name := charsetName(label)
 	switch name {
 	case "":
 		return p.detect(b)
 	case "utf-8", "utf8", "us-ascii", "ascii":
 		return p.utf8OrDetect(b, name)
+	case "utf-7":
+		return decodeUTF7(b)
+	case "iso-8859-1", "windows-1252", "iso-8859-15":
+		// Western text that happens to be UTF-8 to its last byte is UTF-8.
+		if utf8.Valid(b) && !isASCII(b) {
+			p.warn("charset-malformed", "text in UTF-8 is labelled "+quote(label))
+			return p.detect(b)
+		}
 	}
 	enc := lookupCharset(name)
 	switch enc {
@@ -46,14 +54,25 @@ func (p *parser) charset(b []byte, label string) string {
 // windows-1252; when a few bytes are broken, those are replaced.
 func (p *parser) utf8OrDetect(b []byte, label string) string {
 	b = bytes.TrimPrefix(b, []byte("\uFEFF"))
-	if utf8.Valid(b) {
+	if utf8.Valid(b) && !isJIS(b) {
 		return string(b)
 	}
 	p.warn("charset-malformed", "text is not in the character set "+quote(label))
-	if !anyUTF8(b) {
-		return decodeWindows1252(b)
+	if isJIS(b) || !anyUTF8(b) {
+		return p.detect(b)
 	}
 	return strings.ToValidUTF8(string(b), "\uFFFD")
+}
+
+// isJIS says whether b has the escapes by which ISO-2022-JP begins two-byte characters, which no other text has.
+func isJIS[T string | []byte](b T) bool {
+	s := b
+	for i := 0; i+2 < len(s); i++ {
+		if s[i] == 0x1b && s[i+1] == '$' && (s[i+2] == 'B' || s[i+2] == '@') {
+			return true
+		}
+	}
+	return false
 }
 
 // detect guesses the character set of unlabelled text.
@@ -66,10 +85,33 @@ func (p *parser) detect(b []byte) string {
 			return strings.ToValidUTF8(string(out), "\uFFFD")
 		}
 	}
+	if isJIS(b) {
+		if out, err := lookupCharset("iso-2022-jp").NewDecoder().Bytes(b); err == nil {
+			return strings.ToValidUTF8(string(out), "\uFFFD")
+		}
+	}
 	if utf8.Valid(b) {
 		return string(b)
 	}
 	return decodeWindows1252(b)
+}
+
+// decodeRaw reads raw 8-bit text of a header: UTF-8 when it is that, else in the character set that
+// the message's text has, else windows-1252.
+func decodeRaw(s, label string) string {
+	jis := isJIS(s)
+	if utf8.ValidString(s) && !jis {
+		return s
+	}
+	if jis {
+		label = "iso-2022-jp"
+	}
+	if enc := lookupCharset(label); enc != nil && enc != encoding.Nop {
+		if out, err := enc.NewDecoder().String(s); err == nil {
+			return strings.ToValidUTF8(out, "\uFFFD")
+		}
+	}
+	return decodeWindows1252([]byte(s))
 }
 
 // bom16 says whether b begins with the mark of UTF-16.
@@ -90,14 +132,22 @@ func (p *parser) decodeHTML(b []byte, label string) string {
 	return p.charset(b, name)
 }
 
-// lookupCharset returns the encoding of a lower-case label, encoding.Nop for UTF-8, or nil.
-func lookupCharset(name string) encoding.Encoding {
+// charsetName is a label in lower case, without quotes, the names that mailers invent replaced.
+func charsetName(label string) string {
+	name := strings.ToLower(strings.Trim(label, " \t\"'"))
 	if alias, ok := charsetAliases[name]; ok {
-		name = alias
+		return alias
 	}
+	return name
+}
+
+// lookupCharset returns the encoding of a name from charsetName, encoding.Nop for UTF-8, or nil.
+func lookupCharset(name string) encoding.Encoding {
 	switch name {
 	case "utf-8":
 		return encoding.Nop
+	case "gb2312", "gbk":
+		return simplifiedchinese.GB18030 // its superset, as in the WHATWG table
 	case "hz-gb-2312":
 		return simplifiedchinese.HZGB2312
 	case "utf-32", "utf-32be":
@@ -149,6 +199,7 @@ var charsetAliases = map[string]string{
 	"cp949": "euc-kr", "ms949": "euc-kr", "uhc": "euc-kr", "euckr": "euc-kr", "ks_c_5601": "euc-kr",
 	"koi8r": "koi8-r", "koi8u": "koi8-u", "cp866": "ibm866", "cp-866": "ibm866",
 	"cp874": "windows-874", "tis620": "windows-874", "x-mac-roman": "macintosh", "macroman": "macintosh", "x-macroman": "macintosh",
+	"utf7": "utf-7", "unicode-1-1-utf-7": "utf-7", "x-unicode-1-1-utf-7": "utf-7", "x-unicode-2-0-utf-7": "utf-7", "csunicode11utf7": "utf-7",
 	"utf8mb4": "utf-8", "utf-8n": "utf-8", "utf_8": "utf-8", "utf8_bin": "utf-8", "unicode": "utf-16", "ucs-2": "utf-16", "utf16": "utf-16",
 	"ansi_x3.4": "us-ascii", "646": "us-ascii", "iso-8859-8-i": "iso-8859-8-i",
 	"ibm437": "cp437", "437": "cp437", "ibm850": "cp850", "850": "cp850", "ibm852": "cp852", "ibm858": "cp858", "ibm860": "cp860", "ibm865": "cp865",
@@ -156,9 +207,12 @@ var charsetAliases = map[string]string{
 
 // wide says whether even ASCII bytes mean something else in a character set.
 func wide(label string) bool {
-	label = strings.ToLower(label)
-	return strings.HasPrefix(label, "utf-16") || strings.HasPrefix(label, "utf-32") || strings.HasPrefix(label, "hz") ||
-		label == "utf16" || label == "ucs-2" || label == "unicode"
+	switch name := charsetName(label); name {
+	case "utf-7", "hz-gb-2312":
+		return true
+	default:
+		return strings.HasPrefix(name, "utf-16") || strings.HasPrefix(name, "utf-32")
+	}
 }
 
 func decodeWindows1252(b []byte) string {

@@ -25,7 +25,7 @@ func (p *parser) warn(code, detail string) {
 // quote shows a piece of the message in a warning.
 func quote[T string | []byte](b T) string {
 	s := string(b[:min(len(b), 60)])
-	return `"` + cleanName(toUTF8(s)) + `"`
+	return `"` + cleanName(decodeRaw(s, "")) + `"`
 }
 
 // cutString shortens s to at most n bytes without splitting a character.

@@ -3,6 +3,9 @@ package mail
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
 )
 
 // idMax is how many ids of one References field are kept: the first and the newest.
@@ -60,6 +63,35 @@ func (p *parser) readFields(h *header) {
 	p.count("message-id", seen.id, false)
 }
 
+// learnCharset takes the first label of a text, other than of ASCII and UTF-8, as that of raw headers.
+func (p *parser) learnCharset(label string) {
+	if p.rawCharset != "" || label == "" {
+		return
+	}
+	name := charsetName(label)
+	if enc := lookupCharset(name); enc != nil && enc != encoding.Nop && name != "us-ascii" && !wide(name) {
+		p.rawCharset = name
+	}
+}
+
+// rereadFields reads the message's header again once it is known in what its raw 8-bit text is written.
+func (p *parser) rereadFields(h *header) {
+	if p.rawCharset == "" || utf8.ValidString(h.str) {
+		return
+	}
+	m := p.msg
+	p.msg = &Message{}
+	for i := range h.fields {
+		f := &h.fields[i]
+		f.Value = p.decodeValue(rawValue(f))
+	}
+	p.readFields(h)
+	n := p.msg
+	m.Subject, m.From, m.Sender, m.ReplyTo, m.To, m.Cc = n.Subject, n.From, n.Sender, n.ReplyTo, n.To, n.Cc
+	m.MessageID, m.InReplyTo, m.References, m.Date = n.MessageID, n.InReplyTo, n.References, n.Date
+	p.msg = m
+}
+
 func (p *parser) count(name string, n int, must bool) {
 	switch {
 	case n > 1:
@@ -70,7 +102,7 @@ func (p *parser) count(name string, n int, must bool) {
 }
 
 func (p *parser) addresses(list []Address, f *Field) []Address {
-	list, bad, over := appendAddresses(p, list, unfold(rawValue(f)), p.limits.Addresses)
+	list, bad, over := appendAddresses(p, list, unfold(rawValue(f), p.rawCharset), p.limits.Addresses)
 	if bad {
 		p.warn("address-malformed", "an address in "+f.Name+" that cannot be used")
 	}

@@ -3,13 +3,13 @@ package mail
 import (
 	"bytes"
 	"strings"
-	"unicode/utf8"
 )
 
 // header is one header block, of the message or of a part.
 type header struct {
 	fields []Field
 	str    string // the whole block, which the strings of the fields share
+	label  string // the character set of raw 8-bit text, "" when unknown
 }
 
 // readHeader reads a header block up to and with its empty line. In a part it also ends before a
@@ -98,7 +98,7 @@ func (p *parser) finishHeader(buf []byte, starts []int, _ bool) header {
 		return header{}
 	}
 	raw := bytes.Clone(buf)
-	h := header{str: string(raw), fields: make([]Field, len(starts))}
+	h := header{str: string(raw), fields: make([]Field, len(starts)), label: p.rawCharset}
 	for i, from := range starts {
 		to := len(raw)
 		if i+1 < len(starts) {
@@ -118,7 +118,7 @@ func (p *parser) finishHeader(buf []byte, starts []int, _ bool) header {
 func (h *header) raw(name string) (string, bool) {
 	for i := range h.fields {
 		if equalFold(h.fields[i].Name, name) {
-			return unfold(rawValue(&h.fields[i])), true
+			return unfold(rawValue(&h.fields[i]), h.label), true
 		}
 	}
 	return "", false
@@ -129,14 +129,14 @@ func rawValue(f *Field) string {
 	return string(v)
 }
 
-// unfold makes one line of valid UTF-8 from the bytes of a value. RFC 5322 section 2.2.3: the line
-// end goes, the white space after it stays. Control characters become spaces.
-func unfold(s string) string {
+// unfold makes one line of valid UTF-8 from the bytes of a value, raw ones read in charset label. RFC 5322
+// section 2.2.3: the line end goes, the white space after it stays. Control characters become spaces.
+func unfold(s, label string) string {
 	s = trimSpace(s)
 	if plain(s) {
 		return s
 	}
-	s = toUTF8(s)
+	s = decodeRaw(s, label)
 	var b strings.Builder
 	b.Grow(len(s))
 	for i := 0; i < len(s); i++ {
@@ -165,14 +165,6 @@ func plain(s string) bool {
 		}
 	}
 	return true
-}
-
-// toUTF8 reads raw 8-bit text: UTF-8 when it is that, else windows-1252.
-func toUTF8(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return decodeWindows1252([]byte(s))
 }
 
 // fieldName returns the length of the field name that a header line begins with, or 0.

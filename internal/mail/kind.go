@@ -34,7 +34,9 @@ func (p *parser) classify(prefix prefixKind, forwards bool) {
 	m.IsBounce = delivery || s.failedRecipients && (daemon || s.nullPath) ||
 		daemon && !s.replied && (s.nullPath || !m.IsReply || bounceSubject(m.Subject)) ||
 		(from == "postmaster" || s.nullPath) && bounceSubject(m.Subject)
-	m.IsAutoReply = !m.IsBounce && (s.replied && p.report == "" || s.autoReply || s.precedence == "auto_reply" ||
+	still := p.news && !p.failed || !delivery && delaySubject(m.Subject) && (daemon || s.nullPath)
+	m.IsBounce = m.IsBounce && !still // still on its way, or arrived
+	m.IsAutoReply = !m.IsBounce && !still && (s.replied && p.report == "" || s.autoReply || s.precedence == "auto_reply" ||
 		absenceSubject(m.Subject) && prefix != forwardPrefix && (prefix != replyPrefix || s.generated || s.nullPath))
 	m.IsList = s.listID || s.listPost || s.precedence == "list"
 	m.AutoSubmitted = m.IsBounce || m.IsAutoReply || m.IsList || robot || p.report != "" ||
@@ -45,7 +47,7 @@ func (p *parser) classify(prefix prefixKind, forwards bool) {
 		m.Kind = KindBounce
 	case m.IsAutoReply:
 		m.Kind = KindAutoReply
-	case p.report != "": // read receipts, feedback reports
+	case p.report != "", still: // read receipts, feedback reports, delays
 		m.Kind = KindNotification
 	case m.IsList:
 		m.Kind = KindList
@@ -144,7 +146,7 @@ func bounceSubject(s string) bool {
 	s = strings.ToLower(s)
 	for _, w := range []string{
 		"undeliver", "delivery status notification", "delivery failure", "delivery has failed", "delivery failed", "mail delivery", "failure notice", "returned mail",
-		"message delivery has been delayed", "could not be delivered", "non-delivery", "delivery report", "delivery notification", "warning: message", "mail system error",
+		"could not be delivered", "non-delivery", "delivery report", "delivery notification", "mail system error",
 		"unzustellbar", "nicht zugestellt", "zustellung fehlgeschlagen", "non remis", "échec de la remise", "no se puede entregar", "no entregado", "impossibile recapitare",
 		"onbestelbaar", "não entregue", "niet bezorgd", "недоставлен", "не доставлен", "niedostarczon", "配信不能", "退信",
 	} {

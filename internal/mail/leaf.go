@@ -42,6 +42,7 @@ type leaf struct {
 	w        io.Writer
 	done     func(*Attachment) (any, error)
 	overfull bool
+	report   bool // a message/delivery-status that is not read yet
 }
 
 func (p *parser) newLeaf(kind leafKind) *leaf {
@@ -64,16 +65,24 @@ func (p *parser) openLeaf(h *header, ct *value) {
 		l.dec.enc = enc
 		l.html = ct.word == "text/html"
 		l.charset = ct.get("charset")
+		p.learnCharset(l.charset)
 		l.flowed = !l.html && strings.EqualFold(ct.get("format"), "flowed")
 		l.delSp = strings.EqualFold(ct.get("delsp"), "yes")
 		p.place(l)
 		p.leaf = l
 		return
 	}
-	if ct.word == "message/delivery-status" && len(p.stack) == 1 {
-		p.dsn = true
+	if ct.word == "text/x-amp-html" || ct.word == "text/watch-html" {
+		// One more form of the text beside it, for one reader; a file of it is nobody's attachment.
+		if n := len(p.stack); n > 0 && p.stack[n-1].subtype == "alternative" && disp.word != "attachment" {
+			p.leaf = p.newLeaf(skipLeaf)
+			return
+		}
 	}
 	l := p.newLeaf(fileLeaf)
+	if ct.word == "message/delivery-status" && len(p.stack) == 1 {
+		p.dsn, l.report = true, true
+	}
 	l.dec.enc = enc
 	id, _ := h.raw("Content-ID")
 	l.file = &Attachment{
@@ -173,6 +182,10 @@ func (p *parser) emit(b []byte) {
 // flush gives an attachment's bytes to its hash and its writer.
 func (p *parser) flush() {
 	l := p.leaf
+	if l.report {
+		p.readReport(p.out)
+		l.report = false // the rest is of more recipients
+	}
 	_, _ = l.hash.Write(p.out)
 	if l.w != nil && p.err == nil {
 		if _, err := l.w.Write(p.out); err != nil {

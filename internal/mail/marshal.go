@@ -47,7 +47,7 @@ type parsedMessage struct {
 // line without a line end. Lists are never null; from and date are when the mail has none that can be read.
 func (m *Message) MarshalParsed(file string) ([]byte, error) {
 	p := parsedMessage{
-		File: toUTF8(file), Subject: m.Subject, To: persons(m.To), Cc: persons(m.Cc),
+		File: decodeRaw(file, ""), Subject: m.Subject, To: persons(m.To), Cc: persons(m.Cc),
 		MessageID: m.MessageID, InReplyTo: list(m.InReplyTo), References: list(m.References),
 		Text: m.Text, NewText: m.NewText(), HTML: m.HTML, Attachments: make([]parsedFile, 0, len(m.Attachments)),
 		IsReply: m.IsReply, IsForward: m.IsForward, IsAutoReply: m.IsAutoReply, IsBounce: m.IsBounce, IsList: m.IsList,

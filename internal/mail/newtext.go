@@ -40,16 +40,17 @@ func trimBlankLines(s string) string {
 }
 
 // findSpans finds what in a text is not new: quoted history, what was forwarded, signatures. fwd
-// says that the subject calls the mail a forward. It is one pass over the lines; each is looked at a
+// says that the subject calls the mail a forward, reply that it answers one: else there is nothing that
+// lines with ">" could quote, and they are more likely a prompt or a patch. It is one pass over the lines; each is looked at a
 // bounded number of times, and only so much of it as an attribution line may be long.
 //
 // What is only likely to be quoted gets a span that is unsure and stays in the new text. forward says
 // that a forwarded message was found.
-func findSpans(text string, fwd bool) (spans []Span, forward bool) {
+func findSpans(text string, fwd, reply bool) (spans []Span, forward bool) {
 	if blankText(text) {
 		return nil, false
 	}
-	q := quotes{text: text, starts: lineStarts(text), fwd: fwd, unsure: -1}
+	q := quotes{text: text, starts: lineStarts(text), fwd: fwd, reply: reply, unsure: -1}
 	q.scan()
 	q.signatures()
 	for _, s := range q.spans {
@@ -67,6 +68,7 @@ type quotes struct {
 	text   string
 	starts []int32 // where each line begins, and the end of the text
 	fwd    bool
+	reply  bool
 	spans  []Span
 	unsure int // the line from which on the text might be quoted, -1 for none
 	reason string
@@ -123,8 +125,14 @@ func (q *quotes) scan() {
 		}
 		if q.quoted(i) {
 			j := q.quoteEnd(i)
-			q.cover(i, j, SpanQuote, "quoted lines")
-			i, free = j, j
+			switch {
+			case q.reply || q.fwd:
+				q.cover(i, j, SpanQuote, "quoted lines")
+				free = j
+			case q.unsure < 0:
+				q.unsure, q.reason = i, "might be quoted lines, but the mail answers none"
+			}
+			i = j
 			continue
 		}
 		if kind, reason := q.separator(i, ln); kind != "" {

@@ -23,7 +23,11 @@ type parser struct {
 	marks    [4]uint64 // the bytes that delimiters have after their dashes, as a set
 	report   string    // the report-type of a multipart/report, "" without
 	dsn      bool      // a part is a message/delivery-status
-	err      error     // of an attachment writer
+	failed   bool      // and says that a recipient was not reached
+	news     bool      // and says something else of one
+	// rawCharset is that of the first text with one: senders who write raw 8-bit headers write them in it.
+	rawCharset string
+	err        error // of an attachment writer
 
 	// Reused from message to message.
 	head []byte
@@ -54,10 +58,12 @@ func Parse(r io.Reader, opts Options) (*Message, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
+	p.rereadFields(&h)
 	p.finishText()
 	m := p.msg
 	prefix := subjectPrefix(m.Subject)
-	spans, forwards := findSpans(m.Text, prefix == forwardPrefix)
+	answers := prefix == replyPrefix || len(m.InReplyTo) > 0 || len(m.References) > 0
+	spans, forwards := findSpans(m.Text, prefix == forwardPrefix, answers)
 	m.Spans = spans
 	p.classify(prefix, forwards)
 	return m, nil

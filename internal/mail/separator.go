@@ -44,6 +44,9 @@ func marker(ln string) (SpanKind, bool) {
 	if kind, ok := markers[inner]; ok {
 		return kind, true
 	}
+	if strings.HasSuffix(inner, " wrote") || strings.HasSuffix(inner, " schrieb") { // Notes: -----Ann <ann@example.org> wrote: -----
+		return SpanQuote, hasAddress(inner)
+	}
 	if strings.HasPrefix(inner, "forwarded by ") || strings.HasPrefix(inner, "weitergeleitet von ") || strings.HasPrefix(inner, "forwarded message from ") {
 		return SpanForward, true
 	}
@@ -63,13 +66,18 @@ const (
 // headerLines is how far down a header block is looked for.
 const headerLines = 10
 
-// headerBlock says whether the header of an older message begins at line i: From first, then at least
-// a date and one of To and Subject.
+// headerBlock says whether the header of an older message begins at line i: From first, or a date and
+// then From; then a subject, or a recipient and somebody's address. People write From, To and Date
+// above each other too, of journeys and bookings, without those.
 func (q *quotes) headerBlock(i int, ln string) bool {
-	if label(ln)&labelFrom == 0 {
+	seen := label(ln)
+	switch {
+	case seen&labelFrom != 0:
+		seen = labelFrom // some words are two labels
+	case seen&labelDate == 0 || i+1 >= q.count() || label(q.line(i+1))&labelFrom == 0:
 		return false
 	}
-	var seen headerKind
+	address := hasAddress(ln)
 	blanks := 0
 	for j := i + 1; j < q.count() && j <= i+headerLines; j++ {
 		if q.starts[j+1]-q.starts[j] > 4*attributionMax {
@@ -77,13 +85,14 @@ func (q *quotes) headerBlock(i int, ln string) bool {
 		}
 		ln := q.line(j)
 		if ln == "" {
-			if blanks++; blanks > 1 && seen == 0 || blanks > 4 {
+			if blanks++; blanks > 1 && seen == labelFrom || blanks > 4 {
 				break
 			}
 			continue
 		}
 		seen |= label(ln)
-		if seen&labelDate != 0 && seen&(labelTo|labelSubject) != 0 {
+		address = address || hasAddress(ln)
+		if seen&labelFrom != 0 && seen&labelDate != 0 && (seen&labelSubject != 0 || seen&labelTo != 0 && address) {
 			return true
 		}
 	}
@@ -109,19 +118,57 @@ func colon(s string) int {
 	return -1
 }
 
-var labels = map[string]headerKind{
-	"from": labelFrom, "von": labelFrom, "de": labelFrom, "da": labelFrom, "van": labelFrom, "fra": labelFrom, "från": labelFrom, "od": labelFrom | labelTo,
-	"от": labelFrom, "lähettäjä": labelFrom, "feladó": labelFrom, "kimden": labelFrom, "expéditeur": labelFrom, "remitente": labelFrom, "mittente": labelFrom,
-	"发件人": labelFrom, "寄件者": labelFrom, "差出人": labelFrom, "보낸 사람": labelFrom, "από": labelFrom, "від": labelFrom, "de la": labelFrom, "afsender": labelFrom, "absender": labelFrom,
-	"sent": labelDate, "date": labelDate, "gesendet": labelDate, "datum": labelDate, "envoyé": labelDate, "envoyé le": labelDate, "date d'envoi": labelDate, "enviado": labelDate, "enviado el": labelDate,
-	"enviada em": labelDate, "enviado em": labelDate, "fecha": labelDate, "data": labelDate, "inviato": labelDate, "verzonden": labelDate, "sendt": labelDate, "skickat": labelDate, "dato": labelDate,
-	"wysłano": labelDate, "odesláno": labelDate, "отправлено": labelDate, "дата": labelDate, "lähetetty": labelDate, "päivämäärä": labelDate, "trimis": labelDate, "gönderildi": labelDate, "tarih": labelDate,
-	"dátum": labelDate, "elküldve": labelDate, "发送时间": labelDate, "日期": labelDate, "送信日時": labelDate, "日付": labelDate, "보낸 날짜": labelDate, "надіслано": labelDate, "ημερομηνία": labelDate,
-	"to": labelTo, "an": labelTo, "à": labelTo, "a": labelTo, "para": labelTo, "aan": labelTo, "til": labelTo, "till": labelTo, "do": labelTo, "komu": labelTo, "кому": labelTo, "vastaanottaja": labelTo,
-	"címzett": labelTo, "kime": labelTo, "destinataire": labelTo, "收件人": labelTo, "收件者": labelTo, "宛先": labelTo, "받는 사람": labelTo, "προς": labelTo, "către": labelTo, "cc": labelTo, "empfänger": labelTo,
-	"subject": labelSubject, "betreff": labelSubject, "objet": labelSubject, "asunto": labelSubject, "oggetto": labelSubject, "onderwerp": labelSubject, "assunto": labelSubject, "emne": labelSubject,
-	"ämne": labelSubject, "temat": labelSubject, "předmět": labelSubject, "тема": labelSubject, "aihe": labelSubject, "tárgy": labelSubject, "konu": labelSubject, "主题": labelSubject, "主旨": labelSubject,
-	"件名": labelSubject, "제목": labelSubject, "θέμα": labelSubject, "subiect": labelSubject, "assumpte": labelSubject,
+var labels = func() map[string]headerKind {
+	m := map[string]headerKind{}
+	for _, language := range headerLabels {
+		for i, kind := range []headerKind{labelFrom, labelDate, labelTo, labelSubject} {
+			for _, word := range strings.Split(language[i], "|") {
+				m[word] |= kind
+			}
+		}
+	}
+	return m
+}()
+
+// headerLabels are the words for From, Sent or Date, To and Subject by language, in lower case. To teach
+// Postern a language, add a line.
+var headerLabels = [][4]string{
+	{"from", "sent|date", "to|cc", "subject"},
+	{"von|absender", "gesendet|datum", "an|empfänger", "betreff"},                            // German
+	{"de|expéditeur", "envoyé|envoyé le|date d'envoi|date", "à|a|destinataire", "objet"},     // French
+	{"de|remitente", "enviado|enviado el|enviados|fecha", "para", "asunto"},                  // Spanish
+	{"de", "enviada em|enviado em|enviado|enviada|data", "para", "assunto"},                  // Portuguese
+	{"de", "enviat|data", "per a|a", "assumpte|tema"},                                        // Catalan
+	{"da|mittente", "inviato|data", "a", "oggetto"},                                          // Italian
+	{"van", "verzonden|datum", "aan", "onderwerp"},                                           // Dutch
+	{"från", "skickat|datum", "till", "ämne"},                                                // Swedish
+	{"fra|afsender", "sendt|dato", "til", "emne"},                                            // Danish, Norwegian
+	{"lähettäjä", "lähetetty|päivämäärä", "vastaanottaja", "aihe"},                           // Finnish
+	{"saatja|kellelt", "saadetud|kuupäev", "adressaat|saaja|kellele", "teema"},               // Estonian
+	{"no", "nosūtīts|datums", "kam", "tēma"},                                                 // Latvian
+	{"nuo", "išsiųsta|data", "kam", "tema"},                                                  // Lithuanian
+	{"od", "wysłano|data", "do", "temat"},                                                    // Polish
+	{"od", "odesláno|datum", "komu", "předmět"},                                              // Czech
+	{"od", "odoslané|dátum", "komu|pre", "predmet"},                                          // Slovak
+	{"feladó", "elküldve|küldve|dátum", "címzett", "tárgy"},                                  // Hungarian
+	{"de la", "trimis|expediat|data", "către", "subiect"},                                    // Romanian
+	{"od", "poslano|datum", "za", "zadeva"},                                                  // Slovenian
+	{"od|šalje", "poslano|datum", "prima|za", "predmet"},                                     // Croatian
+	{"od|šalje|шаље|од", "poslato|послато|датум", "za|prima|за|коме", "naslov|тема|predmet"}, // Serbian
+	{"от", "изпратено|дата", "до", "относно|тема"},                                           // Bulgarian
+	{"от|отправитель", "отправлено|дата", "кому", "тема"},                                    // Russian
+	{"від", "надіслано|дата", "кому", "тема"},                                                // Ukrainian
+	{"από", "στάλθηκε|αποστολή|ημερομηνία", "προς", "θέμα"},                                  // Greek
+	{"kimden|gönderen", "gönderildi|gönderme tarihi|tarih", "kime|alıcı", "konu"},            // Turkish
+	{"từ", "đã gửi|ngày gửi|ngày", "đến|tới", "chủ đề|tiêu đề"},                              // Vietnamese
+	{"dari", "dikirim|terkirim|tanggal", "kepada|ke", "subjek|perihal"},                      // Indonesian, Malay
+	{"จาก", "ส่ง|วันที่", "ถึง", "เรื่อง"},                                                   // Thai
+	{"מאת", "נשלח|תאריך", "אל", "נושא"},                                                      // Hebrew
+	{"من", "تم الإرسال|تاريخ الإرسال|التاريخ", "إلى", "الموضوع"},                             // Arabic
+	{"发件人", "发送时间|发送日期|日期|时间", "收件人", "主题"},                                                  // Chinese, simplified
+	{"寄件者|寄件人", "寄件日期|傳送時間|日期", "收件者|收件人", "主旨|主題"},                                          // Chinese, traditional
+	{"差出人|送信者", "送信日時|日時|日付", "宛先", "件名"},                                                    // Japanese
+	{"보낸 사람|보낸사람", "보낸 날짜|보낸날짜|날짜", "받는 사람|받는사람", "제목"},                                      // Korean
 }
 
 var markers = map[string]SpanKind{

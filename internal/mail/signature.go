@@ -90,7 +90,7 @@ func isMobile(ln string) bool {
 // mobileSignatures are in lower case: how the line begins, and what it must have after that.
 var mobileSignatures = []struct{ opens, has string }{
 	{"sent from my ", ""}, {"sent from mail for windows", ""}, {"sent from outlook", ""}, {"sent from yahoo", ""}, {"sent from proton", ""}, {"sent from samsung", ""}, {"sent from a mobile", ""},
-	{"sent via blackberry", ""}, {"sent via superhuman", ""}, {"sent with proton", ""}, {"sent with spark", ""}, {"sent from spark", ""}, {"get outlook for ", ""}, {"get bluemail", ""},
+	{"sent via blackberry", ""}, {"sent via superhuman", ""}, {"sent with proton", ""}, {"sent with [proton", ""}, {"sent with spark", ""}, {"sent from spark", ""}, {"get outlook for ", ""}, {"get bluemail", ""},
 	{"von meinem ", "gesendet"}, {"von mein ", "gesendet"}, {"gesendet von mein", ""}, {"gesendet von mail", ""}, {"gesendet von outlook", ""}, {"gesendet von yahoo", ""}, {"gesendet mit der ", "app"},
 	{"diese nachricht wurde von mein", "gesendet"}, {"outlook für ", "herunterladen"}, {"outlook für ", "beziehen"}, {"holen sie sich outlook", ""},
 	{"envoyé de mon ", ""}, {"envoyé depuis mon ", ""}, {"envoyé depuis l'application", ""}, {"envoyé à partir de ", "outlook"}, {"obtenir outlook pour", ""}, {"téléchargez outlook pour", ""},

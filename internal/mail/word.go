@@ -7,7 +7,7 @@ import (
 
 // decodeValue makes the readable form of an unstructured header value: unfolded, encoded words decoded.
 func (p *parser) decodeValue(s string) string {
-	s = unfold(s)
+	s = unfold(s, p.rawCharset)
 	if !strings.Contains(s, "=?") {
 		return s
 	}

@@ -1,0 +1,98 @@
+package mail_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestAttributions: the line above a quote, as mail programs write it in many languages, goes with the quote.
+func TestAttributions(t *testing.T) {
+	t.Parallel()
+	for _, line := range strings.Split(strings.TrimSpace(`
+On Mon, Jan 5, 2026 at 2:04 PM Support <support@example.com> wrote:
+On Monday, January 5, 2026 at 02:04:05 PM GMT+1, Support <support@example.com> wrote:
+Am Mo., 5. Jan. 2026 um 14:04 Uhr schrieb Support <support@example.com>:
+Am 05.01.2026 um 14:04 schrieb Support:
+Le lun. 5 janv. 2026 à 14:04, Support <support@example.com> a écrit :
+El lun, 5 ene 2026 a las 14:04, Support (<support@example.com>) escribió:
+El dl., 5 de gen. 2026, 14:04, Support <support@example.com> va escriure:
+Il giorno lun 5 gen 2026 alle ore 14:04 Support <support@example.com> ha scritto:
+Op ma 5 jan 2026 om 14:04 schreef Support <support@example.com>:
+Em seg., 5 de jan. de 2026 às 14:04, Support <support@example.com> escreveu:
+A segunda, 5/01/2026, 14:04, Support <support@example.com> escreveu:
+Den mån 5 jan. 2026 kl 14:04 skrev Support <support@example.com>:
+Den man. 5. jan. 2026 kl. 14.04 skrev Support <support@example.com>:
+man. 5. jan. 2026 kl. 14:04 skrev Support <support@example.com>:
+ma 5. tammik. 2026 klo 14.04 Support (support@example.com) kirjoitti:
+pon., 5 sty 2026 o 14:04 Support <support@example.com> napisał(a):
+po 5. 1. 2026 v 14:04 odesílatel Support <support@example.com> napsal:
+po 5. 1. 2026 o 14:04 Support <support@example.com> napísal(a):
+Support <support@example.com> ezt írta (időpont: 2026. jan. 5., H, 14:04):
+În lun., 5 ian. 2026 la 14:04, Support <support@example.com> a scris:
+На пн, 5.01.2026 г. в 14:04 Support <support@example.com> написа:
+пн, 5 янв. 2026 г. в 14:04, Support <support@example.com>:
+пн, 5 січ. 2026 р. о 14:04 Support <support@example.com> пише:
+Στις Δευ 5 Ιαν 2026 στις 2:04 μ.μ., ο χρήστης Support <support@example.com> έγραψε:
+Support <support@example.com>, 5 Oca 2026 Pzt, 14:04 tarihinde şunu yazdı:
+pon., 5. jan. 2026 ob 14:04 je oseba Support <support@example.com> napisala:
+pon, 5. sij 2026. u 14:04 Support <support@example.com> napisao je:
+Support (<support@example.com>) kirjutas kuupäeval E, 5. jaanuar 2026 kell 14:04:
+2026-01-05, pr, 14:04 Support <support@example.com> rašė:
+בתאריך יום ב׳, 5 בינו׳ 2026 ב-14:04 מאת Support <support@example.com>:
+في الاثنين، 5 يناير 2026 في 2:04 م تمت كتابة ما يلي بواسطة Support <support@example.com>:
+Vào Th 2, 5 thg 1, 2026 vào lúc 14:04 Support <support@example.com> đã viết:
+Pada Sen, 5 Jan 2026 pukul 14.04 Support <support@example.com> menulis:
+ในวันที่ จ. 5 ม.ค. 2026 เวลา 14:04 Support <support@example.com> เขียนว่า:
+Support <support@example.com> 于2026年1月5日周一 14:04写道：
+Support <support@example.com> 於 2026年1月5日 週一 下午2:04寫道：
+2026年1月5日(月) 14:04 Support <support@example.com>:
+2026년 1월 5일 (월) 오후 2:04, Support <support@example.com>님이 작성:
+`), "\n") {
+		m := parse(t, []byte("Subject: Re: x\nContent-Type: text/plain; charset=utf-8\n\nYes.\n\n"+line+"\n\n> Is there paper?\n"))
+		if got := m.NewText(); got != "Yes." {
+			t.Errorf("%s: new text %q", line, got)
+		}
+	}
+}
+
+// TestHeaderBlocks: From, date, recipient and subject above a message that is not marked, as Outlook
+// writes them in many languages.
+func TestHeaderBlocks(t *testing.T) {
+	t.Parallel()
+	for _, labels := range []string{
+		"From|Sent|To|Subject", "From|Date|To|Subject", "Von|Gesendet|An|Betreff", "De|Envoyé|À|Objet", "De |Date |À |Objet ", "De|Enviado|Para|Asunto", "De|Enviada em|Para|Assunto", "Da|Inviato|A|Oggetto",
+		"Van|Verzonden|Aan|Onderwerp", "Från|Skickat|Till|Ämne", "Fra|Sendt|Til|Emne", "Lähettäjä|Lähetetty|Vastaanottaja|Aihe", "Od|Wysłano|Do|Temat", "Od|Odesláno|Komu|Předmět", "Od|Odoslané|Komu|Predmet",
+		"Feladó|Elküldve|Címzett|Tárgy", "Feladó|Küldve|Címzett|Tárgy", "De la|Trimis|Către|Subiect", "Kimden|Gönderildi|Kime|Konu", "От|Отправлено|Кому|Тема", "От|Изпратено|До|Относно", "Від|Надіслано|Кому|Тема", "Από|Στάλθηκε|Προς|Θέμα",
+		"Od|Poslano|Za|Zadeva", "Šalje|Poslano|Prima|Predmet", "Saatja|Saadetud|Adressaat|Teema", "No|Nosūtīts|Kam|Tēma", "Nuo|Išsiųsta|Kam|Tema", "De|Enviat|Per a|Assumpte", "Từ|Đã gửi|Đến|Chủ đề", "Dari|Dikirim|Kepada|Subjek",
+		"差出人|送信日時|宛先|件名", "发件人|发送时间|收件人|主题", "寄件者|寄件日期|收件者|主旨", "보낸 사람|보낸 날짜|받는 사람|제목", "מאת|נשלח|אל|נושא", "من|تم الإرسال|إلى|الموضوع", "จาก|ส่ง|ถึง|เรื่อง",
+	} {
+		l := strings.Split(labels, "|")
+		block := l[0] + ": Support <support@example.com>\n" + l[1] + ": 5.1.2026 14:04\n" + l[2] + ": Ann Lee\n" + l[3] + ": Printer\n"
+		m := parse(t, []byte("Subject: Re: x\nContent-Type: text/plain; charset=utf-8\n\nYes.\n\n"+block+"\nIs there paper?\n"))
+		if got := m.NewText(); got != "Yes." {
+			t.Errorf("%s: new text %q", labels, got)
+		}
+	}
+}
+
+// TestOwnWordsSurvive: what people write themselves stays in the new text, even where it looks like history.
+func TestOwnWordsSurvive(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"On Monday, Ann wrote:\nthe printer is broken.",
+		"Please book a flight.\n\nFrom: Berlin\nTo: Paris\nDate: 5 January 2026\n\nThank you",
+		"Bitte buchen:\n\nDatum: 5.1.2026\nVon: Berlin\nNach: Paris\n\nDanke",
+		"Från: kl 9\nTill: kl 11\n\nTack",
+		"$ make\n> error 5\n\nWhat is that?",
+		"He writes:\nno.",
+		"I am not sent from my desk\nbut from home.",
+		"Price: 5\n--\nSum: 7\n\n" + strings.Repeat("And so on.\n", 20) + "End.",
+		"Original message:\nsee the file.",
+		"Begin here:\n\nTo: all\nSubject: none",
+	} {
+		m := parse(t, []byte("Subject: x\nContent-Type: text/plain; charset=utf-8\n\n"+text+"\n"))
+		if got := m.NewText(); got != text {
+			t.Errorf("of %q only this is new: %q", text, got)
+		}
+	}
+}
