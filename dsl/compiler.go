@@ -29,8 +29,11 @@ type compiler struct {
 	methods   map[string]*function
 	known     []string // names of functions and actions, for suggestions
 	lists     map[string]*listValue
+	listNames []string               // sorted
+	listRun   *Run                   // computes the lists: they share its budget
 	bySlice   map[*string]*listValue // the same, by their first entry's place in memory
 	patterns  map[string]*pattern
+	weight    int // of all patterns together
 	diags     Diagnostics
 	errors    int // also those that were too many to be kept
 }
@@ -44,6 +47,8 @@ func newCompiler(opts Options) *compiler {
 		bySlice:   map[*string]*listValue{},
 		patterns:  map[string]*pattern{},
 	}
+	c.listRun = newRun(background(), nil, listBudget)
+	c.listRun.lists = true
 	c.cfg = conf.CreateNew()
 	c.cfg.WithEnv(&env{})
 	c.cfg.Optimize = true // only the jumps of the byte code: optimizer.Optimize is never called
@@ -86,10 +91,14 @@ func (c *compiler) pattern(s string) (*pattern, error) {
 		return p, nil
 	}
 	p, err := compilePattern(s)
-	if err == nil {
-		c.patterns[s] = p
+	if err != nil {
+		return nil, err
 	}
-	return p, err
+	if c.weight += p.weight(); c.weight > mostInstructions {
+		return nil, errors.New("all regular expressions together are too large; look for words with has, which takes a list")
+	}
+	c.patterns[s] = p
+	return p, nil
 }
 
 // An expression is a compiled fragment.
@@ -178,9 +187,12 @@ func (u *unit) errorAt(loc file.Location, message, hint string) {
 	u.atRune(loc.From, message, hint)
 }
 
+// full says whether so much was reported that one more error is only counted.
+func (u *unit) full() bool { return len(u.c.diags) >= mostDiagnostics && u.c.errors > 0 }
+
 // atRune reports an error at a rune of the fragment.
 func (u *unit) atRune(at int, message, hint string) {
-	if len(u.c.diags) >= mostDiagnostics && u.c.errors > 0 {
+	if u.full() {
 		u.c.errors++ // without looking for a place that nobody will read
 		return
 	}

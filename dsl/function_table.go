@@ -1,6 +1,7 @@
 package dsl
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"time"
@@ -98,9 +99,28 @@ func mailFunctions() []*function {
 				if err != nil || s.Count == nil {
 					return 0, err
 				}
-				return s.Count(within), nil
+				return r.recent(s, within)
 			}},
 	}
+}
+
+// mostRecents are the different times that the rules of one message may ask recent about: each is a question to the store.
+const mostRecents = 20
+
+// recent asks once about each time.
+func (r *Run) recent(s *Sender, within time.Duration) (any, error) {
+	if n, ok := r.recents[within]; ok {
+		return n, nil
+	}
+	if len(r.recents) == mostRecents {
+		return nil, fmt.Errorf("recent is asked about more than %d different times", mostRecents)
+	}
+	if r.recents == nil {
+		r.recents = map[time.Duration]int{}
+	}
+	n := s.Count(within)
+	r.recents[within] = n
+	return n, nil
 }
 
 // trusts are the values of a sender's trust, from low to high.
@@ -145,10 +165,16 @@ func dateOf(r *Run, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(s) > longestLayout {
+		return nil, fmt.Errorf("a date of %d bytes is too long: at most %d", len(s), longestLayout)
+	}
 	if len(args) == 1 {
 		return orNil(parseTime(s))
 	}
 	layout, err := asText(args, 1)
+	if err == nil && len(layout) > longestLayout {
+		err = fmt.Errorf("a layout of %d bytes is too long: at most %d", len(layout), longestLayout)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -10,8 +10,11 @@ import (
 	"strings"
 )
 
-// mostElements bounds every list that a function makes.
-const mostElements = 100_000
+// mostElements bounds every list that a function makes, mostListed where it is for a list block.
+const (
+	mostElements = 100_000
+	mostListed   = 5_000_000
+)
 
 // textFunctions take the place of expr's own functions that make text or lists: these count what
 // they make against the message's budget, and have one signature each (expr's checker is exponential
@@ -36,7 +39,7 @@ func textFunctions() []*function {
 			if len(a) == 1 {
 				return strings.TrimSpace(a[0]), nil
 			}
-			return strings.Trim(a[0], a[1]), nil
+			return trimAll(a[0], a[1]), nil
 		}), s, takes("characters", kindText)).omit(1),
 		pure("trimPrefix", typeString, texts(2, func(_ *Run, a []string) (string, error) {
 			return strings.TrimPrefix(a[0], a[1]), nil
@@ -109,6 +112,18 @@ func texts(n int, f func(*Run, []string) (string, error)) func(*Run, []any) (any
 		}
 		return orNil(f(r, a))
 	}
+}
+
+// trimAll is strings.Trim, which looks through all the characters for each of the text's.
+func trimAll(s, characters string) string {
+	if len(characters) < 32 {
+		return strings.Trim(s, characters)
+	}
+	set := map[rune]bool{}
+	for _, c := range characters {
+		set[c] = true
+	}
+	return strings.TrimFunc(s, func(c rune) bool { return set[c] })
 }
 
 func repeat(r *Run, args []any) (any, error) {
@@ -239,14 +254,28 @@ func sortList(r *Run, args []any) (any, error) {
 	}
 	mixed := false
 	slices.SortStableFunc(list, func(a, b any) int {
+		if err == nil {
+			err = r.pauseAt(a)
+		}
+		if err != nil {
+			return 0 // Go's sorting cannot be stopped, but it has little to do when all are equal
+		}
 		c, ok := compareScalars(a, b)
 		mixed = mixed || !ok
 		return c
 	})
-	if mixed {
-		return nil, errors.New("sort needs texts, or numbers, not both")
+	if err == nil && mixed {
+		err = errors.New("sort needs texts, or numbers, not both")
 	}
-	return list, nil
+	return orNil(list, err)
+}
+
+// pauseAt looks at the clock where comparing a value may take long.
+func (r *Run) pauseAt(v any) error {
+	if s, ok := v.(string); ok && len(s) > 1000 {
+		return r.pause()
+	}
+	return nil
 }
 
 func compareScalars(a, b any) (int, bool) {
@@ -290,6 +319,9 @@ func (r *Run) each(name string, list any, add func(out []any, e any) []any) ([]a
 		if e == nil || !isScalar(reflect.TypeOf(e)) {
 			return nil, fmt.Errorf("%s needs a list of texts or numbers", name)
 		}
+		if err := r.pauseAt(e); err != nil {
+			return nil, err
+		}
 		out = add(out, e)
 	}
 	return out, nil
@@ -300,7 +332,7 @@ func fromJSON(r *Run, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.make(8 * len(s)); err != nil {
+	if err := r.make(16 * len(s)); err != nil {
 		return nil, err
 	}
 	var v any

@@ -1,6 +1,7 @@
 package dsl
 
 import (
+	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -32,7 +33,14 @@ func (g guarder) Visit(node *ast.Node) {
 		n.Node = sequence(stepCall(n.Node), n.Node)
 	case *ast.BinaryNode:
 		g.binary(node, n)
+	case *ast.CallNode:
+		if m, ok := n.Callee.(*ast.MemberNode); ok && len(n.Arguments) == 1 && isNamed(m.Property, "Format") {
+			n.Arguments[0] = call("$layout", n.Arguments[0], n.Arguments[0])
+		}
 	case *ast.BuiltinNode:
+		if p, ok := last(n.Arguments).(*ast.PredicateNode); ok && n.Name == "sortBy" {
+			p.Node = call("$sortKey", p.Node, p.Node)
+		}
 		switch n.Name {
 		case "flatten", "max", "min", "mean", "median", "reverse", "take", "sortBy":
 			for i := range n.Arguments {
@@ -47,6 +55,11 @@ func (g guarder) Visit(node *ast.Node) {
 		}
 	}
 }
+
+const (
+	longestLayout = 200  // bytes of what a time is printed by, or read by
+	longestKey    = 1000 // bytes of a text by which sortBy compares: expr's sorting cannot be stopped
+)
 
 func (g guarder) binary(node *ast.Node, n *ast.BinaryNode) {
 	l, r := natureType(n.Left), natureType(n.Right)
@@ -121,6 +134,19 @@ func (g guarder) weighed(n ast.Node) ast.Node {
 	}
 	w := call("$weigh", n, n)
 	return w
+}
+
+// isNamed says whether the property of a member is of that name.
+func isNamed(property ast.Node, name string) bool {
+	s, ok := property.(*ast.StringNode)
+	return ok && s.Value == name
+}
+
+func last(nodes []ast.Node) ast.Node {
+	if len(nodes) == 0 {
+		return nil
+	}
+	return nodes[len(nodes)-1]
 }
 
 func sequence(nodes ...ast.Node) ast.Node {
@@ -211,6 +237,22 @@ func guardFunctions() []*function {
 			lower, err := r.lower(s)
 			_, found := (*set)[lower]
 			return found, err
+		}},
+		{name: "$layout", result: typeString, call: func(r *Run, args []any) (any, error) {
+			s, err := asText(args, 0)
+			if err == nil && len(s) > longestLayout {
+				err = fmt.Errorf("a layout of %d bytes is too long: at most %d", len(s), longestLayout)
+			}
+			if err != nil {
+				return nil, err
+			}
+			return s, r.make(4 * len(s))
+		}},
+		{name: "$sortKey", resultOf: same, call: func(_ *Run, args []any) (any, error) {
+			if s, ok := args[0].(string); ok && len(s) > longestKey {
+				return s[:longestKey], nil
+			}
+			return args[0], nil
 		}},
 		{name: "$weigh", resultOf: same, call: func(r *Run, args []any) (any, error) { return args[0], r.weigh(args[0]) }},
 	}

@@ -57,8 +57,8 @@ func makeRange(r *Run, args []any) (any, error) {
 	if to < from {
 		return []int{}, nil
 	}
-	if uint64(to)-uint64(from) >= mostElements { // unsigned: the difference of two ints may not fit an int
-		return nil, r.makeList(mostElements + 1)
+	if uint64(to)-uint64(from) >= mostListed { // unsigned: the difference of two ints may not fit an int
+		return nil, r.makeList(mostListed + 1)
 	}
 	n := to - from + 1
 	if err := r.makeList(n); err != nil {

@@ -81,6 +81,16 @@ func hostile() map[string]string {
 		"deep json":          `fromJSON(repeat("[", 1000000)) == nil`,
 		"base64":             `any(1..100000, toBase64(mail.text) == "")`,
 		"overflow":           `1..(9223372036854775807 + 1) == [1]`,
+		"trim by many":       `len(trim(mail.text, repeat("ü", 500000) + "a \\n")) == 1`,
+		"long word":          `has(mail.html, mail.html[:400000])`,
+		"layout":             `len(map(1..100000, mail.date.Format(mail.text))) == 1`,
+		"layout to read":     `date("2006", repeat("2006", 1000000)) == mail.date`,
+		"sort texts":         `sort(map(1..20000, mail.html[#:])) == []`,
+		"sortBy texts":       `sortBy(map(1..20000, mail.html[#:]), #) == []`,
+		"uniq texts":         `uniq(map(1..100000, mail.html[#:])) == []`,
+		"very deep list":     `let d = reduce(1..1000, let o = #acc; reduce(1..900, [#acc], o), [1]); d == d`,
+		"sum in a loop":      `let a = 1..100000; map(a, sum(a)) == a`,
+		"median in a loop":   `let a = 1..100000; map(a, median(a)) == a`,
 		"indexes":            `any(1..100000, lastIndexOf(mail.html, "xy") > 0)`,
 	}
 }
@@ -168,6 +178,36 @@ func TestHostileFiles(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Whole sets that would take much memory or time to load: all lists share one budget, as do all regular expressions.
+func TestHostileSets(t *testing.T) {
+	each := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format+"\n", i)
+		}
+		return b.String()
+	}
+	for name, c := range map[string]struct{ text, want string }{
+		"lists that are large":    {each(20, `list l%d = map(1..90, repeat("a", 100000))`), "cost too much"},
+		"lists that compute":      {each(30, `list l%d = map(1..1000, string(sum(1..2000, # * 2)))`), "cost too much"},
+		"a large list and more":   {"list a = map(1..100000, string(#))\nlist b = concat(a, a, [\"x\"])\n", ""},
+		"classes of Unicode":      {"rule \"r\" { when mail.text matches `" + strings.Repeat(`\pL`, 9000) + "` then { stop() } }", "together are too large"},
+		"redact":                  {"rule \"r\" { then { redact(`(a?){600}`) } }", "too large to redact"},
+		"mistakes and many lists": {each(9000, `list l%d = ["a"]`) + each(3000, `rule "r%d" { when mial.x then { stp() } }`), "did you mean mail?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			begin := cpu()
+			_, diags := compile("t.rules", c.text, options())
+			if took := cpu() - begin; took > 20*time.Second {
+				t.Errorf("took %v", took)
+			}
+			if text := diags.Text(); !strings.Contains(text, c.want) || c.want == "" && len(diags) > 0 {
+				t.Errorf("want %q, got %.500s", c.want, text)
+			}
+		})
 	}
 }
 

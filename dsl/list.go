@@ -7,7 +7,9 @@ import (
 	"io"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/parser"
@@ -96,10 +98,14 @@ func (c *compiler) declareLists(files []*File) {
 			order = append(order, b.Name)
 		}
 	}
+	c.listNames = slices.Sorted(slices.Values(order))
 	for _, name := range order {
 		c.computeList(c.lists[name])
 	}
 }
+
+// listBudget is what all lists of a set may cost together, apart from reading files.
+var listBudget = Budget{Steps: 5_000_000, Time: 5 * time.Second, Bytes: 128 << 20}
 
 // taken says whether a name means something already.
 func (c *compiler) taken(name string) bool {
@@ -134,8 +140,11 @@ func (c *compiler) computeList(l *listValue) {
 	if e == nil {
 		return
 	}
-	r := newRun(background(), nil, Budget{Bytes: 1 << 30})
-	v, err := e.run(r)
+	v, err := e.run(c.listRun)
+	if errors.Is(err, ErrBudget) {
+		c.error(frag.src, frag.start, "the lists cost too much to compute, up to this one", `keep what is long in a file: list banned = file("lists/banned.txt")`)
+		return
+	}
 	if err != nil {
 		c.failed(err, &frag)
 		return

@@ -109,6 +109,8 @@ func (u *unit) resolveName(node *ast.Node, n *ast.IdentifierNode) {
 		return
 	}
 	switch {
+	case u.full():
+		u.c.errors++
 	case slices.Contains(everyName, name):
 		message, hint := u.scope.notHere(name)
 		u.error(n, message, hint)
@@ -117,7 +119,8 @@ func (u *unit) resolveName(node *ast.Node, n *ast.IdentifierNode) {
 	case slices.Contains(laterActions, name) || builtinNamed(name):
 		u.error(n, name+" is a function", "call it: "+name+"(…)")
 	default:
-		u.error(n, "unknown name "+name+didYouMean(name, u.visible()), "known here: "+enumerate(u.visible()))
+		visible := u.visible()
+		u.error(n, "unknown name "+name+didYouMean(name, visible), "known here: "+enumerate(visible))
 	}
 	ast.Patch(node, call("$unknown", n))
 }
@@ -131,12 +134,7 @@ func (u *unit) visible() []string {
 	for _, l := range u.inner {
 		names = append(names, l.name)
 	}
-	lists := []string{}
-	for name := range u.c.lists {
-		lists = append(lists, name)
-	}
-	slices.Sort(lists)
-	return append(names, lists...)
+	return append(names, u.c.listNames...)
 }
 
 // call makes a call of a function with the run as its first argument, at the place of a node.

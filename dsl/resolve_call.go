@@ -94,6 +94,8 @@ func (u *unit) mayCall(n ast.Node, f *function) bool {
 func (u *unit) unknownFunction(node *ast.Node, n *ast.CallNode, callee *ast.IdentifierNode) {
 	name := callee.Value
 	switch {
+	case u.full():
+		u.c.errors++
 	case slices.Contains(laterActions, name):
 		u.error(n, name+" is not available in this version", "")
 	case u.c.methods[name] != nil:
@@ -204,6 +206,10 @@ func (u *unit) constantPattern(f *function, args []ast.Node, i int) {
 	p, err := u.c.pattern(s.Value)
 	if err != nil {
 		u.error(s, describeRegexError(err), "the syntax is that of RE2: https://github.com/google/re2/wiki/Syntax")
+		return
+	}
+	if f.name == "redact" && p.size > slowestRedact {
+		u.error(s, "this regular expression is too large to redact with", "repeat {n} less, or write several")
 		return
 	}
 	constant := &ast.ConstantNode{Value: p}

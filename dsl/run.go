@@ -57,9 +57,11 @@ type Run struct {
 	steps   int
 	bytes   int
 	spent   bool
+	lists   bool  // it computes lists while rules are loaded, and no message
 	lets    []any // of the rule that was matched last
 	actions []Action
-	caches  [4]lowered // of long texts, which many rules ask for
+	recents map[time.Duration]int // what recent said
+	caches  [4]lowered            // of long texts, which many rules ask for
 	next    int
 }
 
@@ -157,8 +159,12 @@ func (r *Run) make(n int) error {
 
 // makeList counts a list that is about to be made.
 func (r *Run) makeList(n int) error {
-	if n > mostElements {
-		return fmt.Errorf("%w: more than %d elements", errTooLong, mostElements)
+	most := mostElements
+	if r.lists {
+		most = mostListed
+	}
+	if n > most {
+		return fmt.Errorf("%w: more than %d elements", errTooLong, most)
 	}
 	if err := r.step(); err != nil {
 		return err
@@ -168,7 +174,15 @@ func (r *Run) makeList(n int) error {
 
 // weigh counts the elements of a value before something is done to it that costs as much as it has
 // elements. A list that holds another many times counts it as often, which is what comparing costs.
-func (r *Run) weigh(v any) error {
+func (r *Run) weigh(v any) error { return r.weighAt(v, 0) }
+
+// deepestValue bounds lists in lists: what walks through them is recursive, and a stack overflow is fatal.
+const deepestValue = 10_000
+
+func (r *Run) weighAt(v any, depth int) error {
+	if depth > deepestValue {
+		return fmt.Errorf("lists lie more than %d deep in each other", deepestValue)
+	}
 	switch v := v.(type) {
 	case nil, string, bool, int, float64, time.Time, time.Duration:
 		return nil
@@ -177,7 +191,7 @@ func (r *Run) weigh(v any) error {
 			if err := r.step(); err != nil {
 				return err
 			}
-			if err := r.weigh(e); err != nil {
+			if err := r.weighAt(e, depth+1); err != nil {
 				return err
 			}
 		}
@@ -186,7 +200,7 @@ func (r *Run) weigh(v any) error {
 			if err := r.step(); err != nil {
 				return err
 			}
-			if err := r.weigh(e); err != nil {
+			if err := r.weighAt(e, depth+1); err != nil {
 				return err
 			}
 		}

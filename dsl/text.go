@@ -32,6 +32,13 @@ type pattern struct {
 	size   int // instructions
 }
 
+// mostInstructions bounds the memory of all patterns of a set, some 50 bytes each; slowestRedact the size of one that is
+// used to redact, which is done to texts of any length and cannot be stopped.
+const (
+	mostInstructions = 2_000_000
+	slowestRedact    = 500
+)
+
 func compilePattern(s string) (*pattern, error) {
 	re, err := regexp.Compile(s)
 	if err != nil {
@@ -47,6 +54,11 @@ func compilePattern(s string) (*pattern, error) {
 		}
 	}
 	return &pattern{source: s, re: re, size: size}, nil
+}
+
+// weight is what a pattern takes of memory, in instructions: the tables of Unicode's classes are copied into it.
+func (p *pattern) weight() int {
+	return p.size + 500*(strings.Count(p.source, `\p`)+strings.Count(p.source, `\P`))
 }
 
 // heavyMatch is the product of a pattern's and a text's size above which a match might take more than
@@ -120,29 +132,38 @@ func has(r *Run, text string, words []string) (bool, error) {
 		if err := r.step(); err != nil {
 			return false, err
 		}
-		if hasWord(text, foldSpace(strings.ToLower(w))) {
-			return true, nil
+		found, err := hasWord(r, text, foldSpace(strings.ToLower(w)))
+		if found || err != nil {
+			return found, err
 		}
 	}
 	return false, nil
 }
 
-func hasWord(text, word string) bool {
+// longWord is what a word or phrase may have, in bytes, that is looked for without a look at the clock between two places.
+const longWord = 500
+
+func hasWord(r *Run, text, word string) (bool, error) {
 	if word == "" {
-		return false
+		return false, nil
 	}
 	first, _ := utf8.DecodeRuneInString(word)
 	last, _ := utf8.DecodeLastRuneInString(word)
 	for from := 0; ; {
 		i := strings.Index(text[from:], word)
 		if i < 0 {
-			return false
+			return false, nil
+		}
+		if len(word) > longWord {
+			if err := r.pause(); err != nil {
+				return false, err
+			}
 		}
 		start, end := from+i, from+i+len(word)
 		before, _ := utf8.DecodeLastRuneInString(text[:start])
 		after, _ := utf8.DecodeRuneInString(text[end:])
 		if !(inWord(first) && start > 0 && inWord(before)) && !(inWord(last) && end < len(text) && inWord(after)) {
-			return true
+			return true, nil
 		}
 		_, size := utf8.DecodeRuneInString(text[start:])
 		from = start + size
