@@ -33,11 +33,19 @@ func canonical(addr string, utf8ok bool, bad *gosmtp.SMTPError) (string, *gosmtp
 	if !domainLike(domain) {
 		return "", bad
 	}
-	if !dotAtom(local) {
-		local = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(local) + `"`
+	if dotAtom(local) {
+		return addr, nil
 	}
-	return local + "@" + domain, nil
+	return `"` + quoter.Replace(local) + `"@` + domain, nil
 }
+
+var quoter = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+// What is said of an address that is none.
+var (
+	errSender    = answer(501, 5, 1, 7, "sender address not understood")
+	errRecipient = answer(501, 5, 1, 3, "recipient address not understood")
+)
 
 // unprintable finds what is not UTF-8, and what would change how the rest of a line is shown.
 func unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }

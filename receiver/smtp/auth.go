@@ -72,8 +72,6 @@ func newUsers(list []User) (*users, error) {
 // check returns the user whose name and password these are, or nil. It does the same work for names that do not exist.
 func (u *users) check(name, password string) *user {
 	one := u.byName[strings.ToLower(name)]
-	u.slots <- struct{}{}
-	defer func() { <-u.slots }()
 	hash := u.dummy
 	if one != nil && one.Hash != "" {
 		hash = []byte(one.Hash)
@@ -108,9 +106,9 @@ func (s *session) Auth(mech string) (sasl.Server, error) {
 	case len(s.w.live.users.byName) == 0:
 		return nil, answer(502, 5, 5, 1, "not implemented")
 	case mech == "PLAIN":
-		return &plain{s}, nil
+		return &plainExchange{s}, nil
 	case mech == "LOGIN":
-		return &login{s: s}, nil
+		return &loginExchange{s: s}, nil
 	default:
 		return nil, answer(504, 5, 5, 4, "mechanism not known, use PLAIN or LOGIN")
 	}
@@ -119,38 +117,53 @@ func (s *session) Auth(mech string) (sasl.Server, error) {
 // authenticate decides, and keeps the time until a refusal the same whatever is wrong.
 func (s *session) authenticate(identity, name, password string) error {
 	began := time.Now()
+	u, limited := s.login(identity, name, password)
+	switch {
+	case limited:
+		s.w.refused(WhyAuthLimit)
+		s.w.end("too many failed logins")
+		return answer(421, 4, 7, 0, "too many failed logins, try again later")
+	case u == nil:
+		s.w.refused(WhyAuth)
+		s.w.log.Info("login refused") // no name: people type passwords there
+		s.w.srv.sleep(s.ctx, s.w.live.limits.AuthDelay-time.Since(began))
+		return answer(535, 5, 7, 8, "user name or password is wrong")
+	}
+	s.user = u
+	return nil
+}
+
+// login looks at the limits, then at the password, with one of the few slots, so that guesses made at once count as well.
+func (s *session) login(identity, name, password string) (_ *user, limited bool) {
+	us := s.w.live.users
+	us.slots <- struct{}{}
+	defer func() { <-us.slots }()
+
 	lim, p, key := &s.w.live.limits, s.w.srv.peers, s.w.limitKey()
 	now, who := s.w.srv.o.Now(), strings.ToLower(cut(name, 256))
 	// A user's own network is remembered: nobody else's guessing shuts the user out there.
 	known := who + " " + s.w.peer.String()
 	if key.IsValid() && p.authAddress.spent(key, lim.AuthFailures, lim.AuthWindow, now) ||
 		p.authUser.spent(who, lim.AuthFailuresPerUser, lim.AuthWindow, now) && !p.authKnown.spent(known, 1, knownFor, now) {
-		s.w.refused(WhyAuthLimit)
-		s.w.end("too many failed logins")
-		return answer(421, 4, 7, 0, "too many failed logins, try again later")
+		return nil, true
 	}
-	u := s.w.live.users.check(name, password)
-	if u != nil && (identity == "" || strings.EqualFold(identity, name)) {
-		s.user = u
+	if u := us.check(name, password); u != nil && (identity == "" || strings.EqualFold(identity, name)) {
 		p.authKnown.take(known, 1, knownFor, now)
-		return nil
+		return u, false
 	}
 	if key.IsValid() {
 		p.authAddress.take(key, lim.AuthFailures, lim.AuthWindow, now)
 	}
 	p.authUser.take(who, lim.AuthFailuresPerUser, lim.AuthWindow, now)
-	s.w.refused(WhyAuth)
-	s.w.log.Info("login refused") // no name: people type passwords there
-	s.w.srv.sleep(s.ctx, lim.AuthDelay-time.Since(began))
-	return answer(535, 5, 7, 8, "user name or password is wrong")
+	return nil, false
 }
 
 var errMalformed = answer(501, 5, 5, 2, "response not understood")
 
-// plain is RFC 4616.
-type plain struct{ s *session }
+// plainExchange is RFC 4616.
+type plainExchange struct{ s *session }
 
-func (p *plain) Next(response []byte) (challenge []byte, done bool, err error) {
+func (p *plainExchange) Next(response []byte) (challenge []byte, done bool, err error) {
 	if response == nil {
 		return []byte{}, false, nil
 	}
@@ -162,14 +175,14 @@ func (p *plain) Next(response []byte) (challenge []byte, done bool, err error) {
 	return nil, err == nil, err
 }
 
-// login is draft-murchison-sasl-login: obsolete, and what many devices still speak.
-type login struct {
+// loginExchange is draft-murchison-sasl-login: obsolete, and what many devices still speak.
+type loginExchange struct {
 	s     *session
 	name  string
 	asked int
 }
 
-func (l *login) Next(response []byte) (challenge []byte, done bool, err error) {
+func (l *loginExchange) Next(response []byte) (challenge []byte, done bool, err error) {
 	if response != nil && l.asked == 0 { // the name came with the command
 		l.asked = 1
 	}

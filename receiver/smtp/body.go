@@ -27,10 +27,13 @@ type collector struct {
 	size    int64
 	drained int64 // read since the problem
 	lines   newlines
+	pace    pace
 	problem *problem
 }
 
-func (w *wire) collect() *collector { return &collector{w: w, sw: w.srv.o.Spool.Create()} }
+func (w *wire) collect() *collector {
+	return &collector{w: w, sw: w.srv.o.Spool.Create(), pace: w.newPace()}
+}
 
 // add takes content without transparency dots.
 func (c *collector) add(p []byte) {
@@ -108,7 +111,6 @@ func (w *wire) readData() (*spool.Body, *problem) {
 	w.enlarge()
 	defer w.shrink()
 	var sc dots
-	pace := w.newPace()
 	for {
 		n, end := sc.scan(w.in[w.r:w.w], c.add)
 		w.r += n
@@ -125,18 +127,24 @@ func (w *wire) readData() (*spool.Body, *problem) {
 			w.end("a refused message did not end")
 			return nil, c.problem
 		}
-		if err := w.fill(pace.deadline(), false); err != nil {
+		if err := w.fill(c.pace.deadline(), false); err != nil {
 			return nil, c.lost(err)
 		}
-		pace.got += int64(w.w - w.r)
+		c.pace.got += int64(w.w - w.r)
 	}
 }
 
-// readChunk reads size bytes, into c where there is one.
+// readChunk reads size bytes, into c where there is one. The chunks of one message share its pace, the time between them aside.
 func (w *wire) readChunk(size int64, c *collector) error {
 	w.enlarge()
 	defer w.shrink()
-	pace := w.newPace()
+	own := w.newPace()
+	pace := &own
+	if c != nil {
+		pace = &c.pace
+		pace.resume()
+		defer pace.pause()
+	}
 	for size > 0 {
 		if w.r == w.w {
 			if err := w.fill(pace.deadline(), false); err != nil {
@@ -176,17 +184,27 @@ func (c *collector) lost(err error) *problem {
 
 // A pace says until when the next bytes of a body must come: soon, at a fair rate, and not for ever.
 type pace struct {
-	t     *Timeouts
-	began time.Time
-	got   int64
+	t      *Timeouts
+	began  time.Time
+	paused time.Time     // since when we wait for the next chunk
+	waited time.Duration // between chunks
+	got    int64
 }
 
-func (w *wire) newPace() *pace { return &pace{t: &w.srv.o.Timeouts, began: time.Now()} }
+func (w *wire) newPace() pace { return pace{t: &w.srv.o.Timeouts, began: time.Now()} }
+
+func (p *pace) pause() { p.paused = time.Now() }
+
+func (p *pace) resume() {
+	if !p.paused.IsZero() {
+		p.waited += time.Since(p.paused)
+	}
+}
 
 func (p *pace) deadline() time.Time {
 	d := time.Now().Add(p.t.Block)
 	fair := time.Duration(p.got/p.t.MinRate) * time.Second
-	if rate := p.began.Add(p.t.Grace + fair); rate.Before(d) {
+	if rate := p.began.Add(p.waited + p.t.Grace + fair); rate.Before(d) {
 		d = rate
 	}
 	if all := p.began.Add(p.t.Body); all.Before(d) {

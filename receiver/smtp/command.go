@@ -17,8 +17,12 @@ func (w *wire) command(line []byte) ([]byte, error) {
 	verb, args, _ := bytes.Cut(text, []byte(" "))
 	name := strings.ToUpper(string(verb))
 	w.offers = false
-	if w.debug && name != "AUTH" {
-		w.log.Debug("command", "line", sentence(string(text), true))
+	if w.debug {
+		w.log.Debug("command", "line", shown(name, text))
+	}
+	if almostBDAT(name, text) {
+		w.noChunk()
+		return nil, nil
 	}
 	if hasControl(text) {
 		w.wrong("500 5.5.2 control characters in a command")
@@ -70,14 +74,56 @@ func (w *wire) command(line []byte) ([]byte, error) {
 		return clampSize(withoutDSN(line)), nil
 	case name == "RCPT":
 		return w.postmaster(withoutDSN(line)), nil
-	case name == "DATA", name == "AUTH":
+	case name == "DATA":
 		return line, nil
+	case name == "AUTH":
+		return w.base64(line), nil
 	case name == "HELP", name == "EXPN", name == "ETRN", name == "TURN", name == "SEND", name == "SOML", name == "SAML":
 		w.wrong("502 5.5.1 not implemented")
+	case stray(name):
+		w.wrong("500 5.5.2 that is no SMTP; closing")
+		w.end("something else than SMTP")
 	default:
 		w.wrong("500 5.5.2 command not recognised")
 	}
 	return nil, nil
+}
+
+// shown is what a log may hold of a line. What is no command may be a password that was sent at the wrong moment.
+func shown(name string, text []byte) string {
+	switch name {
+	case "EHLO", "LHLO", "HELO", "STARTTLS", "NOOP", "RSET", "VRFY", "QUIT", "MAIL", "RCPT", "DATA", "BDAT":
+		return sentence(string(text), true)
+	case "AUTH":
+		return "AUTH …"
+	default:
+		return fmt.Sprintf("%d octets", len(text))
+	}
+}
+
+// stray finds lines that are somebody else's text: a header of a mail whose DATA was refused, or the HTTP request of a
+// browser that was lured to this port and would say MAIL and RCPT in its body.
+func stray(name string) bool {
+	switch name {
+	case "GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH", "CONNECT", "TRACE", "PRI":
+		return true
+	}
+	return strings.HasSuffix(name, ":")
+}
+
+// almostBDAT finds a BDAT that is not written as RFC 3030 says. Others may read it as one, so a chunk may follow.
+func almostBDAT(name string, text []byte) bool {
+	if name == "BDAT" {
+		return hasControl(text)
+	}
+	text = bytes.TrimLeft(text, " \t")
+	return len(text) >= 4 && bytes.EqualFold(text[:4], []byte("BDAT"))
+}
+
+// base64 is a line whose argument go-smtp decodes; for what it cannot it says "try again later" instead of RFC 4954's 501.
+func (w *wire) base64(line []byte) []byte {
+	w.expectReply("454 4.7.0 Invalid base64", []byte("501 5.5.2 that is no base64\r\n"))
+	return line
 }
 
 // wrong answers a command that nobody should send.
@@ -140,9 +186,7 @@ func (w *wire) bdat(args []byte) ([]byte, error) {
 		size, err = strconv.ParseInt(f[0], 10, 64)
 	}
 	if len(f) == 0 || len(f) > 2 || err != nil || f[0][0] < '0' || f[0][0] > '9' || last && !strings.EqualFold(f[1], "LAST") {
-		// How many bytes follow is not certain, so what follows must not be read as commands.
-		w.wrong("501 5.5.4 BDAT SIZE [LAST] was expected; closing")
-		w.end("a chunk without a size")
+		w.noChunk()
 		return nil, nil
 	}
 	if size > math.MaxInt32 || size > 2*w.srv.o.MaxMessageBytes+drainFloor {
@@ -165,79 +209,23 @@ func (w *wire) bdat(args []byte) ([]byte, error) {
 	case !allowed:
 		w.say("503 5.5.1 no valid recipients")
 		return nil, nil
+	case last: // LMTP answers each recipient, also where the message is refused
+		w.expectReply("354", nil)
+		return []byte("DATA\r\n"), nil
 	case c.problem != nil:
 		w.session.why = c.problem.why
-		w.hide, w.instead = "250", replyLine(c.problem.answer)
+		w.expectReply("250", replyLine(c.problem.answer))
 		return []byte("RSET\r\n"), nil
-	case !last:
+	default:
 		w.say(fmt.Sprintf("250 2.0.0 %d octets received", size))
 		return nil, nil
-	default:
-		w.hide, w.instead = "354", nil
-		return []byte("DATA\r\n"), nil
 	}
 }
 
-// postmaster gives <postmaster> (RFC 5321 section 4.5.1) our domain; go-smtp refuses a path without one.
-func (w *wire) postmaster(line []byte) []byte {
-	const bare = "<postmaster>"
-	i := bytes.IndexByte(line, '<')
-	if i < 0 || len(line) < i+len(bare) || !bytes.EqualFold(line[i:i+len(bare)], []byte(bare)) {
-		return line
-	}
-	return []byte(string(line[:i]) + "<postmaster@" + w.srv.o.Hostname + ">" + string(line[i+len(bare):]))
-}
-
-// clampSize lets go-smtp say "too large" of sizes beyond 32 bits instead of "syntax error".
-func clampSize(line []byte) []byte {
-	end := pathEnd(line)
-	i := bytes.Index(bytes.ToUpper(line[end:]), []byte(" SIZE="))
-	if i < 0 {
-		return line
-	}
-	i += end + len(" SIZE=")
-	digits := 0
-	for i+digits < len(line) && line[i+digits] >= '0' && line[i+digits] <= '9' {
-		digits++
-	}
-	if digits < 10 {
-		return line
-	}
-	return []byte(string(line[:i]) + strconv.FormatUint(math.MaxUint32, 10) + string(line[i+digits:]))
-}
-
-// withoutDSN drops the parameters of RFC 3461 and the AUTH one of RFC 4954. We relay nothing and report no delivery, so they
-// change nothing; go-smtp would refuse the mail for good when it does not understand one.
-func withoutDSN(line []byte) []byte {
-	end := pathEnd(line)
-	if end == 0 || bytes.IndexByte(line[end:], '=') < 0 {
-		return line
-	}
-	out := append([]byte(nil), line[:end]...)
-	for _, f := range bytes.Fields(line[end:]) {
-		switch name, _, _ := bytes.Cut(f, []byte("=")); strings.ToUpper(string(name)) {
-		case "RET", "ENVID", "NOTIFY", "ORCPT", "AUTH":
-		default:
-			out = append(append(out, ' '), f...)
-		}
-	}
-	return append(out, "\r\n"...)
-}
-
-// pathEnd is the index behind the path's closing bracket, 0 where there is none. A quoted local part may hold brackets.
-func pathEnd(line []byte) int {
-	quoted := false
-	for i := bytes.IndexByte(line, '<') + 1; i > 0 && i < len(line); i++ {
-		switch c := line[i]; {
-		case c == '\\' && quoted:
-			i++
-		case c == '"':
-			quoted = !quoted
-		case c == '>' && !quoted:
-			return i + 1
-		}
-	}
-	return 0
+// noChunk ends a connection on which nobody knows how many bytes follow: they must not be read as commands.
+func (w *wire) noChunk() {
+	w.wrong("501 5.5.4 BDAT SIZE [LAST] was expected; closing")
+	w.end("a chunk without a size")
 }
 
 // hasControl reports bytes that no command has: a NUL or a CR in an address is somebody's attempt.

@@ -26,7 +26,8 @@ import (
 //	E:  the client sends this, and a 250 of any number of lines comes back
 //	S!  the server has closed the connection, and has said nothing more
 //	O:  options of the server, before anything else: lmtp, tls, starttls, users, ours, proxy, small (MaxMessageBytes 1000),
-//	    idle (50 ms for a command), stall (50 ms within a body), limits=… (see limit)
+//	    idle (250 ms for a command), stall (250 ms within a body),
+//	    and what option knows besides
 //	D:  one delivery: its body as Go escapes. The deliveries must be all there are
 //	A:  one abandoned transaction: its reason
 //	L:  this stands in the log            L! this does not
@@ -267,9 +268,11 @@ func option(t *testing.T, o *smtp.Options, opt string) {
 	case "small":
 		o.MaxMessageBytes = 1000
 	case "idle":
-		o.Timeouts.Command = 50 * time.Millisecond
+		o.Timeouts.Command = 250 * time.Millisecond
 	case "stall":
-		o.Timeouts.Block = 50 * time.Millisecond
+		o.Timeouts.Block = 250 * time.Millisecond
+	case "steady":
+		o.Timeouts.Block = 600 * time.Millisecond
 	case "crawl":
 		o.Timeouts.Grace, o.Timeouts.MinRate = 100*time.Millisecond, 1000
 	case "recipients":

@@ -35,7 +35,8 @@ import (
 //	broken…       an error without a kind  reject…, retry…, discard…, quarantine…: the verdict of the body
 //	panic…        Recipient panics         boom…     Deliver panics         slow…   Deliver waits for release
 //
-// Anything else is committed. As a sender, down@… makes Begin fail and fuse@… makes Abandon panic.
+// Anything else is committed. short… cuts the outcomes off. As a sender, down@… makes Begin fail, bang@… makes it panic,
+// and fuse@… makes Abandon panic.
 type record struct {
 	mu        sync.Mutex
 	envelopes []intake.Envelope
@@ -60,6 +61,9 @@ func newRecord() *record {
 func (r *record) begin(_ context.Context, env intake.Envelope) (smtp.Transaction, error) {
 	if strings.HasPrefix(env.From, "down@") {
 		return nil, fault.Errorf(fault.Unavailable, "the secret-store at 10.1.2.3 is down")
+	}
+	if strings.HasPrefix(env.From, "bang@") {
+		panic("begin")
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -116,6 +120,8 @@ func (t *recorded) Deliver(ctx context.Context, raw *spool.Body) []intake.Outcom
 			o.Verdict, o.Reason = intake.Rejected, "Grüße,\nno"
 		case strings.HasPrefix(a, "retry"):
 			o.Verdict, o.Reason = intake.TryLater, "secret-store is down"
+		case strings.HasPrefix(a, "short"):
+			return out[:i]
 		case strings.HasPrefix(a, "discard"):
 			o.Verdict = intake.Discarded
 		case strings.HasPrefix(a, "quarantine"):

@@ -72,6 +72,9 @@ const maxSentence = 200
 
 // sentence makes one printable line of a reason, in ASCII unless the client asked for SMTPUTF8 (RFC 6531 section 3.7.4.1).
 func sentence(s string, utf8ok bool) string {
+	if plain(s) {
+		return s
+	}
 	var b strings.Builder
 	for _, r := range s {
 		switch {
@@ -89,4 +92,14 @@ func sentence(s string, utf8ok bool) string {
 		return out
 	}
 	return "refused"
+}
+
+// plain says whether s is a sentence already, as most are.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxSentence && s[0] != ' ' && s[len(s)-1] != ' '
 }

@@ -49,7 +49,7 @@ func (s *session) Mail(from string, opts *gosmtp.MailOptions) error {
 		return answer(452, 4, 3, 1, "too much mail at once, try again later")
 	}
 	if from != "" {
-		a, no := canonical(from, opts.UTF8, answer(501, 5, 1, 7, "sender address not understood"))
+		a, no := canonical(from, opts.UTF8, errSender)
 		if no != nil {
 			return no
 		}
@@ -106,7 +106,7 @@ func (s *session) Rcpt(to string, _ *gosmtp.RcptOptions) error {
 		s.w.refused(WhyRate)
 		return answer(451, 4, 7, 1, "too many recipients a minute, try again later")
 	}
-	address, no := canonical(to, s.env.SMTPUTF8, answer(501, 5, 1, 3, "recipient address not understood"))
+	address, no := canonical(to, s.env.SMTPUTF8, errRecipient)
 	if no != nil {
 		s.w.commands++
 		return no
@@ -135,6 +135,7 @@ func (s *session) guessed(err error) error {
 	}
 	s.unknown++
 	lim := &s.w.live.limits
+	s.w.srv.peers.mistake(s.w.limitKey(), *lim, s.w.srv.o.Now()) // who comes again with a new connection is not new
 	if lim.UnknownClose > 0 && s.unknown >= lim.UnknownClose {
 		s.why = "too many unknown recipients"
 		s.w.end(s.why)

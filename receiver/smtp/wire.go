@@ -1,7 +1,6 @@
 package smtp
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -63,9 +62,6 @@ type wire struct {
 	idle bool       // waiting for a command, with no message in progress
 	dead bool
 }
-
-// maxOut is how much of our answers waits at most until the peer is waited for.
-const maxOut = 16 << 10
 
 // Ends of a connection that are not the network's.
 var (
@@ -150,6 +146,7 @@ func (w *wire) Read(p []byte) (n int, err error) {
 		if v := recover(); v != nil {
 			w.log.Error("panic while reading a command", logkey.Error, fmt.Sprint(v), "stack", string(debug.Stack()))
 			w.end("internal error")
+			w.say("421 4.3.0 internal error, try again later") // which Close sends
 			n, err = 0, io.EOF
 		}
 	}()
@@ -178,7 +175,7 @@ func (w *wire) next() error {
 			return err
 		}
 		if w.inAuth {
-			w.feed = line
+			w.feed = w.base64(line)
 			return nil
 		}
 		if w.feed, err = w.command(line); err != nil {
@@ -222,96 +219,6 @@ func (w *wire) ended(err error) {
 	}
 	if w.flush() == nil {
 		w.linger()
-	}
-}
-
-// Write takes a reply line of go-smtp.
-func (w *wire) Write(p []byte) (int, error) {
-	last := len(p) >= 4 && p[3] == ' '
-	if w.hide != "" && last {
-		hidden := bytes.HasPrefix(p, []byte(w.hide))
-		w.hide = ""
-		if hidden {
-			w.out = append(w.out, w.instead...)
-			return len(p), nil
-		}
-	}
-	w.out = append(w.out, p...)
-	w.inAuth = bytes.HasPrefix(p, []byte("334"))
-	if w.offers && !last && bytes.HasPrefix(p, []byte("250-")) {
-		// go-smtp believes that there is no TLS to be had: the offer is ours, behind the first line.
-		w.offers = false
-		if w.srv.o.TLS != nil && !w.tls {
-			w.out = append(w.out, "250-STARTTLS\r\n"...)
-		}
-	}
-	if last && p[0] == '5' && p[1] == '0' {
-		w.mistake()
-	}
-	if len(w.out) >= maxOut {
-		return len(p), w.flush()
-	}
-	return len(p), nil
-}
-
-// say queues a reply of ours.
-func (w *wire) say(line string) {
-	w.out = append(append(w.out, line...), '\r', '\n')
-}
-
-// bye queues the last reply; the next read closes.
-func (w *wire) bye(line string) {
-	w.say(line)
-	w.closing = true
-}
-
-// mistake counts a command that nobody should send, and ends the connection when there are too many.
-func (w *wire) mistake() {
-	w.refused(WhySyntax)
-	w.srv.peers.mistake(w.limitKey(), w.live.limits, w.srv.o.Now())
-	if w.errors++; over(w.errors, w.live.limits.Errors) && !w.closing {
-		w.refused(WhyErrors)
-		w.why = "too many errors"
-		w.bye("421 4.7.0 too many errors")
-	}
-}
-
-func (w *wire) refused(why string) { w.srv.o.Observer.refused(w.lis.source(), why) }
-
-// flush sends the collected replies.
-func (w *wire) flush() error {
-	if len(w.out) == 0 {
-		return nil
-	}
-	if w.debug {
-		w.log.Debug("replies", "lines", sentence(string(w.out), true))
-	}
-	_ = w.conn.SetWriteDeadline(time.Now().Add(w.srv.o.Timeouts.Write))
-	_, err := w.conn.Write(w.out)
-	w.out = w.out[:0]
-	if err != nil {
-		w.closing = true
-	}
-	return err
-}
-
-// linger lets the peer read our last words: closing with unread input would reset the connection and lose them.
-func (w *wire) linger() {
-	type halfCloser interface{ CloseWrite() error }
-	end := w.conn
-	if p, ok := end.(interface{ Raw() net.Conn }); ok { // behind the PROXY protocol
-		end = p.Raw()
-	}
-	c, ok := end.(halfCloser)
-	if !ok || !w.lingers || c.CloseWrite() != nil {
-		return
-	}
-	_ = w.conn.SetReadDeadline(time.Now().Add(w.srv.o.Timeouts.Linger))
-	var sink [4096]byte
-	for range 256 {
-		if _, err := w.raw.Read(sink[:]); err != nil {
-			return
-		}
 	}
 }
 
