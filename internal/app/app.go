@@ -109,6 +109,9 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.metrics = metrics.New()
+	if err := a.metrics.Register(metrics.Ruleset(a.ruleset)); err != nil {
+		return nil, fmt.Errorf("count: %w", err)
+	}
 	a.intake = intake.New(intake.Options{
 		Store: a.store, Spool: a.spool, Policy: a.policy.Load, Rules: a.rules.Current, Log: a.part("intake"), Now: o.Now,
 		Memory: int64(c.Limits.Memory), Observer: a,

@@ -42,6 +42,12 @@ func (a *App) smtpObserver() smtp.Observer {
 	}
 }
 
+// ruleset says which rule set decides, and whether a newer one cannot.
+func (a *App) ruleset() (version string, failed bool) {
+	st := a.rules.Status()
+	return st.Version, st.LastError != ""
+}
+
 // health says whether mail can be taken now, and what is wrong where not.
 func (a *App) health(ctx context.Context) (map[string]any, bool) {
 	ok := true

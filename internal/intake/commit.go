@@ -16,9 +16,9 @@ import (
 )
 
 // commit writes a decision and sets the outcome. After it returns nil the answer may be sent.
-func (j *job) commit(ctx context.Context, d *decision, slot string) error {
+func (j *job) commit(ctx context.Context, q *question, d *decision, slot string) error {
 	in := j.t.in
-	c := assemble(d, j.question(), j.envelope())
+	c := assemble(d, q, j.envelope())
 	if claims(d.verdict) {
 		c.Message.Slot = slot
 	}

@@ -20,6 +20,7 @@ type question struct {
 	set      *rules.Set
 	mailbox  *Mailbox
 	to       string        // the recipient
+	view     *dsl.Envelope // what rules see of the envelope
 	envelope *rules.Result // what the stage before the body said; nil when it was not asked
 	p        *parsed
 	budget   dsl.Budget
@@ -34,7 +35,7 @@ type question struct {
 func (j *job) question() *question {
 	return &question{
 		id: issue.NewID(j.t.in.now()), env: &j.t.env, policy: j.t.pol, set: j.t.set, mailbox: j.mailbox, to: j.recipient,
-		envelope: j.envelopeSaid, p: j.p, budget: j.t.in.budget,
+		view: j.view, envelope: j.envelopeSaid, p: j.p, budget: j.t.in.budget,
 	}
 }
 
@@ -70,7 +71,7 @@ func decide(ctx context.Context, w World, q *question) (*decision, error) {
 	}
 	now := q.env.Received
 	v := &dsl.View{
-		Mail: mailView(q.id, q.p), Envelope: envelopeView(q.env, q.to), Mailbox: mailboxView(q.mailbox),
+		Mail: mailView(q.id, q.p), Envelope: q.view, Mailbox: mailboxView(q.mailbox),
 		Sender: senderView(id, q.p.author()), Now: now,
 	}
 	if q.auth != nil {
@@ -173,7 +174,7 @@ func surelyNew(m *mail.Message) string {
 func bareDecision(q *question, reason string) *decision {
 	now := q.env.Received
 	v := &dsl.View{
-		Mail: mailView(q.id, q.p), Envelope: envelopeView(q.env, q.to), Mailbox: mailboxView(q.mailbox),
+		Mail: mailView(q.id, q.p), Envelope: q.view, Mailbox: mailboxView(q.mailbox),
 		Sender: senderView(who{trust: trustNone}, q.p.author()), Now: now,
 	}
 	v.Issue = newIssueView(q.mailbox, v.Mail, now)
@@ -237,13 +238,13 @@ func (h *host) New(context.Context) (*dsl.Issue, error) { return h.fresh(), nil 
 
 // envelopeRules runs the stage before the body for one recipient. It sees nothing of whom we know.
 func envelopeRules(ctx context.Context, q *question) (*rules.Result, error) {
-	from := mail.ParseAddress(q.env.From)
+	from := q.view.From
 	trust := trustNone
 	if q.env.User != "" && mayWriteAs(q.env.WriteAs, from.Email, from.Domain) {
 		trust = trustAuthenticated
 	}
 	v := &dsl.View{
-		Mail: &dsl.Mail{}, Envelope: envelopeView(q.env, q.to), Mailbox: mailboxView(q.mailbox),
+		Mail: &dsl.Mail{}, Envelope: q.view, Mailbox: mailboxView(q.mailbox),
 		Sender: &dsl.Sender{Email: from.Email, Trust: trust}, Now: q.env.Received,
 	}
 	v.Issue = newIssueView(q.mailbox, v.Mail, q.env.Received)

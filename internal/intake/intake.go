@@ -11,6 +11,7 @@ import (
 	"postern/internal/fault"
 	"postern/internal/issue"
 	"postern/internal/logkey"
+	"postern/internal/mail"
 	"postern/internal/spool"
 	"postern/rules"
 )
@@ -74,11 +75,15 @@ type Transaction struct {
 	set   *rules.Set
 	rcpts []recipient
 	ended bool
+
+	from     mail.Address // env.From
+	fromRead bool
 }
 
 type recipient struct {
 	address string
 	mailbox *Mailbox
+	view    *dsl.Envelope // what rules see of the envelope
 	held    *rules.Result // what the envelope rules said
 }
 
@@ -104,7 +109,11 @@ func (t *Transaction) Recipient(ctx context.Context, address string) error {
 		t.refused(address, "", r)
 		return r
 	}
-	res, err := envelopeRules(ctx, &question{env: &t.env, policy: t.pol, set: t.set, mailbox: mb, to: address, budget: t.in.budget})
+	if !t.fromRead {
+		t.from, t.fromRead = mail.ParseAddress(t.env.From), true
+	}
+	view := envelopeView(&t.env, t.from, address)
+	res, err := envelopeRules(ctx, &question{env: &t.env, policy: t.pol, set: t.set, mailbox: mb, to: address, view: view, budget: t.in.budget})
 	if err != nil {
 		return err
 	}
@@ -113,7 +122,7 @@ func (t *Transaction) Recipient(ctx context.Context, address string) error {
 		t.refused(address, mb.Name, r)
 		return r
 	}
-	t.rcpts = append(t.rcpts, recipient{address, mb, res})
+	t.rcpts = append(t.rcpts, recipient{address, mb, view, res})
 	return nil
 }
 
@@ -240,7 +249,7 @@ next:
 		}
 		jobs = append(jobs, &job{
 			t: t, p: p, broken: broken, mailbox: r.mailbox, recipient: r.address,
-			places: []int{i}, envelopeSaid: r.held,
+			places: []int{i}, view: r.view, envelopeSaid: r.held,
 			out: Outcome{Mailbox: r.mailbox.Name, Verdict: TryLater, Reason: "try again later"},
 		})
 	}

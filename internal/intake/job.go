@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"postern/dsl"
 	"postern/internal/fault"
 	"postern/internal/issue"
 	"postern/internal/logkey"
@@ -23,10 +24,12 @@ type job struct {
 	mailbox      *Mailbox
 	recipient    string        // the first of that mailbox
 	places       []int         // which of the transaction's recipients it answers
+	view         *dsl.Envelope // of that recipient
 	envelopeSaid *rules.Result // of that recipient
 
 	wait  bool // a refusal is not committed yet
 	waits bool // it is a refusal, and it was not
+	asked *question
 	last  *decision
 	out   Outcome
 
@@ -96,7 +99,7 @@ func (j *job) fail(ctx context.Context, err error) {
 // attempt looks, decides and commits once. Done is false with a nil error never.
 func (j *job) attempt(ctx context.Context) (done bool, err error) {
 	in := j.t.in
-	q := j.question()
+	q := j.question() // a new one, with an id of its own, for each attempt
 	q.assume = !j.looks
 	slot, others := slotKeys(j.mailbox.Name, j.p, j.t.env.Received)
 	slot += "/0"
@@ -124,13 +127,13 @@ func (j *job) attempt(ctx context.Context) (done bool, err error) {
 	if in.observer != nil {
 		in.observer.Decided(d.set, d.result.Trace)
 	}
-	j.last = d
+	j.asked, j.last = q, d
 	if j.wait && d.verdict == Rejected {
 		j.waits = true
 		j.out = Outcome{Mailbox: j.mailbox.Name, Verdict: Rejected, Reason: d.reason, Message: d.id}
 		return true, nil
 	}
-	return true, j.commit(ctx, d, slot)
+	return true, j.commit(ctx, q, d, slot)
 }
 
 // finishRefusal commits a refusal that waited. Where another mailbox took the mail the sender hears 250, so what this
@@ -144,7 +147,7 @@ func (j *job) finishRefusal(ctx context.Context, taken bool) {
 	if err == nil && held != nil {
 		err = j.duplicate(ctx, held)
 	} else if err == nil {
-		err = j.commit(ctx, j.last, slot)
+		err = j.commit(ctx, j.asked, j.last, slot)
 	}
 	if err != nil {
 		j.out = Outcome{Mailbox: j.mailbox.Name, Verdict: TryLater, Reason: "try again later"}
@@ -232,7 +235,8 @@ func (j *job) quarantine(ctx context.Context, reason string) {
 		if err == nil && held != nil {
 			err = j.duplicate(ctx, held)
 		} else if err == nil {
-			err = j.commit(ctx, bareDecision(j.question(), reason), slot)
+			q := j.question()
+			err = j.commit(ctx, q, bareDecision(q, reason), slot)
 		}
 		if err == nil {
 			return

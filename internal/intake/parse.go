@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"postern/internal/issue"
 	"postern/internal/mail"
@@ -47,24 +49,45 @@ func (in *Intake) parse(raw *spool.Body, textLimit int64) (_ *parsed, err error)
 // foldedSum hashes a text with its white space folded: what mails are compared by.
 func foldedSum(text string) string {
 	h := sha256.New()
-	buf := make([]byte, 0, 512)
-	first := true
-	for word := range strings.FieldsSeq(text) {
-		if len(buf)+len(word) >= cap(buf) {
+	buf := make([]byte, 0, 1024)
+	gap, first := false, true // white space is owed; nothing was written
+	put := func(s string) {
+		if len(buf)+len(s) > cap(buf)-1 {
 			h.Write(buf)
 			buf = buf[:0]
 		}
-		if !first {
+		if gap && !first {
 			buf = append(buf, ' ')
 		}
-		first = false
-		if len(word) >= cap(buf)-len(buf) {
-			h.Write(buf)
-			buf = buf[:0]
-			_, _ = io.WriteString(h, word)
-			continue
+		gap, first = false, false
+		if len(s) < cap(buf) {
+			buf = append(buf, s...)
+			return
 		}
-		buf = append(buf, word...)
+		h.Write(buf)
+		buf = buf[:0]
+		_, _ = io.WriteString(h, s)
+	}
+	word := 0 // where the word that is being read began
+	for i := 0; i < len(text); {
+		size, space := 1, false
+		if c := text[i]; c < utf8.RuneSelf {
+			space = c == ' ' || '\t' <= c && c <= '\r'
+		} else {
+			var r rune
+			r, size = utf8.DecodeRuneInString(text[i:])
+			space = unicode.IsSpace(r)
+		}
+		if space {
+			if i > word {
+				put(text[word:i])
+			}
+			gap, word = true, i+size
+		}
+		i += size
+	}
+	if word < len(text) {
+		put(text[word:])
 	}
 	h.Write(buf)
 	return hex.EncodeToString(h.Sum(nil))

@@ -11,6 +11,7 @@ import (
 	"postern/dsl"
 	"postern/internal/fault"
 	"postern/internal/issue"
+	"postern/internal/mail"
 	"postern/rules"
 )
 
@@ -211,7 +212,7 @@ func (in *Intake) asked(m *issue.Message, p *parsed) (*job, error) {
 		env.Peer = ip
 	}
 	t := &Transaction{in: in, env: env, pol: pol, set: in.rules()}
-	return &job{t: t, p: p, mailbox: pol.Mailboxes[i], recipient: e.To}, nil
+	return &job{t: t, p: p, mailbox: pol.Mailboxes[i], recipient: e.To, view: envelopeView(&env, mail.ParseAddress(e.From), e.To)}, nil
 }
 
 // trusted is the trust that was proven when the mail came: it cannot be proven again later.

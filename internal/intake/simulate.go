@@ -69,6 +69,7 @@ func (in *Intake) Eval(ctx context.Context, env Envelope, recipient string, raw 
 		env.Received = in.now()
 	}
 	q := &question{id: issue.NewID(env.Received), env: &env, policy: pol, set: set, mailbox: mb, to: recipient, p: p, budget: in.budget}
+	q.view = envelopeView(&env, mail.ParseAddress(env.From), recipient)
 	if broken != "" {
 		d := bareDecision(q, broken)
 		return &DryRun{Mailbox: mb.Name, Verdict: d.verdict, Reason: d.reason, Ruleset: d.set, Trace: []rules.Entry{}}, nil
@@ -146,6 +147,7 @@ func testQuestion(pol *Policy, set *rules.Set, t *dsl.Test, p *parsed) (*questio
 	if q.mailbox == nil {
 		return nil, fault.Errorf(fault.Invalid, "the configuration has no mailbox")
 	}
+	q.view = envelopeView(&env, mail.ParseAddress(env.From), q.to)
 	return q, nil
 }
 

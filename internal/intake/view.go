@@ -116,9 +116,9 @@ func addressViews(list []mail.Address) []dsl.Address {
 	return out
 }
 
-func envelopeView(env *Envelope, recipient string) *dsl.Envelope {
+func envelopeView(env *Envelope, from mail.Address, recipient string) *dsl.Envelope {
 	v := &dsl.Envelope{
-		From: addressView(mail.ParseAddress(env.From)), To: addressView(mail.ParseAddress(recipient)),
+		From: addressView(from), To: addressView(mail.ParseAddress(recipient)),
 		Helo: env.Helo, TLS: env.TLS, User: env.User, Source: env.Source,
 	}
 	if env.Peer.IsValid() {

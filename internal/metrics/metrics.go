@@ -5,6 +5,7 @@ package metrics
 import (
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,13 +35,11 @@ type Metrics struct {
 
 	ruleRuns *prometheus.CounterVec
 	ruleTime *prometheus.CounterVec
+	perRule  sync.Map // of *ruleCounters by name, since a message counts many rules
 
 	connections     prometheus.Counter
 	connectionsOpen prometheus.Gauge
 	refused         *prometheus.CounterVec
-
-	ruleset       *prometheus.GaugeVec
-	rulesetFailed prometheus.Gauge
 
 	requests    *prometheus.CounterVec
 	requestTime *prometheus.HistogramVec
@@ -73,20 +72,13 @@ func New() *Metrics {
 		}),
 		refused: counters("postern_refused_total", "Connections, commands and recipients refused before a mail's end.", "reason"),
 
-		ruleset: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "postern_ruleset_info", Help: "1 for the version of the rule set that decides now.",
-		}, []string{"version"}),
-		rulesetFailed: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "postern_ruleset_failed", Help: "1 while the rules as they lie there cannot be published and the last good set stays live.",
-		}),
-
 		requests:    counters("postern_http_requests_total", "HTTP requests by route and status.", "method", "route", "status"),
 		requestTime: histograms("postern_http_request_seconds", "Time that HTTP requests took.", prometheus.DefBuckets, "route"),
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.messages, m.messageTime, m.messageBytes, m.ruleRuns, m.ruleTime,
-		m.connections, m.connectionsOpen, m.refused, m.ruleset, m.rulesetFailed, m.requests, m.requestTime,
+		m.connections, m.connectionsOpen, m.refused, m.requests, m.requestTime,
 	)
 	return m
 }
@@ -122,18 +114,36 @@ func (m *Metrics) Message(source, mailbox, verdict string, took time.Duration, b
 	m.messageBytes.Observe(float64(bytes))
 }
 
+// ruleCounters are the counters of one rule.
+type ruleCounters struct{ matched, unmatched, failed, seconds prometheus.Counter }
+
 // Rule counts one rule's evaluation on one message.
 func (m *Metrics) Rule(name string, matched, failed bool, took time.Duration) {
-	name = m.rules.bound(name)
-	result := "unmatched"
+	c := m.rule(name)
+	c.seconds.Add(took.Seconds())
 	switch {
 	case failed:
-		result = "failed"
+		c.failed.Inc()
 	case matched:
-		result = "matched"
+		c.matched.Inc()
+	default:
+		c.unmatched.Inc()
 	}
-	m.ruleRuns.WithLabelValues(name, result).Inc()
-	m.ruleTime.WithLabelValues(name).Add(took.Seconds())
+}
+
+func (m *Metrics) rule(name string) *ruleCounters {
+	if c, ok := m.perRule.Load(name); ok {
+		return c.(*ruleCounters)
+	}
+	label := m.rules.bound(name)
+	c := &ruleCounters{
+		m.ruleRuns.WithLabelValues(label, "matched"), m.ruleRuns.WithLabelValues(label, "unmatched"), m.ruleRuns.WithLabelValues(label, "failed"),
+		m.ruleTime.WithLabelValues(label),
+	}
+	if label == name { // so there are at most maxRules
+		m.perRule.Store(name, c)
+	}
+	return c
 }
 
 // Connected counts an SMTP or LMTP connection, Disconnected its end.
@@ -147,16 +157,6 @@ func (m *Metrics) Disconnected() { m.connectionsOpen.Dec() }
 
 // Refused counts a refusal before a mail's end. The reason is one of a few fixed words: "unknown recipient", "rate", …
 func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(m.reasons.bound(reason)).Inc() }
-
-// Ruleset says which rule set decides now, and whether a newer one could not be published.
-func (m *Metrics) Ruleset(version string, failed bool) {
-	m.ruleset.Reset()
-	m.ruleset.WithLabelValues(clean(version)).Set(1)
-	m.rulesetFailed.Set(0)
-	if failed {
-		m.rulesetFailed.Set(1)
-	}
-}
 
 // Request counts an HTTP request. Route is the route's pattern, "" where none matched.
 func (m *Metrics) Request(method, route string, status int, took time.Duration) {

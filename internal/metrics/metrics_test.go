@@ -35,8 +35,14 @@ func TestCounts(t *testing.T) {
 	m.Connected()
 	m.Disconnected()
 	m.Refused("unknown recipient")
-	m.Ruleset("old", false)
-	m.Ruleset("new", true)
+	version, failed := "old", false
+	if err := m.Register(metrics.Ruleset(func() (string, bool) { return version, failed })); err != nil {
+		t.Fatal(err)
+	}
+	if got := scrape(t, m); !strings.Contains(got, `postern_ruleset_info{version="old"} 1`) || !strings.Contains(got, "postern_ruleset_failed 0") {
+		t.Errorf("the rule set at first: %s", got)
+	}
+	version, failed = "new", true
 	m.Request("GET", "/api/v1/issues", 200, time.Millisecond)
 	m.Request("BREW", "", 404, time.Millisecond)
 	got := scrape(t, m)
@@ -79,8 +85,8 @@ func TestBounded(t *testing.T) {
 	}
 	wg.Wait()
 	got := scrape(t, m)
-	if n := strings.Count(got, "\npostern_rule_runs_total{"); n != 501 {
-		t.Errorf("got %d series of rules, want 500 and one for the others", n)
+	if n := strings.Count(got, "\npostern_rule_runs_total{"); n != 3*501 { // matched, unmatched, failed
+		t.Errorf("got %d series of rules, want those of 500 and of the others", n)
 	}
 	if !strings.Contains(got, `postern_rule_runs_total{result="matched",rule="other"} 3500`) {
 		t.Error("the others are not counted together")
