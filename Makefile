@@ -49,4 +49,4 @@ fuzz:
 
 # What is written from the code: configuration, its schema, the command line.
 docs:
-	go test ./internal/config ./cmd/postern -run 'Docs|Schema' -update
+	go test ./internal/config ./cmd/postern -run Generated -update

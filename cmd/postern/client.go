@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -29,7 +30,11 @@ func (p *program) open(ctx context.Context) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if conn, err := net.Dial("unix", socket); err == nil {
+	conn, err := net.Dial("unix", socket)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fault.Errorf(fault.Denied, "%s belongs to somebody else: run this as the user that postern serve runs as", socket)
+	}
+	if err == nil {
 		_ = conn.Close()
 		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
@@ -44,6 +49,14 @@ func (p *program) open(ctx context.Context) (*client, error) {
 	}
 	stop := a.Background(ctx)
 	return &client{&http.Client{Transport: direct{a.Handler()}}, func() error { stop(); return a.Close() }}, nil
+}
+
+// look is with for commands that need a store that is there.
+func (p *program) look(ctx context.Context, f func(*client) error) error {
+	if err := p.stored(); err != nil {
+		return err
+	}
+	return p.with(ctx, f)
 }
 
 // with runs f with a client and closes it.
@@ -117,7 +130,7 @@ func (c *client) post(ctx context.Context, path string, query url.Values, body a
 // answered turns an error's answer, of the API or of the local commands, back into an error with its kind.
 func answered(resp *http.Response) error {
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	var said struct{ Error, Title, Detail string }
+	var said struct{ Error, Kind, Title, Detail string }
 	_ = json.Unmarshal(b, &said)
 	text := said.Error
 	if text == "" {
@@ -135,7 +148,7 @@ func answered(resp *http.Response) error {
 		kind = fault.Unavailable
 	case resp.StatusCode == http.StatusNotFound:
 		kind = fault.NotFound
-	case resp.StatusCode == http.StatusRequestEntityTooLarge:
+	case resp.StatusCode == http.StatusRequestEntityTooLarge, said.Kind == fault.TooLarge.String():
 		kind = fault.TooLarge
 	}
 	return fault.As(kind, errors.New(text))

@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"postern/internal/app"
 	"postern/internal/config"
+	"postern/internal/fault"
 	"postern/internal/keys"
 )
 
@@ -26,8 +29,11 @@ type finding struct {
 
 func (p *program) doctor() *cobra.Command {
 	return p.withJSON(&cobra.Command{
-		Use: "doctor", Short: "Look whether all is well, and say what to do where it is not", Args: cobra.NoArgs,
-		Example: `  postern doctor`,
+		Use: "doctor", Short: "Look whether all is well, and say what to do where it is not", Args: none,
+		Long: `Looks at configuration, rules and their tests, the key file, certificates, and the running server, or whether one could start.
+Changes nothing. Exits 1 when something is wrong; warnings alone exit 0.`,
+		Example: `  postern doctor
+  postern doctor --json | jq '.[] | select(.state != "ok")'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found := p.examine(cmd.Context())
 			if p.json {
@@ -86,9 +92,12 @@ func (p *program) examine(ctx context.Context) []finding {
 	if c == nil {
 		return out
 	}
-	if _, err := keys.Load(c.KeyPath()); err != nil {
-		say("warning", "key file", err.Error(), "")
-	} else {
+	switch _, err := keys.Load(c.KeyPath()); {
+	case fault.Is(err, fault.NotFound) && !began(c):
+		say("ok", "key file", "none yet: the first start makes it", "")
+	case err != nil:
+		say("wrong", "key file", err.Error(), "")
+	default:
 		say("ok", "key file", c.KeyPath(), "")
 	}
 	for name, t := range map[string]config.TLS{"smtp.tls": c.SMTP.TLS, "http.tls": c.HTTP.TLS} {
@@ -113,37 +122,15 @@ func (p *program) server(ctx context.Context, c *config.Config) []finding {
 		return nil
 	}
 	conn, err := net.Dial("unix", socket)
-	running := err == nil
-	if running {
+	if err == nil {
 		_ = conn.Close()
+		return p.askStatus(ctx, "the running server")
 	}
-	var out []finding
-	err = p.with(ctx, func(cl *client) error {
-		var st map[string]any
-		if err := cl.get(ctx, "/control/status", nil, &st); err != nil {
-			return err
-		}
-		what := "store"
-		if running {
-			what = "the running server"
-		}
-		if ok, _ := st["ok"].(bool); ok {
-			out = append(out, finding{What: what, State: "ok", Says: fmt.Sprint("keeps issues in ", st["store"])})
-		} else {
-			out = append(out, finding{What: what, State: "wrong", Says: fmt.Sprint(st["storeError"]), Do: "until it works, mail stays with its senders"})
-		}
-		if e, bad := st["configurationError"]; bad {
-			out = append(out, finding{What: "configuration of the running server", State: "warning", Says: fmt.Sprint(e), Do: "the one before it stays in use"})
-		}
-		return nil
-	})
-	if err != nil {
-		out = append(out, finding{What: "store", State: "wrong", Says: err.Error()})
+	out := []finding{{What: "store", State: "ok", Says: "none yet: the first start makes it"}}
+	if began(c) {
+		out = p.askStatus(ctx, "store")
 	}
-	if running {
-		return out
-	}
-	for _, l := range append(append([]config.Listener{}, c.SMTP.Listen...), append(c.LMTP.Listen, c.HTTP.Listen...)...) {
+	for _, l := range slices.Concat(c.SMTP.Listen, c.LMTP.Listen, c.HTTP.Listen, c.HTTP.MetricsListen) {
 		if l.Network != "tcp" {
 			continue
 		}
@@ -155,6 +142,33 @@ func (p *program) server(ctx context.Context, c *config.Config) []finding {
 		_ = n.Close()
 	}
 	return append(out, finding{What: "server", State: "warning", Says: "none is running on this data folder", Do: "postern serve"})
+}
+
+// askStatus is what a Postern says of itself.
+func (p *program) askStatus(ctx context.Context, what string) (out []finding) {
+	var st struct {
+		OK                 bool     `json:"ok"`
+		Store              string   `json:"store"`
+		StoreError         string   `json:"storeError"`
+		ConfigurationError string   `json:"configurationError"`
+		RestartNeeded      []string `json:"restartNeeded"`
+	}
+	err := p.with(ctx, func(cl *client) error { return cl.get(ctx, "/control/status", nil, &st) })
+	switch {
+	case err != nil:
+		return []finding{{What: what, State: "wrong", Says: err.Error()}}
+	case st.OK:
+		out = append(out, finding{What: what, State: "ok", Says: "keeps issues in " + st.Store})
+	default:
+		out = append(out, finding{What: what, State: "wrong", Says: st.StoreError, Do: "until it works, mail stays with its senders"})
+	}
+	if st.ConfigurationError != "" {
+		out = append(out, finding{What: "configuration of the running server", State: "warning", Says: st.ConfigurationError, Do: "the one before it stays in use"})
+	}
+	if len(st.RestartNeeded) > 0 {
+		out = append(out, finding{What: "configuration of the running server", State: "warning", Says: strings.Join(st.RestartNeeded, ", ") + " changed", Do: "restart it: these are read at start only"})
+	}
+	return out
 }
 
 func certificate(name, path string) finding {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -40,15 +42,16 @@ standard input to standard output. With --list only the names of files that woul
 			if err != nil {
 				return err
 			}
-			changed := false
+			changed, broken := false, false
 			for _, f := range files {
 				c, err := p.formatFile(f, list)
-				if err != nil {
-					return err
+				if err != nil { // a broken file keeps no other from its form
+					broken = true
+					fmt.Fprintln(p.err, err)
 				}
 				changed = changed || c
 			}
-			if list && changed {
+			if broken || list && changed {
 				return &exit{code: exitFailed}
 			}
 			return nil
@@ -62,6 +65,9 @@ func rulesFiles(args []string) ([]string, error) {
 	var out []string
 	for _, a := range args {
 		info, err := os.Stat(a)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no file or folder %s: postern fmt FILE or FOLDER…", a)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,6 +44,10 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"listens": listens, // listens ADDRESS: wait until somebody does
 			"smtp":    sendSMTP,
+			"code":    code,  // ! code CODE …: postern fails with that exit code
+			"wrong":   wrong, // ! wrong REGEXP …: postern exits with the code of wrong usage, and says so in one line
+			"ids":     ids,   // ids [NAME]: $ID1, $ID2, … are the ids, or what is called NAME, in the JSON on standard output
+			"until":   until, // until REGEXP postern …: run it again until its standard output matches
 		},
 	})
 }
@@ -52,6 +60,50 @@ func listens(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("nobody listens on %s", args[0])
+}
+
+func code(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec("postern", args[1:]...)
+	var failed *exec.ExitError
+	if !errors.As(err, &failed) || fmt.Sprint(failed.ExitCode()) != args[0] {
+		ts.Fatalf("postern %v ended with %v, not with exit code %s", args[1:], err, args[0])
+	}
+}
+
+func wrong(ts *testscript.TestScript, _ bool, args []string) {
+	want := "2"
+	if args[1] == "deliver" {
+		want = "75"
+	}
+	code(ts, true, append([]string{want}, args[1:]...))
+	said := ts.ReadFile("stderr")
+	if !regexp.MustCompile("^postern: "+args[0]).MatchString(said) || strings.Count(said, "\n") != 1 {
+		ts.Fatalf("said %q", said)
+	}
+}
+
+func ids(ts *testscript.TestScript, _ bool, args []string) {
+	name := "id"
+	if len(args) > 0 {
+		name = args[0]
+	}
+	var items []map[string]any
+	if err := json.Unmarshal([]byte(ts.ReadFile("stdout")), &items); err != nil {
+		ts.Fatalf("%v", err)
+	}
+	for i, item := range items {
+		ts.Setenv(fmt.Sprintf("ID%d", i+1), fmt.Sprint(item[name]))
+	}
+}
+
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	want := regexp.MustCompile(args[0])
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if err := ts.Exec(args[1], args[2:]...); err == nil && want.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+	}
+	ts.Fatalf("%v never said %s, but %s", args[1:], want, ts.ReadFile("stdout"))
 }
 
 // sendSMTP: smtp ADDRESS FROM TO FILE sends a mail, or with ! is refused.

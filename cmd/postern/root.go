@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"postern/internal/app"
-	"postern/internal/fault"
 )
 
 // Exit codes. The last two are those of sysexits.h, which a mail server's pipe understands.
@@ -54,11 +54,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 	p := &program{getenv: getenv, in: in, out: out, err: errs}
 	root := p.root()
 	root.SetArgs(args)
-	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(errs)
-	err := root.ExecuteContext(ctx)
-	return p.finish(err)
+	cmd, err := root.ExecuteContextC(ctx)
+	code := p.finish(err)
+	if code == exitUsage && cmd.Name() == "deliver" {
+		// A mail server bounces on a code that it does not know: a slip in its line must not cost anybody's mail.
+		return exitLater
+	}
+	return code
 }
 
 // finish prints an error for people and says the exit code.
@@ -69,34 +71,17 @@ func (p *program) finish(err error) int {
 	var e *exit
 	if errors.As(err, &e) {
 		if text := e.Error(); text != "" {
-			fmt.Fprintln(p.err, "postern: "+text)
+			fmt.Fprintln(p.err, "postern: "+strings.TrimSpace(text))
 		}
 		return e.code
 	}
 	var wrong *app.ErrConfig
 	if errors.As(err, &wrong) {
-		fmt.Fprintln(p.err, wrong.Problems)
+		fmt.Fprintln(p.err, strings.TrimSpace(wrong.Problems))
 		return exitFailed
 	}
 	fmt.Fprintln(p.err, "postern: "+err.Error())
 	return exitFailed
-}
-
-// later gives errors that pass the code that makes a mail server's pipe try again.
-func later(err error) error {
-	if err == nil {
-		return nil
-	}
-	var e *exit
-	if errors.As(err, &e) {
-		return err
-	}
-	switch fault.KindOf(err) {
-	case fault.TooLarge, fault.Denied:
-		return &exit{exitData, err}
-	default:
-		return &exit{exitLater, err}
-	}
 }
 
 func (p *program) root() *cobra.Command {
@@ -108,32 +93,27 @@ becomes, and keeps issues in an embedded SQLite file or in MongoDB.`,
 		Example: `  postern serve                       # SMTP on 127.0.0.1:2525, HTTP on 127.0.0.1:8025, data in ./data
   postern init                        # a commented configuration and rules to start from
   postern check && postern test       # are configuration and rules right?
-  postern eval --mailbox support mail.eml`,
+  postern eval mail.eml               # what would become of this mail, and why?
+  postern find ann@example.org        # where is the mail that Ann sent?`,
 		SilenceUsage: true, SilenceErrors: true, Version: version(),
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exit{exitUsage, err} })
 	root.PersistentFlags().StringVarP(&p.config, "config", "c", "", "the configuration file (default ./postern.yaml, where it is there)")
 	root.AddCommand(p.serve(), p.check(), p.test(), p.fmt(), p.parse(), p.eval(), p.deliver(), p.replay(), p.quarantine(), p.find(), p.issues(),
 		p.backup(), p.restore(), p.keys(), p.doctor(), p.initial(), p.versionCommand())
+	root.SetIn(p.in)
+	root.SetOut(p.out)
+	root.SetErr(p.err)
+	root.SetHelpCommand(helpCommand(root))
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
-		wrapArgs(c)
-	}
-	return root
-}
-
-// wrapArgs gives wrong arguments the exit code of wrong usage.
-func wrapArgs(c *cobra.Command) {
-	if check := c.Args; check != nil {
-		c.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return &exit{exitUsage, fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
-			}
-			return nil
+		if c.Name() == "completion" {
+			c.Short, c.Long = "Write the completion of commands and flags for a shell", ""
+			c.Example = "  source <(postern completion bash)\n  postern completion fish > ~/.config/fish/completions/postern.fish"
 		}
 	}
-	for _, sub := range c.Commands() {
-		wrapArgs(sub)
-	}
+	helpful(root)
+	return root
 }
 
 // withJSON adds --json to a command that a program might read.
@@ -150,27 +130,5 @@ func (p *program) printJSON(v any) error {
 }
 
 func (p *program) options() app.Options {
-	return app.Options{Config: p.config, Getenv: p.getenv, Stderr: p.err, Version: version(), Now: time.Now}
-}
-
-// version is what the build was made from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
-}
-
-func (p *program) versionCommand() *cobra.Command {
-	return p.withJSON(&cobra.Command{
-		Use: "version", Short: "Say which version this is", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if p.json {
-				return p.printJSON(map[string]string{"version": version()})
-			}
-			_, err := fmt.Fprintln(p.out, "postern", version())
-			return err
-		},
-	})
+	return app.Options{Config: p.config, Getenv: p.getenv, Environ: os.Environ(), Stderr: p.err, Version: version(), Now: time.Now}
 }

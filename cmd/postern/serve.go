@@ -14,7 +14,7 @@ import (
 
 func (p *program) serve() *cobra.Command {
 	return &cobra.Command{
-		Use: "serve", Short: "Take mail until told to stop", Args: cobra.NoArgs,
+		Use: "serve", Short: "Take mail until told to stop", Args: none,
 		Long: `Takes mail, decides it and keeps it until SIGINT or SIGTERM; then no new mail is taken and what is under way is
 finished. SIGHUP reads configuration and rules again; both are also followed as they change. A broken edit is
 reported and changes nothing.`,

@@ -2,12 +2,47 @@ package main
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/spf13/cobra"
 )
+
+func (p *program) initial() *cobra.Command {
+	var force bool
+	c := &cobra.Command{
+		Use: "init [FOLDER]", Short: "Write a commented configuration and rules to start from", Args: atMost("FOLDER"),
+		Example: `  postern init
+  postern init /etc/postern`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			made, err := writeStart(dir, force)
+			for _, f := range made {
+				fmt.Fprintln(p.out, "wrote", f)
+			}
+			if errors.Is(err, os.ErrExist) {
+				return fmt.Errorf("%w; --force overwrites", err)
+			}
+			if err == nil {
+				named := ""
+				if dir != "." {
+					named = " -c " + filepath.Join(dir, "postern.yaml")
+				}
+				fmt.Fprintf(p.out, "next: postern check%[1]s, postern test%[1]s, postern serve%[1]s\n", named)
+			}
+			return err
+		},
+	}
+	c.Flags().BoolVar(&force, "force", false, "overwrite files that are there")
+	return c
+}
 
 // start is what init writes: a commented configuration, and rules with their tests.
 //
