@@ -31,7 +31,7 @@ func Compile(files []*File, opts Options) (*Program, Diagnostics) {
 			p.Tests = append(p.Tests, c.test(f, b))
 		}
 	}
-	diags := c.diags.sorted()
+	diags := c.diags.Sorted()
 	if c.errors > 0 {
 		return nil, diags
 	}

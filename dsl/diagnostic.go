@@ -104,8 +104,8 @@ func (ds Diagnostics) Text() string {
 // mostDiagnostics are found in a file, and in a compilation: one who made more mistakes begins with these.
 const mostDiagnostics = 100
 
-// sorted orders by position and drops what was said twice of one place.
-func (ds Diagnostics) sorted() Diagnostics {
+// Sorted orders by position and drops what was said twice of one place.
+func (ds Diagnostics) Sorted() Diagnostics {
 	slices.SortStableFunc(ds, func(a, b Diagnostic) int { return a.compare(b.Pos) })
 	return slices.CompactFunc(ds, func(a, b Diagnostic) bool {
 		return a.Pos == b.Pos && a.Message == b.Message

@@ -2,7 +2,6 @@ package dsl
 
 import (
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -37,6 +36,7 @@ func (u *unit) explainMember(n *ast.MemberNode) {
 	if !ok || base == nil || n.Method {
 		return
 	}
+	u.warnField(n, name)
 	if base.Kind() == reflect.Pointer {
 		base = base.Elem()
 	}
@@ -157,105 +157,4 @@ func (u *unit) argumentHint(p param, t reflect.Type, arg ast.Node) string {
 		return "take a group: [0], [1] or a name"
 	}
 	return ""
-}
-
-func (u *unit) explainBinary(n *ast.BinaryNode) {
-	l, r := natureType(n.Left), natureType(n.Right)
-	switch n.Operator {
-	case "matches":
-		s, ok := n.Right.(*ast.StringNode)
-		if !ok {
-			u.error(n.Right, "the right side of matches must be a constant", "write the regular expression in `backticks`")
-		} else if _, err := u.c.pattern(s.Value); err != nil {
-			u.error(s, describeRegexError(err), "the syntax is that of RE2: https://github.com/google/re2/wiki/Syntax")
-		}
-	case "==", "!=", "contains", "startsWith", "endsWith":
-		u.explainAddress(n, n.Left, l, r)
-		u.explainAddress(n, n.Right, r, l)
-		u.warnCapitals(n.Left, n.Right)
-		u.warnCapitals(n.Right, n.Left)
-	case "in":
-		u.explainIn(n, l, r)
-		u.warnCapitals(n.Left, n.Right)
-		u.warnCapitals(n.Right, n.Left)
-	}
-}
-
-// explainAddress says what to compare of an address.
-func (u *unit) explainAddress(n *ast.BinaryNode, side ast.Node, t, other reflect.Type) {
-	if t == reflect.TypeFor[Address]() && other == typeString {
-		u.error(side, "an address is compared with a text", "compare "+textOf(side)+".email, .domain or .name")
-	}
-}
-
-func (u *unit) explainIn(n *ast.BinaryNode, l, r reflect.Type) {
-	if l == nil || r == nil || l == typeAny || r == typeAny {
-		return
-	}
-	switch {
-	case r == typeString && l == typeString:
-		u.error(n.Right, "in needs a list on its right", "to look inside a text, write: "+textOf(n.Right)+" contains "+textOf(n.Left))
-	case l == reflect.TypeFor[Address](), r == typeStrings && l == reflect.TypeFor[[]Address]():
-		u.error(n.Left, typeName(l)+" is not a text", "take "+textOf(n.Left)+".email or .domain")
-	case r == reflect.TypeFor[[]Address]():
-		u.error(n.Right, "these are addresses, not texts", "write: any("+textOf(n.Right)+", .email == …)")
-	case r.Kind() == reflect.Slice && isScalar(r.Elem()) && !isScalar(l), r.Kind() == reflect.Slice && r.Elem() == typeString && l != typeString:
-		u.error(n.Left, "a list of texts never holds "+typeName(l), "")
-	}
-}
-
-// warnCapitals warns where a literal with capitals meets something that is always lower case.
-func (u *unit) warnCapitals(side, literal ast.Node) {
-	if !u.isLower(side) {
-		return
-	}
-	for _, s := range literals(literal) {
-		if lower := strings.ToLower(s.Value); lower != s.Value {
-			u.warn(s, quoteShort(s.Value)+" has capitals, and what it is compared with is always lower case", "write "+quoteShort(lower))
-		}
-	}
-}
-
-// lowerFields are fields that are lower case whatever the mail says.
-var lowerFields = map[reflect.Type][]string{
-	reflect.TypeFor[Address]():    {"email", "domain"},
-	reflect.TypeFor[Sender]():     {"email"},
-	reflect.TypeFor[Auth]():       {"spf", "dkim", "dmarc", "arc"},
-	reflect.TypeFor[Attachment](): {"type", "sha256"},
-	reflect.TypeFor[Issue]():      {"watchers"},
-	reflect.TypeFor[Mailbox]():    {"addresses"},
-}
-
-// isLower says whether a node's value, or that of its elements, is known to be lower case.
-func (u *unit) isLower(n ast.Node) bool {
-	switch n := n.(type) {
-	case *ast.MemberNode:
-		name, ok := n.Property.(*ast.StringNode)
-		t := natureType(n.Node)
-		if !ok || t == nil {
-			return false
-		}
-		if t.Kind() == reflect.Pointer {
-			t = t.Elem()
-		}
-		return slices.Contains(lowerFields[t], name.Value)
-	case *ast.CallNode:
-		callee, ok := n.Callee.(*ast.IdentifierNode)
-		if !ok {
-			return false
-		}
-		if i, isLet := letIndex(callee.Value); isLet && i < len(u.scope.lets) {
-			return u.scope.lets[i].lower
-		}
-		return callee.Value == "lower"
-	case *ast.BuiltinNode:
-		if n.Name == "map" && len(n.Arguments) == 2 {
-			if p, ok := n.Arguments[1].(*ast.PredicateNode); ok {
-				return u.isLower(p.Node)
-			}
-		}
-	case *ast.ConditionalNode:
-		return u.isLower(n.Exp1) && u.isLower(n.Exp2)
-	}
-	return false
 }

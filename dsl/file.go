@@ -94,5 +94,5 @@ func Parse(name string, src []byte) (*File, Diagnostics) {
 	if !slices.ContainsFunc(l.diags, func(d Diagnostic) bool { return d.Message == tooDeep }) {
 		p.parse()
 	}
-	return f, p.diags.sorted()
+	return f, p.diags.Sorted()
 }

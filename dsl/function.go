@@ -72,6 +72,7 @@ var (
 	typeFound    = reflect.TypeFor[*Found]()
 	typeMail     = reflect.TypeFor[*Mail]()
 	typeSender   = reflect.TypeFor[*Sender]()
+	typeIssue    = reflect.TypeFor[*Issue]()
 )
 
 // takes says whether a value of type t, or of unknown type, may be handed to the kind.

@@ -154,6 +154,9 @@ func (p *fileParser) header(what string) (word, bool) {
 	t := p.peek()
 	name, err := unquote(p.text(t))
 	switch {
+	case t.bad: // reported
+		p.skipTo(func() bool { return p.startsBlock(p.at) })
+		return word{}, false
 	case t.kind != tokenString || err != nil:
 		p.error(t.start, "a "+what+" needs a name in quotes", hint)
 	case strings.TrimSpace(name) == "":
@@ -197,7 +200,7 @@ func (p *fileParser) unexpected(what string, allowed []string) {
 	case slices.Contains(laterWords, text):
 		p.error(t.start, strconv.Quote(text)+" is not available in this version", hint)
 	case t.kind == tokenName:
-		p.error(t.start, "unknown word "+strconv.Quote(text)+" in a "+what+didYouMean(text, allowed), hint)
+		p.error(t.start, "unknown word "+strconv.Quote(text)+" in a "+what+didYouMean(text, slices.Concat(allowed, blockWords)), hint)
 	default:
 		p.error(t.start, "unexpected "+shown(text)+" in a "+what, hint)
 	}

@@ -14,7 +14,7 @@ func (p *fileParser) rule(token, shadow bool) {
 	}
 	r := &RuleBlock{Name: name.text, offset: name.offset, Pos: p.src.pos(name.offset), Shadow: shadow, Token: token, Stage: StageMail}
 	seen := map[string]bool{}
-	then := false
+	then, before := false, len(p.diags)
 	for !p.closed(what, name) {
 		item := p.peek()
 		text := p.text(item)
@@ -40,7 +40,7 @@ func (p *fileParser) rule(token, shadow bool) {
 		}
 		seen[text] = true
 	}
-	if !then {
+	if !then && len(p.diags) == before { // else the mistake may have hidden it
 		p.error(name.offset, "this "+what+" has no then", "say what it does: then { tag(\"seen\") }")
 	}
 	p.file.Rules = append(p.file.Rules, r)

@@ -130,21 +130,22 @@ func openFolder(dir string) (*folder, error) {
 
 func (d *folder) close() { d.root.Close() }
 
-// readRules reads every rules file of the folder itself.
-func (d *folder) readRules() error {
+// readRules reads every rules file of the folder itself, and says which cannot be read.
+func (d *folder) readRules() (bad map[string]error, err error) {
 	entries, err := fs.ReadDir(d.root.FS(), ".")
 	if err != nil {
-		return err
+		return nil, err
 	}
+	bad = map[string]error{}
 	for _, e := range entries {
 		if !isRulesFile(e.Name()) || e.IsDir() {
 			continue
 		}
 		if _, err := d.file(e.Name(), MaxRulesFile); err != nil {
-			return err
+			bad[e.Name()] = err
 		}
 	}
-	return nil
+	return bad, nil
 }
 
 // open reads a file that a list or a test names.
@@ -186,6 +187,9 @@ func plain(name string, err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
 		err = pe.Err
+	}
+	if err.Error() == "path escapes from parent" { // package os does not export it
+		err = errors.New("it is a link that leads out of the rules folder")
 	}
 	return fmt.Errorf("%s: %w", name, err)
 }

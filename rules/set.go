@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,10 +48,15 @@ func Load(dir string, o LoadOptions) (*Set, dsl.Diagnostics) {
 		return nil, troubleWith(dir, err)
 	}
 	defer d.close()
-	if err := d.readRules(); err != nil {
+	bad, err := d.readRules()
+	if err != nil {
 		return nil, troubleWith(dir, err)
 	}
 	s, diags := compile(d.read, d.open, o)
+	for _, name := range slices.Sorted(maps.Keys(bad)) {
+		s = nil
+		diags = append(diags, dsl.Diagnostic{Pos: dsl.Pos{File: name, Line: 1, Column: 1}, Message: "this file cannot be read: " + bad[name].Error()})
+	}
 	if s != nil {
 		s.dir = filepath.ToSlash(filepath.Clean(dir))
 		if len(s.files) == 0 {
@@ -96,7 +102,7 @@ func compile(f files, open func(string) ([]byte, error), o LoadOptions) (*Set, d
 		}
 		return io.NopCloser(bytes.NewReader(b)), nil
 	}})
-	diags = append(diags, found...)
+	diags = append(diags, found...).Sorted()
 	if diags.HasErrors() || program == nil {
 		return nil, diags
 	}
@@ -131,7 +137,7 @@ func troubleWith(dir string, err error) dsl.Diagnostics {
 		d.Message = "the rules folder does not exist"
 		d.Hint = "make it, or set rules: in the configuration to where the rules are"
 	} else {
-		d.Message = "the rules folder cannot be read: " + plain("", err).Error()
+		d.Message = "the rules folder cannot be read: " + plain(dir, err).Error()
 	}
 	return dsl.Diagnostics{d}
 }

@@ -155,6 +155,12 @@ func TestLoadTrouble(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "10.rules:1:"},
+		{"a rules file that is a link out", func(t *testing.T, dir string) {
+			write(t, dir, map[string]string{"10.rules": `rule "x" { then { tagg("x") } }`})
+			if err := os.Symlink(outside, filepath.Join(dir, "20.rules")); err != nil {
+				t.Fatal(err)
+			}
+		}, "20.rules:1:1: this file cannot be read: 20.rules: it is a link that leads out"},
 		{"a pipe", func(t *testing.T, dir string) {
 			write(t, dir, map[string]string{"10.rules": `list x = file("x.txt")`})
 			if err := syscall.Mkfifo(filepath.Join(dir, "x.txt"), 0o644); err != nil {

@@ -1,0 +1,222 @@
+package dsl
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+)
+
+// explainBinary checks what stands on both sides of an operator.
+func (u *unit) explainBinary(n *ast.BinaryNode) {
+	l, r := natureType(n.Left), natureType(n.Right)
+	switch n.Operator {
+	case "matches":
+		s, ok := n.Right.(*ast.StringNode)
+		if !ok {
+			u.error(n.Right, "the right side of matches must be a constant", "write the regular expression in `backticks`")
+		} else if _, err := u.c.pattern(s.Value); err != nil {
+			u.error(s, describeRegexError(err), "the syntax is that of RE2: https://github.com/google/re2/wiki/Syntax")
+		}
+	case "==", "!=":
+		u.explainAddress(n, n.Left, l, r)
+		u.explainAddress(n, n.Right, r, l)
+		u.explainMismatch(n, l, r)
+		u.warnBoth(n)
+	case "<", "<=", ">", ">=", "+":
+		u.explainMismatch(n, l, r)
+	case "contains", "startsWith", "endsWith":
+		u.explainAddress(n, n.Left, l, r)
+		u.warnBoth(n)
+	case "in":
+		u.explainIn(n, l, r)
+		u.warnBoth(n)
+	}
+}
+
+// warnBoth warns of literals on either side that the other can never be.
+func (u *unit) warnBoth(n *ast.BinaryNode) {
+	for _, sides := range [][2]ast.Node{{n.Left, n.Right}, {n.Right, n.Left}} {
+		u.warnCapitals(sides[0], sides[1])
+		if n.Operator == "==" || n.Operator == "!=" || n.Operator == "in" {
+			u.warnNames(sides[0], sides[1])
+		}
+	}
+}
+
+// explainMismatch reports two sides of which one can never be compared with, or added to, the other.
+func (u *unit) explainMismatch(n *ast.BinaryNode, l, r reflect.Type) {
+	left, right := scalarKind(l), scalarKind(r)
+	if left == "" || right == "" || left == right {
+		return
+	}
+	either := func(a, b string) bool { return left == a && right == b || left == b && right == a }
+	if n.Operator == "+" && either("a time", "a duration") {
+		return
+	}
+	verb, hint := " is compared with ", ""
+	switch {
+	case n.Operator == "+":
+		verb, hint = " is added to ", "make a text of what is none with string(…)"
+	case either("a time", "a text"):
+		hint = "write the text as date(" + literalOr(n, `"2026-01-31"`) + ")"
+	case either("a duration", "a text"):
+		hint = "write the text as duration(" + literalOr(n, `"7d"`) + ")"
+	case either("a duration", "a number"):
+		hint = `write the number as duration("7d")`
+	case either("a number", "a text"):
+		hint = "a number is written without quotes; a text is made a number by int(…)"
+	case either("true or false", "a text"), either("true or false", "a number"):
+		hint = "it is a condition by itself; its opposite is: not …"
+	}
+	u.errorAt(n.Location(), left+verb+right, hint)
+}
+
+// literalOr is the literal on either side, as it is written in a rule, or what stands for one.
+func literalOr(n *ast.BinaryNode, other string) string {
+	for _, side := range []ast.Node{n.Left, n.Right} {
+		if s, ok := side.(*ast.StringNode); ok {
+			return quoteShort(s.Value)
+		}
+	}
+	return other
+}
+
+// scalarKind is what a type without elements is called where two are set against each other; "" for others.
+func scalarKind(t reflect.Type) string {
+	switch {
+	case t == nil || t == typeAny || !isScalar(t):
+		return ""
+	case t == typeTime, t == typeDuration, t.Kind() == reflect.String, t.Kind() == reflect.Bool:
+		return typeName(t)
+	}
+	return "a number"
+}
+
+// explainAddress says what to compare of an address.
+func (u *unit) explainAddress(n *ast.BinaryNode, side ast.Node, t, other reflect.Type) {
+	if t == reflect.TypeFor[Address]() && other == typeString {
+		u.error(side, "an address is compared with a text", "compare "+textOf(side)+".email, .domain or .name")
+	}
+}
+
+func (u *unit) explainIn(n *ast.BinaryNode, l, r reflect.Type) {
+	if l == nil || r == nil || l == typeAny || r == typeAny {
+		return
+	}
+	switch {
+	case r == typeString && l == typeString:
+		u.error(n.Right, "in needs a list on its right", "to look inside a text, write: "+textOf(n.Right)+" contains "+textOf(n.Left))
+	case l == reflect.TypeFor[Address](), r == typeStrings && l == reflect.TypeFor[[]Address]():
+		u.error(n.Left, typeName(l)+" is not a text", "take "+textOf(n.Left)+".email or .domain")
+	case r == reflect.TypeFor[[]Address]():
+		u.error(n.Right, "these are addresses, not texts", "write: any("+textOf(n.Right)+", .email == …)")
+	case r.Kind() == reflect.Slice && isScalar(r.Elem()) && !isScalar(l), r.Kind() == reflect.Slice && r.Elem() == typeString && l != typeString:
+		u.error(n.Left, "a list of texts never holds "+typeName(l), "")
+	}
+}
+
+// warnCapitals warns where a literal with capitals meets something that is always lower case.
+func (u *unit) warnCapitals(side, literal ast.Node) {
+	if !u.isLower(side) {
+		return
+	}
+	for _, s := range literals(literal) {
+		if lower := strings.ToLower(s.Value); lower != s.Value {
+			u.warn(s, quoteShort(s.Value)+" has capitals, and what it is compared with is always lower case", "write "+quoteShort(lower))
+		}
+	}
+}
+
+// nameFields are fields whose values are names of the configuration.
+var nameFields = map[reflect.Type]map[string]vocabulary{
+	reflect.TypeFor[Issue](): {
+		"type": vocabularyType, "class": vocabularyClass, "priority": vocabularyPriority, "status": vocabularyStatus,
+	},
+	reflect.TypeFor[Mailbox](): {"name": vocabularyMailbox},
+}
+
+// warnNames warns where a literal is no name of those that the side can have. It is no error: an issue may have a name from before
+// the configuration was changed.
+func (u *unit) warnNames(side, literal ast.Node) {
+	m, ok := side.(*ast.MemberNode)
+	if !ok {
+		return
+	}
+	name, ok := m.Property.(*ast.StringNode)
+	t := natureType(m.Node)
+	if !ok || t == nil || t.Kind() != reflect.Pointer {
+		return
+	}
+	what := nameFields[t.Elem()][name.Value]
+	for _, s := range literals(literal) {
+		if s.Value == "" {
+			continue
+		}
+		if message, hint := u.c.opts.Vocabulary.unknown(what, s.Value); message != "" {
+			u.warn(s, message, hint)
+		}
+	}
+}
+
+// warnField warns of a field of the issue that the configuration does not have: it is "".
+func (u *unit) warnField(n *ast.MemberNode, name *ast.StringNode) {
+	m, ok := n.Node.(*ast.MemberNode)
+	if !ok || natureType(m.Node) != typeIssue || !isNamed(m.Property, "fields") || u.c.opts.Vocabulary.Fields == nil {
+		return
+	}
+	fields := u.c.opts.Vocabulary.Fields
+	if slices.Contains(fields, name.Value) || len(u.c.diags) >= mostDiagnostics {
+		return
+	}
+	hint := "the configuration has no fields"
+	if len(fields) > 0 {
+		hint = "the fields are: " + enumerate(fields)
+	}
+	u.c.report(u.frag.src, u.frag.offset(name.Location().From), SeverityWarning, "unknown field "+quoteShort(name.Value)+didYouMean(name.Value, fields), hint)
+}
+
+// lowerFields are fields that are lower case whatever the mail says.
+var lowerFields = map[reflect.Type][]string{
+	reflect.TypeFor[Address]():    {"email", "domain"},
+	reflect.TypeFor[Sender]():     {"email"},
+	reflect.TypeFor[Auth]():       {"spf", "dkim", "dmarc", "arc"},
+	reflect.TypeFor[Attachment](): {"type", "sha256"},
+	reflect.TypeFor[Issue]():      {"watchers"},
+	reflect.TypeFor[Mailbox]():    {"addresses"},
+}
+
+// isLower says whether a node's value, or that of its elements, is known to be lower case.
+func (u *unit) isLower(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.MemberNode:
+		name, ok := n.Property.(*ast.StringNode)
+		t := natureType(n.Node)
+		if !ok || t == nil {
+			return false
+		}
+		if t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		return slices.Contains(lowerFields[t], name.Value)
+	case *ast.CallNode:
+		callee, ok := n.Callee.(*ast.IdentifierNode)
+		if !ok {
+			return false
+		}
+		if i, isLet := letIndex(callee.Value); isLet && i < len(u.scope.lets) {
+			return u.scope.lets[i].lower
+		}
+		return callee.Value == "lower"
+	case *ast.BuiltinNode:
+		if n.Name == "map" && len(n.Arguments) == 2 {
+			if p, ok := n.Arguments[1].(*ast.PredicateNode); ok {
+				return u.isLower(p.Node)
+			}
+		}
+	case *ast.ConditionalNode:
+		return u.isLower(n.Exp1) && u.isLower(n.Exp2)
+	}
+	return false
+}
