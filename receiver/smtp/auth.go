@@ -125,7 +125,7 @@ func (s *session) authenticate(identity, name, password string) error {
 		return answer(421, 4, 7, 0, "too many failed logins, try again later")
 	case u == nil:
 		s.w.refused(WhyAuth)
-		s.w.log.Info("login refused") // no name: people type passwords there
+		s.w.log().Info("login refused") // no name: people type passwords there
 		s.w.srv.sleep(s.ctx, s.w.live.limits.AuthDelay-time.Since(began))
 		return answer(535, 5, 7, 8, "user name or password is wrong")
 	}

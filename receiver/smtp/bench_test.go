@@ -23,46 +23,86 @@ func BenchmarkReceive(b *testing.B) {
 	for _, size := range []int{4 << 10, 100 << 10} {
 		mail := strings.Repeat("This is a line of a mail, seventy-eight octets long with its end; so it goes.\r\n", size/79)
 		for _, conns := range []int{1, 32} {
-			for name, start := range map[string]func(*testing.B) string{"postern": startPostern, "bare": startBare} {
-				b.Run(name+"/"+strconv.Itoa(size>>10)+"KiB/"+strconv.Itoa(conns), func(b *testing.B) {
-					addr := start(b)
+			for _, server := range servers {
+				b.Run(server.name+"/"+strconv.Itoa(size>>10)+"KiB/"+strconv.Itoa(conns), func(b *testing.B) {
+					addr := server.start(b)
 					b.SetBytes(int64(len(mail)))
 					b.SetParallelism((conns + 1) / 2)
 					b.ReportAllocs()
 					b.RunParallel(func(pb *testing.PB) {
-						c, err := net.Dial("tcp", addr)
-						if err != nil {
-							b.Error(err)
-							return
-						}
+						c := dial(b, addr)
 						defer c.Close()
-						r := bufio.NewReader(c)
-						ask := func(s string) {
-							if _, err := io.WriteString(c, s); err != nil {
-								b.Error(err)
-							}
-							for {
-								l, err := r.ReadSlice('\n')
-								if err != nil || l[0] > '3' {
-									b.Errorf("%q, %v", l, err)
-									return
-								}
-								if l[3] == ' ' {
-									return
-								}
-							}
-						}
-						ask("")
-						ask("EHLO c.example\r\n")
 						for pb.Next() {
-							ask("MAIL FROM:<a@example.net>\r\n")
-							ask("RCPT TO:<support@example.com>\r\n")
-							ask("DATA\r\n")
-							ask(mail + ".\r\n")
+							c.send(mail)
 						}
 					})
 				})
 			}
+		}
+	}
+}
+
+// BenchmarkConnect sends one mail a connection.
+func BenchmarkConnect(b *testing.B) {
+	for _, server := range servers {
+		b.Run(server.name, func(b *testing.B) {
+			addr := server.start(b)
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					c := dial(b, addr)
+					c.send("Subject: x\r\n\r\nhello\r\n")
+					c.ask("QUIT\r\n")
+					c.Close()
+				}
+			})
+		})
+	}
+}
+
+var servers = []struct {
+	name  string
+	start func(*testing.B) string
+}{{"postern", startPostern}, {"bare", startBare}}
+
+// A client asks and waits, as most do.
+type client struct {
+	b *testing.B
+	net.Conn
+	r *bufio.Reader
+}
+
+func dial(b *testing.B, addr string) *client {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := &client{b, conn, bufio.NewReaderSize(conn, 512)}
+	c.ask("")
+	c.ask("EHLO c.example\r\n")
+	return c
+}
+
+func (c *client) send(mail string) {
+	c.ask("MAIL FROM:<a@example.net> SIZE=1000 BODY=8BITMIME\r\n")
+	c.ask("RCPT TO:<support@example.com>\r\n")
+	c.ask("DATA\r\n")
+	c.ask(mail + ".\r\n")
+}
+
+func (c *client) ask(s string) {
+	if _, err := io.WriteString(c, s); err != nil {
+		c.b.Error(err)
+		return
+	}
+	for {
+		l, err := c.r.ReadSlice('\n')
+		if err != nil || l[0] > '3' {
+			c.b.Errorf("%q, %v", l, err)
+			return
+		}
+		if l[3] == ' ' {
+			return
 		}
 	}
 }

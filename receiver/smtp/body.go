@@ -60,7 +60,7 @@ func (c *collector) add(p []byte) {
 		c.fail(WhyBytes, answer(452, 4, 3, 1, "too much mail at once, try again later"))
 	default:
 		if _, err := c.sw.Write(p); err != nil {
-			c.w.log.Error("a body could not be kept", logkey.Error, err)
+			c.w.log().Error("a body could not be kept", logkey.Error, err)
 			c.fail(WhyInternal, reply(err, c.w.session.id, false))
 		}
 	}
@@ -92,7 +92,7 @@ func (c *collector) body() (*spool.Body, *problem) {
 	}
 	b, err := c.sw.Body()
 	if err != nil {
-		c.w.log.Error("a body could not be kept", logkey.Error, err)
+		c.w.log().Error("a body could not be kept", logkey.Error, err)
 		c.fail(WhyInternal, reply(err, c.w.session.id, false))
 		return nil, c.problem
 	}

@@ -18,7 +18,7 @@ func (w *wire) command(line []byte) ([]byte, error) {
 	name := strings.ToUpper(string(verb))
 	w.offers = false
 	if w.debug {
-		w.log.Debug("command", "line", shown(name, text))
+		w.log().Debug("command", "line", shown(name, text))
 	}
 	if almostBDAT(name, text) {
 		w.noChunk()
@@ -161,7 +161,7 @@ func (w *wire) startTLS(args []byte) error {
 	case w.r < w.w:
 		w.refused(WhyTLS)
 		w.why = "clear text behind STARTTLS"
-		w.log.Warn("clear text behind STARTTLS: the connection is closed")
+		w.log().Warn("clear text behind STARTTLS: the connection is closed")
 		w.bye("421 4.7.0 nothing may be sent behind STARTTLS before the handshake")
 		return nil
 	}
@@ -239,8 +239,8 @@ func hasControl(b []byte) bool {
 }
 
 func firstField(b []byte) string {
-	if f := bytes.Fields(b); len(f) > 0 {
-		return string(f[0])
+	for f := range bytes.FieldsSeq(b) {
+		return string(f)
 	}
 	return ""
 }

@@ -72,9 +72,13 @@ func (w *wire) flush() error {
 		return nil
 	}
 	if w.debug {
-		w.log.Debug("replies", "lines", sentence(string(w.out), true))
+		w.log().Debug("replies", "lines", sentence(string(w.out), true))
 	}
-	_ = w.conn.SetWriteDeadline(time.Now().Add(w.srv.o.Timeouts.Write))
+	// The peer has Write at least and twice that at most: moving a deadline with every reply costs more than making one.
+	if now := time.Now(); w.writeBy.Sub(now) < w.srv.o.Timeouts.Write {
+		w.writeBy = now.Add(2 * w.srv.o.Timeouts.Write)
+		_ = w.conn.SetWriteDeadline(w.writeBy)
+	}
 	_, err := w.conn.Write(w.out)
 	w.out = w.out[:0]
 	if err != nil {

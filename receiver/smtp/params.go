@@ -15,25 +15,24 @@ func (w *wire) postmaster(line []byte) []byte {
 	if i < 0 || len(line) < i+len(bare) || !bytes.EqualFold(line[i:i+len(bare)], []byte(bare)) {
 		return line
 	}
-	return []byte(string(line[:i]) + "<postmaster@" + w.srv.o.Hostname + ">" + string(line[i+len(bare):]))
+	return slices.Concat(line[:i], []byte("<postmaster@"+w.srv.o.Hostname+">"), line[i+len(bare):])
 }
 
 // clampSize lets go-smtp say "too large" of sizes beyond 32 bits instead of "syntax error".
 func clampSize(line []byte) []byte {
-	end := pathEnd(line)
-	i := bytes.Index(bytes.ToUpper(line[end:]), []byte(" SIZE="))
-	if i < 0 {
-		return line
+	const size = " SIZE="
+	for i := pathEnd(line); i+len(size) < len(line); i++ {
+		if line[i] != ' ' || !bytes.EqualFold(line[i:i+len(size)], []byte(size)) {
+			continue
+		}
+		value := line[i+len(size):]
+		digits := len(value) - len(bytes.TrimLeft(value, "0123456789"))
+		if digits < 10 {
+			return line
+		}
+		return slices.Concat(line[:i+len(size)], strconv.AppendUint(nil, math.MaxUint32, 10), value[digits:])
 	}
-	i += end + len(" SIZE=")
-	digits := 0
-	for i+digits < len(line) && line[i+digits] >= '0' && line[i+digits] <= '9' {
-		digits++
-	}
-	if digits < 10 {
-		return line
-	}
-	return []byte(string(line[:i]) + strconv.FormatUint(math.MaxUint32, 10) + string(line[i+digits:]))
+	return line
 }
 
 // withoutDSN drops the parameters of RFC 3461 and the AUTH one of RFC 4954. We relay nothing and report no delivery, so they

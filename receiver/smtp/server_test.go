@@ -2,14 +2,11 @@ package smtp_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -23,62 +20,6 @@ import (
 	"postern/internal/intake"
 	"postern/receiver/smtp"
 )
-
-// talk is a plain client for tests that a dialogue cannot hold.
-type talk struct {
-	t testing.TB
-	net.Conn
-	r *bufio.Reader
-}
-
-func (g *rig) talk() *talk {
-	g.t.Helper()
-	c, err := net.Dial("tcp", g.addr)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	g.t.Cleanup(func() { c.Close() })
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
-	return &talk{g.t, c, bufio.NewReader(c)}
-}
-
-func (c *talk) send(s string) {
-	c.t.Helper()
-	if _, err := io.WriteString(c, s); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-// reply reads one reply of any number of lines and returns its last.
-func (c *talk) reply() string {
-	c.t.Helper()
-	for {
-		l, err := c.r.ReadString('\n')
-		if err != nil {
-			c.t.Fatalf("no reply: %q, %v", l, err)
-		}
-		if len(l) > 3 && l[3] == ' ' {
-			return strings.TrimSpace(l)
-		}
-	}
-}
-
-func (c *talk) want(prefix string) {
-	c.t.Helper()
-	if got := c.reply(); !strings.HasPrefix(got, prefix) {
-		c.t.Fatalf("got %q, want %q", got, prefix)
-	}
-}
-
-// open brings a mail up to the 354.
-func (c *talk) open(rcpt string) {
-	c.t.Helper()
-	c.want("220")
-	c.send("EHLO c.example\r\nMAIL FROM:<a@example.net>\r\nRCPT TO:<" + rcpt + ">\r\nDATA\r\n")
-	for _, code := range []string{"250", "250", "250", "354"} {
-		c.want(code)
-	}
-}
 
 func TestClientGoneBeforeTheAnswer(t *testing.T) {
 	g := newRig(t, nil)
@@ -95,152 +36,6 @@ func TestClientGoneBeforeTheAnswer(t *testing.T) {
 	if a := g.abandoned(); len(a) > 0 {
 		t.Errorf("abandoned %q", a)
 	}
-}
-
-func TestDrain(t *testing.T) {
-	g := newRig(t, nil)
-	idle, silent := g.talk(), g.talk()
-	idle.want("220")
-	silent.want("220")
-
-	inBody := g.talk()
-	inBody.open("support@example.com")
-	inBody.send("first ")
-
-	deciding := g.talk()
-	deciding.open("slow@example.com")
-	deciding.send("x\r\n.\r\n")
-	<-g.rec.entered
-
-	g.stop()
-	idle.want("421 4.3.2")
-	silent.want("421 4.3.2")
-	if _, err := net.DialTimeout("tcp", g.addr, time.Second); err == nil {
-		t.Error("a new connection is taken while draining")
-	}
-	inBody.send("second\r\n.\r\n")
-	inBody.want("250 2.0.0 OK m1")
-	inBody.want("421 4.3.2")
-	close(g.rec.release)
-	deciding.want("250 2.0.0 OK m1")
-	deciding.want("421 4.3.2")
-	if err := <-g.done; err != nil {
-		t.Errorf("Run: %v", err)
-	}
-	g.stop = nil
-}
-
-// What waits in a handshake, or for one, holds nothing up.
-func TestDrainBeforeTLS(t *testing.T) {
-	g := newRig(t, func(o *smtp.Options) {
-		o.TLS, o.Listeners[0].TLS = &tls.Config{}, true
-		o.Timeouts.Drain = time.Minute
-	})
-	c := g.talk()
-	eventually(t, "a handshake", func() bool { // the server is listening when one succeeds
-		s, err := tls.Dial("tcp", g.addr, g.clientTLS())
-		if err == nil {
-			s.Close()
-		}
-		return err == nil
-	})
-	g.stop()
-	if b, _ := io.ReadAll(c); len(b) > 0 {
-		t.Errorf("in clear on a TLS port: %q", b)
-	}
-	if err := <-g.done; err != nil {
-		t.Errorf("Run: %v", err)
-	}
-	g.stop = nil
-}
-
-func TestDrainDeadline(t *testing.T) {
-	g := newRig(t, func(o *smtp.Options) { o.Timeouts.Drain = 50 * time.Millisecond })
-	stalled := g.talk()
-	stalled.open("support@example.com")
-	stalled.send("never ")
-
-	deciding := g.talk()
-	deciding.open("slow@example.com")
-	deciding.send("x\r\n.\r\n")
-	<-g.rec.entered
-	g.stop()
-
-	// The stalled one is closed at the deadline; the one that intake has is waited for beyond it.
-	if b, err := io.ReadAll(stalled.r); err == nil && len(b) > 0 && !bytes.HasPrefix(b, []byte("421")) {
-		t.Errorf("the stalled connection got %q", b)
-	}
-	eventually(t, "abandoned", func() bool { return len(g.abandoned()) == 1 })
-	select {
-	case err := <-g.done:
-		t.Fatalf("Run has ended before the mail was decided: %v", err)
-	default:
-	}
-	close(g.rec.release)
-	if err := <-g.done; err != nil {
-		t.Errorf("Run: %v", err)
-	}
-	g.stop = nil
-	if d := g.deliveries(); len(d) != 1 || d[0].err != nil {
-		t.Errorf("deliveries: %+v", d)
-	}
-}
-
-func TestConnectionLimits(t *testing.T) {
-	t.Run("in all", func(t *testing.T) {
-		g := newRig(t, func(o *smtp.Options) { o.Settings.Limits.Connections = 2 })
-		a, b := g.talk(), g.talk()
-		a.want("220")
-		b.want("220")
-		c := g.talk()
-		c.want("421 4.7.0")
-		a.Close()
-		eventually(t, "a free place", func() bool { return strings.HasPrefix(g.talk().reply(), "220") })
-	})
-	t.Run("per address", func(t *testing.T) {
-		g := newRig(t, func(o *smtp.Options) {
-			o.Settings.Limits.ConnectionsPerAddress = 1
-			o.Settings.Proxies = prefixes(t, "127.0.0.0/8")
-		})
-		from := func(header string) string {
-			c := g.talk()
-			c.send(header + "\r\n")
-			return c.reply()
-		}
-		for _, tc := range []struct{ header, want string }{
-			{"PROXY TCP6 2001:db8:1:2::1 2001:db8::2 4000 25", "220"},
-			{"PROXY TCP6 2001:db8:1:2:ffff::9 2001:db8::2 4000 25", "421"}, // the same /64
-			{"PROXY TCP6 2001:db8:1:3::1 2001:db8::2 4000 25", "220"},
-			{"PROXY TCP4 192.0.2.1 192.0.2.9 4000 25", "220"},
-			{"PROXY TCP6 ::ffff:192.0.2.1 2001:db8::2 4000 25", "421"}, // the same address
-		} {
-			if got := from(tc.header); !strings.HasPrefix(got, tc.want) {
-				t.Errorf("%s: got %q, want %s", tc.header, got, tc.want)
-			}
-		}
-	})
-	t.Run("errors", func(t *testing.T) {
-		g := newRig(t, func(o *smtp.Options) {
-			o.Settings.Limits.ErrorsPerMinute = 2
-			o.Settings.Proxies = prefixes(t, "127.0.0.0/8")
-		})
-		c := g.talk()
-		c.send("PROXY TCP4 192.0.2.1 192.0.2.9 4000 25\r\nFOO\r\nFOO\r\n")
-		c.want("220")
-		c.want("500")
-		c.want("500")
-		d := g.talk()
-		d.send("PROXY TCP4 192.0.2.1 192.0.2.9 4000 25\r\n")
-		d.want("421")
-	})
-}
-
-func TestProxyOnlyFromNamedNetworks(t *testing.T) {
-	g := newRig(t, func(o *smtp.Options) { o.Settings.Proxies = prefixes(t, "192.0.2.0/24") })
-	c := g.talk()
-	c.want("220")
-	c.send("PROXY TCP4 203.0.113.5 192.0.2.9 4000 25\r\n")
-	c.want("500 5.5.2") // from anybody else it is just a bad command
 }
 
 func TestEnvelope(t *testing.T) {
@@ -358,55 +153,6 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
-func TestCertificateRenewal(t *testing.T) {
-	dir := t.TempDir()
-	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	log := &syncBuffer{}
-	writeCertificate(t, certFile, keyFile, 1)
-	certs, err := smtp.OpenCertificates(certFile, keyFile, slog.New(slog.NewTextHandler(log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := newRig(t, func(o *smtp.Options) { o.TLS, o.Listeners[0].TLS = certs.Config(), true })
-	serial := func() string {
-		c, err := tls.Dial("tcp", g.addr, &tls.Config{InsecureSkipVerify: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		return c.ConnectionState().PeerCertificates[0].SerialNumber.String()
-	}
-	if got := serial(); got != "1" {
-		t.Fatalf("serial %s", got)
-	}
-	later := func(n time.Duration) { // file systems keep coarse times
-		at := time.Now().Add(n)
-		if err := os.Chtimes(certFile, at, at); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile(certFile, []byte("half of a renew"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	later(time.Second)
-	for range 3 {
-		if got := serial(); got != "1" {
-			t.Errorf("with a broken file: serial %s", got)
-		}
-	}
-	if n := strings.Count(log.String(), "the old one stays"); n != 1 {
-		t.Errorf("logged %d times:\n%s", n, log)
-	}
-	writeCertificate(t, certFile, keyFile, 2)
-	later(2 * time.Second)
-	if got := serial(); got != "2" {
-		t.Errorf("after renewal: serial %s", got)
-	}
-	if _, err := smtp.OpenCertificates(certFile, certFile, slog.Default()); err == nil {
-		t.Error("a certificate without its key was taken")
-	}
-}
-
 func TestSettings(t *testing.T) {
 	for name, users := range map[string][]smtp.User{
 		"no name":   {{Password: "x"}},
@@ -466,89 +212,6 @@ func TestObserver(t *testing.T) {
 	if fmt.Sprint(seen) != fmt.Sprint(want) {
 		t.Errorf("got  %v\nwant %v", seen, want)
 	}
-}
-
-// A large mail in many chunks is progress; many chunks with next to nothing in them are not.
-func TestManyChunks(t *testing.T) {
-	for _, tc := range []struct {
-		size int
-		want string
-	}{{2048, "250 2.0.0 OK m1"}, {3, "421 4.7.0"}} {
-		g := newRig(t, nil)
-		c := g.talk()
-		c.want("220")
-		chunk := strings.Repeat("x", tc.size)
-		c.send("EHLO c\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<s@example.com>\r\n")
-		for range 3 {
-			c.want("250")
-		}
-		go func() {
-			for range 300 {
-				if _, err := fmt.Fprintf(c, "BDAT %d\r\n%s", tc.size, chunk); err != nil {
-					return
-				}
-			}
-			_, _ = io.WriteString(c, "BDAT 0 LAST\r\n")
-		}()
-		last := c.reply()
-		for strings.HasSuffix(last, "octets received") {
-			last = c.reply()
-		}
-		if !strings.HasPrefix(last, tc.want) {
-			t.Errorf("chunks of %d: %q", tc.size, last)
-		}
-	}
-}
-
-// A relay of ours with many refused mails on one connection is neither slowed nor sent away, and pipelining past a
-// refused recipient is no mistake.
-func TestRelayOfOursMayAskMuch(t *testing.T) {
-	g := newRig(t, func(o *smtp.Options) {
-		o.Settings.Ours = prefixes(t, "127.0.0.0/8")
-		o.Settings.Limits.UnknownDelay = time.Hour
-	})
-	c := g.talk()
-	c.want("220")
-	c.send("EHLO c\r\n")
-	c.want("250")
-	for range 100 {
-		c.send("MAIL FROM:<a@b.c>\r\nRCPT TO:<unknown@example.com>\r\nDATA\r\nRSET\r\n")
-		for _, code := range []string{"250", "550", "503", "250"} {
-			c.want(code)
-		}
-	}
-}
-
-// Guessing a user's password from elsewhere does not shut out the user where the user has been before.
-func TestAuthLimitSparesTheUsersOwnAddress(t *testing.T) {
-	g := newRig(t, func(o *smtp.Options) {
-		o.TLS = &tls.Config{}
-		o.Settings.Users = testUsers
-		o.Settings.Limits.AuthFailuresPerUser = 2
-		o.Settings.Proxies = prefixes(t, "127.0.0.0/8")
-	})
-	login := func(ip, password, want string) {
-		t.Helper()
-		c := g.talk()
-		c.send("PROXY TCP4 " + ip + " 192.0.2.9 4000 25\r\n")
-		c.want("220")
-		c.send("EHLO c\r\nSTARTTLS\r\n")
-		c.want("250")
-		c.want("220")
-		s := tls.Client(c.Conn, g.clientTLS())
-		if err := s.Handshake(); err != nil {
-			t.Fatal(err)
-		}
-		c = &talk{t, s, bufio.NewReader(s)}
-		c.send("EHLO c\r\nAUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00ann\x00"+password)) + "\r\n")
-		c.want("250")
-		c.want(want)
-	}
-	login("192.0.2.1", "pa ss", "235")
-	login("203.0.113.1", "guess", "535")
-	login("203.0.113.2", "guess", "535")
-	login("203.0.113.3", "pa ss", "421")
-	login("192.0.2.1", "pa ss", "235")
 }
 
 // A storm of connections in every state, ended under way: nothing may be left, nothing may deadlock.

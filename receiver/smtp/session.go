@@ -186,7 +186,7 @@ func (s *session) deliver(r io.Reader) ([]intake.Outcome, *gosmtp.SMTPError) {
 	defer s.w.ticket.release()
 	defer func() {
 		if err := body.Close(); err != nil {
-			s.w.log.Warn("a body's file stays behind", logkey.Error, err)
+			s.w.log().Warn("a body's file stays behind", logkey.Error, err)
 		}
 	}()
 	tx := s.tx
@@ -217,7 +217,7 @@ func (s *session) Reset() { s.drop("the peer began anew") }
 func (s *session) Logout() error {
 	defer func() {
 		if v := recover(); v != nil {
-			s.w.log.Error("panic at the end of a session", logkey.Error, fmt.Sprint(v))
+			s.w.log().Error("panic at the end of a session", logkey.Error, fmt.Sprint(v))
 		}
 	}()
 	why := s.w.why
@@ -250,7 +250,7 @@ func (s *session) reply(what string, err error) error {
 	a := reply(err, s.id, s.env.SMTPUTF8)
 	if !isRefusal(err) {
 		s.w.refused(WhyInternal)
-		s.w.log.Error(what, logkey.Error, err)
+		s.w.log().Error(what, logkey.Error, err)
 	}
 	return a
 }

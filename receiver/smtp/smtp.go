@@ -90,7 +90,7 @@ type Timeouts struct {
 	Body     time.Duration // a whole body; 1 h
 	Grace    time.Duration // a body may be slower than MinRate for so long; 3 min
 	MinRate  int64         // bytes a second that a body must come with on average; 256
-	Write    time.Duration // until the peer has taken our answer; 1 min
+	Write    time.Duration // until the peer has taken our answer, twice that at most; 1 min
 	Deliver  time.Duration // for intake, also when the peer has gone; 2 min
 	Drain    time.Duration // for messages in progress when Run is told to end; 30 s
 	Linger   time.Duration // after we close, for the peer to read why; 500 ms

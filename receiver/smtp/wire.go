@@ -31,8 +31,8 @@ type wire struct {
 	peer netip.Addr // after the PROXY protocol; not valid on a unix socket
 	ours bool
 
-	log     *slog.Logger
-	debug   bool // the dialogue goes to the log, without AUTH and bodies
+	logger  *slog.Logger // see log
+	debug   bool         // the dialogue goes to the log, without AUTH and bodies
 	session *session
 	began   time.Time
 	ticket  ticket // this connection's place among its address's
@@ -43,7 +43,8 @@ type wire struct {
 	small    []byte  // and what it was before
 	feed     []byte  // what go-smtp reads next
 	out      []byte  // replies on their way
-	instead  []byte  // stands for the next reply of go-smtp if that begins with hide
+	writeBy  time.Time
+	instead  []byte // stands for the next reply of go-smtp if that begins with hide
 	hide     string
 	started  bool
 	greeted  bool // EHLO, HELO or LHLO since the last TLS handshake
@@ -72,10 +73,9 @@ var (
 
 // newWire wraps an accepted connection. Nothing is read yet: the accept loop must not wait.
 func (s *Server) newWire(ctx context.Context, l *Listener, raw net.Conn) *wire {
-	w := &wire{srv: s, lis: l, live: s.live.Load(), raw: raw, conn: raw, began: time.Now()}
+	w := &wire{srv: s, lis: l, live: s.live.Load(), raw: raw, conn: raw, began: time.Now(), out: make([]byte, 0, 256)}
 	id := issue.NewID(s.o.Now())
-	w.log = s.o.Log.With(logkey.Session, id, logkey.Source, l.source())
-	w.debug = w.log.Enabled(ctx, slog.LevelDebug)
+	w.debug = s.o.Log.Enabled(ctx, slog.LevelDebug)
 	w.session = newSession(ctx, w, id)
 	s.mu.Lock()
 	s.wires[w] = struct{}{}
@@ -91,9 +91,6 @@ func (w *wire) start() error {
 	}
 	w.peer = addrOf(w.raw.RemoteAddr()) // reads the PROXY header where there must be one
 	w.ours = w.lis.Ours || contains(w.live.ours, w.peer)
-	if w.peer.IsValid() {
-		w.log = w.log.With(logkey.Peer, w.peer.String())
-	}
 	var refusal string
 	if w.ticket, refusal = w.srv.peers.enter(w.limitKey(), w.live.limits, w.srv.o.Now()); refusal != "" {
 		w.refused(refusal)
@@ -111,6 +108,17 @@ func (w *wire) start() error {
 	return nil
 }
 
+// log knows whose connection it is. Most have nothing to report, so it is made when it is needed.
+func (w *wire) log() *slog.Logger {
+	if w.logger == nil {
+		w.logger = w.srv.o.Log.With(logkey.Session, w.session.id, logkey.Source, w.lis.source())
+		if w.peer.IsValid() {
+			w.logger = w.logger.With(logkey.Peer, w.peer.String())
+		}
+	}
+	return w.logger
+}
+
 // handshake puts TLS on the connection. What has been learnt in clear is forgotten (RFC 3207 section 4.2).
 func (w *wire) handshake() error {
 	deadline := time.Now().Add(w.srv.o.Timeouts.Greeting)
@@ -118,6 +126,7 @@ func (w *wire) handshake() error {
 		return fmt.Errorf("%w: %w", errNoTLS, err)
 	}
 	_ = w.raw.SetWriteDeadline(deadline)
+	w.writeBy = deadline
 	c := tls.Server(w.raw, w.srv.o.TLS)
 	if err := c.Handshake(); err != nil {
 		w.refused(WhyTLS)
@@ -144,7 +153,7 @@ func (w *wire) Read(p []byte) (n int, err error) {
 	defer func() {
 		// go-smtp recovers panics of a command, not of a read: without this one of ours would end the process.
 		if v := recover(); v != nil {
-			w.log.Error("panic while reading a command", logkey.Error, fmt.Sprint(v), "stack", string(debug.Stack()))
+			w.log().Error("panic while reading a command", logkey.Error, fmt.Sprint(v), "stack", string(debug.Stack()))
 			w.end("internal error")
 			w.say("421 4.3.0 internal error, try again later") // which Close sends
 			n, err = 0, io.EOF
@@ -195,7 +204,7 @@ func (w *wire) ended(err error) {
 	switch {
 	case errors.Is(err, errNoTLS), w.lis.TLS && !w.tls: // and nothing more is said in clear
 		w.out = w.out[:0]
-		w.log.Info("a connection ends without TLS", logkey.Error, err)
+		w.log().Info("a connection ends without TLS", logkey.Error, err)
 		w.end("the TLS handshake failed")
 		return
 	case errors.Is(err, io.EOF):
@@ -213,7 +222,7 @@ func (w *wire) ended(err error) {
 		w.end("timed out")
 		w.bye("421 4.4.2 timed out")
 	default:
-		w.log.Debug("connection ended", logkey.Error, err)
+		w.log().Debug("connection ended", logkey.Error, err)
 		w.end("the connection broke")
 		return
 	}
