@@ -2,6 +2,7 @@ package dsl
 
 import (
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -25,6 +26,8 @@ func (e explainer) Visit(node *ast.Node) {
 		e.u.explainCall(n)
 	case *ast.BinaryNode:
 		e.u.explainBinary(n)
+	case *ast.UnaryNode:
+		e.u.explainNot(n)
 	case *ast.VariableDeclaratorNode:
 		return
 	}
@@ -41,7 +44,14 @@ func (u *unit) explainMember(n *ast.MemberNode) {
 		base = base.Elem()
 	}
 	if base.Kind() != reflect.Struct || base == typeTime {
-		if base.Kind() == reflect.Slice {
+		switch {
+		case base == typeTime || base == typeDuration:
+			hint := ""
+			if near := nearest(name.Value, allowedMethods); near != "" {
+				hint = "write it as: " + textOf(n.Node) + "." + near + "()"
+			}
+			u.errorAt(name.Location(), typeName(base)+" has no field "+name.Value, hint)
+		case base.Kind() == reflect.Slice:
 			u.errorAt(name.Location(), "a list has no field "+name.Value, "ask each element: any("+textOf(n.Node)+", ."+name.Value+" == …)")
 		}
 		return
@@ -82,9 +92,26 @@ func textOf(n ast.Node) string {
 	case *ast.IdentifierNode:
 		return n.Value
 	case *ast.MemberNode:
-		if name, ok := n.Property.(*ast.StringNode); ok {
-			return textOf(n.Node) + "." + name.Value
+		switch property := n.Property.(type) {
+		case *ast.StringNode:
+			return textOf(n.Node) + "." + property.Value
+		case *ast.IntegerNode:
+			return textOf(n.Node) + "[" + strconv.Itoa(property.Value) + "]"
 		}
+	case *ast.CallNode:
+		switch callee := n.Callee.(type) {
+		case *ast.IdentifierNode:
+			if len(n.Arguments) > 1 { // the first is the run
+				return callee.Value + "(…)"
+			}
+			return callee.Value + "()"
+		case *ast.MemberNode:
+			return textOf(callee) + "()"
+		}
+	case *ast.StringNode:
+		return quoteShort(n.Value)
+	case *ast.ArrayNode:
+		return "[…]"
 	case *ast.PointerNode:
 		return "#"
 	}

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -28,10 +29,58 @@ func (u *unit) explainBinary(n *ast.BinaryNode) {
 		u.explainMismatch(n, l, r)
 	case "contains", "startsWith", "endsWith":
 		u.explainAddress(n, n.Left, l, r)
+		u.explainInside(n, l, r)
 		u.warnBoth(n)
+	case "and", "&&", "or", "||":
+		u.explainSide(n, n.Left, l)
+		u.explainSide(n, n.Right, r)
 	case "in":
 		u.explainIn(n, l, r)
 		u.warnBoth(n)
+	}
+}
+
+// explainSide checks one side of and, or.
+func (u *unit) explainSide(n *ast.BinaryNode, side ast.Node, t reflect.Type) {
+	if t == nil || t == typeAny || t.Kind() == reflect.Bool {
+		return
+	}
+	hint := ""
+	switch {
+	case t == typeAction:
+		hint = "write it as: condition ? action : nil"
+	case t == typeString:
+		hint = "repeat the comparison on both sides: mail.subject contains \"x\" " + n.Operator + " mail.subject contains \"y\""
+	}
+	u.error(side, "what stands beside "+n.Operator+" must be true or false, and this is "+typeName(t), hint)
+}
+
+// explainNot checks what not is about: it binds closer than any comparison.
+func (u *unit) explainNot(n *ast.UnaryNode) {
+	t := natureType(n.Node)
+	if n.Operator != "not" && n.Operator != "!" || t == nil || t == typeAny || t.Kind() == reflect.Bool {
+		return
+	}
+	u.error(n, n.Operator+" needs true or false, not "+typeName(t), "put all that it is about into brackets: "+n.Operator+" (…)")
+}
+
+// explainInside checks both sides of contains, startsWith, endsWith.
+func (u *unit) explainInside(n *ast.BinaryNode, l, r reflect.Type) {
+	switch {
+	case l == nil || r == nil || l == typeAny || r == typeAny:
+	case l.Kind() == reflect.Slice && r == typeString:
+		hint := "to look for an entry, write: " + textOf(n.Right) + " in " + textOf(n.Left)
+		if l.Elem() != typeString && l.Elem() != typeAny {
+			hint = "ask each element: any(" + textOf(n.Left) + ", ." + fieldNames(l.Elem())[0] + " " + n.Operator + " …)"
+		}
+		u.error(n.Left, n.Operator+" looks inside a text, and this is a list", hint)
+	case l == typeString && r.Kind() == reflect.Slice:
+		u.error(n.Right, n.Operator+" needs a text on its right, and this is a list", "write: any("+textOf(n.Right)+", "+textOf(n.Left)+" "+n.Operator+" #), or has("+textOf(n.Left)+", …) for whole words")
+	case l.Kind() == reflect.Slice && r.Kind() == reflect.Slice || l == reflect.TypeFor[Address]():
+	case l != typeString:
+		u.error(n.Left, n.Operator+" looks inside a text, and this is "+typeName(l), "")
+	case r != typeString:
+		u.error(n.Right, n.Operator+" needs a text on its right, and this is "+typeName(r), "")
 	}
 }
 
@@ -47,6 +96,10 @@ func (u *unit) warnBoth(n *ast.BinaryNode) {
 
 // explainMismatch reports two sides of which one can never be compared with, or added to, the other.
 func (u *unit) explainMismatch(n *ast.BinaryNode, l, r reflect.Type) {
+	if listSide := u.listBeside(n, l, r); listSide != nil {
+		u.error(listSide, "a list is compared with a text", "ask each element: any("+textOf(listSide)+", … "+n.Operator+" …)")
+		return
+	}
 	left, right := scalarKind(l), scalarKind(r)
 	if left == "" || right == "" || left == right {
 		return
@@ -65,12 +118,26 @@ func (u *unit) explainMismatch(n *ast.BinaryNode, l, r reflect.Type) {
 		hint = "write the text as duration(" + literalOr(n, `"7d"`) + ")"
 	case either("a duration", "a number"):
 		hint = `write the number as duration("7d")`
+	case l == reflect.TypeFor[time.Weekday](), l == reflect.TypeFor[time.Month]():
+		hint = "write " + textOf(n.Left) + `.String() == "Sunday"`
 	case either("a number", "a text"):
 		hint = "a number is written without quotes; a text is made a number by int(…)"
 	case either("true or false", "a text"), either("true or false", "a number"):
 		hint = "it is a condition by itself; its opposite is: not …"
 	}
 	u.errorAt(n.Location(), left+verb+right, hint)
+}
+
+// listBeside is the side that is a list where the other is a text.
+func (u *unit) listBeside(n *ast.BinaryNode, l, r reflect.Type) ast.Node {
+	switch {
+	case n.Operator == "+" || l == nil || r == nil:
+	case l.Kind() == reflect.Slice && r == typeString:
+		return n.Left
+	case r.Kind() == reflect.Slice && l == typeString:
+		return n.Right
+	}
+	return nil
 }
 
 // literalOr is the literal on either side, as it is written in a rule, or what stands for one.
@@ -107,7 +174,11 @@ func (u *unit) explainIn(n *ast.BinaryNode, l, r reflect.Type) {
 	}
 	switch {
 	case r == typeString && l == typeString:
-		u.error(n.Right, "in needs a list on its right", "to look inside a text, write: "+textOf(n.Right)+" contains "+textOf(n.Left))
+		hint := "to look inside a text, write: " + textOf(n.Right) + " contains " + textOf(n.Left)
+		if _, literal := n.Right.(*ast.StringNode); literal {
+			hint = "write: in [" + textOf(n.Right) + "]"
+		}
+		u.error(n.Right, "in needs a list on its right", hint)
 	case l == reflect.TypeFor[Address](), r == typeStrings && l == reflect.TypeFor[[]Address]():
 		u.error(n.Left, typeName(l)+" is not a text", "take "+textOf(n.Left)+".email or .domain")
 	case r == reflect.TypeFor[[]Address]():

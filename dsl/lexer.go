@@ -31,7 +31,10 @@ type comment struct{ start, end int }
 
 const deepest = 100 // brackets open at once: expr's parser is recursive, and a stack overflow is fatal
 
-const tooDeep = "too many brackets are open"
+const (
+	tooDeep = "too many brackets are open"
+	notUTF8 = "this is not UTF-8"
+)
 
 type lexer struct {
 	src      *source
@@ -122,11 +125,19 @@ func (l *lexer) quoted(quote byte) {
 			l.unclosed(i)
 			return
 		case quote:
-			l.emit(tokenString, i+1)
+			l.string(i + 1)
 			return
 		}
 	}
 	l.unclosed(len(l.text))
+}
+
+// string emits a text that is closed.
+func (l *lexer) string(end int) {
+	if s := l.text[l.at:end]; !utf8.ValidString(s) {
+		l.error(l.at, notUTF8, "save the file as UTF-8")
+	}
+	l.emit(tokenString, end)
 }
 
 func (l *lexer) unclosed(end int) {
@@ -145,7 +156,7 @@ func (l *lexer) raw() {
 			i++
 			continue
 		}
-		l.emit(tokenString, i+1)
+		l.string(i + 1)
 		return
 	}
 	end := strings.IndexByte(l.text[l.at:], '\n')
@@ -167,7 +178,7 @@ func (l *lexer) punct(r rune, size int) {
 		l.open = max(0, l.open-1)
 	case utf8.RuneError:
 		if size == 1 {
-			l.error(l.at, "this is not UTF-8", "save the file as UTF-8")
+			l.error(l.at, notUTF8, "save the file as UTF-8")
 		}
 	}
 	l.emit(tokenPunct, l.at+size)

@@ -134,7 +134,9 @@ func (c *compiler) computeList(l *listValue) {
 			c.error(frag.src, frag.start, "the list "+l.block.Name+" needs itself", "")
 			return
 		}
-		c.computeList(other)
+		if c.computeList(other); other.failed {
+			return // reported
+		}
 	}
 	e := c.compile(frag, scope{what: "a list", constant: true}, nil)
 	if e == nil {

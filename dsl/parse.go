@@ -110,6 +110,8 @@ func (p *fileParser) unexpectedBlock(t token, text string) {
 		p.error(t.start, "shadow is not followed by rule", `write it as: shadow rule "NAME" { … }`)
 	case t.kind == tokenName:
 		p.error(t.start, "unknown block "+strconv.Quote(text)+didYouMean(text, blockWords), "a file holds these blocks: list, rule, shadow rule, token, test")
+	case text == "#":
+		p.error(t.start, "a block is expected here, not \"#\"", "a comment begins with //")
 	default:
 		p.error(t.start, "a block is expected here, not "+shown(text), "a file holds these blocks: list, rule, shadow rule, token, test")
 	}

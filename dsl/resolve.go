@@ -101,11 +101,11 @@ func (u *unit) resolveName(node *ast.Node, n *ast.IdentifierNode) {
 		return
 	}
 	if list, ok := u.c.lists[name]; ok {
-		if list.failed {
-			u.error(n, "the list "+name+" could not be read", "")
+		if list.failed { // reported
+			ast.Patch(node, call("$unknown", n))
+			return
 		}
-		constant := &ast.ConstantNode{Value: list.value}
-		ast.Patch(node, constant)
+		ast.Patch(node, &ast.ConstantNode{Value: list.value})
 		return
 	}
 	switch {
@@ -120,7 +120,11 @@ func (u *unit) resolveName(node *ast.Node, n *ast.IdentifierNode) {
 		u.error(n, name+" is a function", "call it: "+name+"(…)")
 	default:
 		visible := u.visible()
-		u.error(n, "unknown name "+name+didYouMean(name, visible), "known here: "+enumerate(visible))
+		hint := "known here: " + enumerate(visible)
+		if u.c.opts.Vocabulary.has(name) {
+			hint = "write it in quotes: " + quoteShort(name)
+		}
+		u.error(n, "unknown name "+name+didYouMean(name, visible), hint)
 	}
 	ast.Patch(node, call("$unknown", n))
 }

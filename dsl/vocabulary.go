@@ -73,6 +73,16 @@ func (v *Vocabulary) of(what vocabulary) []string {
 	return nil
 }
 
+// has says whether a name is one of any kind.
+func (v *Vocabulary) has(name string) bool {
+	for _, names := range [][]string{v.Mailboxes, v.Types, v.Classes, v.Priorities, v.Statuses, v.Teams, v.Fields} {
+		if slices.Contains(names, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // unknown is the message about a name that is none of them, and a hint; "" when it is one.
 func (v *Vocabulary) unknown(what vocabulary, name string) (message, hint string) {
 	if what == "" {
