@@ -38,10 +38,11 @@ func appendAddresses(p *parser, list []Address, s string, limit int) (_ []Addres
 		if e.angle == "" && e.spec == "" && !e.hasAngle {
 			// A comma in a name that is not quoted: "Lee, Ann <ann@example.org>".
 			if e.ended == ',' && e.phrase != "" {
-				if a.loose != "" {
-					a.loose += ", "
+				if a.loose == "" {
+					a.loose = e.phrase
+				} else if len(a.loose) < phraseMax {
+					a.loose = cutString(a.loose+", "+e.phrase, phraseMax)
 				}
-				a.loose = cutString(a.loose+e.phrase, 500)
 				continue
 			}
 		}

@@ -21,15 +21,15 @@ const plainHeader = "Return-Path: <ann@bigcorp.example>\r\n" +
 	"Message-ID: <9f1c2b7e@bigcorp.example>\r\nIn-Reply-To: <77aa@example.com>\r\nReferences: <11aa@example.com> <77aa@example.com>\r\n" +
 	"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8; format=flowed\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
 
-// plainMail is a reply of 4 KiB: half of it new, half quoted.
-func plainMail() []byte {
+// plainMail is a reply of size bytes: two thirds of it new, the rest quoted.
+func plainMail(size int) []byte {
 	var b bytes.Buffer
 	b.WriteString(plainHeader)
-	for b.Len() < 2700 {
+	for b.Len() < size*2/3 {
 		b.WriteString("The printer says that its tray is empty, and it is not: I have looked.\r\n")
 	}
 	b.WriteString("\r\n-- \r\nAnn Müller\r\nBigcorp\r\n\r\nOn Mon, Jan 5, 2026 at 2:04 PM Support <support@example.com> wrote:\r\n\r\n")
-	for b.Len() < 4096 {
+	for b.Len() < size {
 		b.WriteString("> Dear Ann, please look whether there is paper in the tray.\r\n")
 	}
 	return b.Bytes()
@@ -67,7 +67,7 @@ func BenchmarkParse(b *testing.B) {
 		name string
 		make func() []byte
 	}{
-		{"plain-4KiB", plainMail}, {"html-20KiB", htmlMail},
+		{"plain-4KiB", func() []byte { return plainMail(4 << 10) }}, {"plain-100KiB", func() []byte { return plainMail(100 << 10) }}, {"html-20KiB", htmlMail},
 		{"file-100KiB", func() []byte { return fileMail(73 << 10) }}, {"file-25MB", func() []byte { return fileMail(18 << 20) }},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
@@ -76,9 +76,11 @@ func BenchmarkParse(b *testing.B) {
 			b.ReportAllocs()
 			start := cpu()
 			for b.Loop() {
-				if _, err := mail.Parse(bytes.NewReader(raw), mail.Options{}); err != nil {
+				m, err := mail.Parse(bytes.NewReader(raw), mail.Options{})
+				if err != nil {
 					b.Fatal(err)
 				}
+				_ = m.NewText()
 			}
 			b.ReportMetric(float64((cpu()-start).Microseconds())/float64(b.N), "cpu-µs/op")
 		})
@@ -120,12 +122,16 @@ func hostiles(size int64) []hostile {
 	const top = "From: a@example.org\r\nDate: Mon, 5 Jan 2026 15:04:05 +0100\r\n"
 	const plain, page = top + "\r\n", top + "Content-Type: text/html\r\n\r\n"
 	const mixed = top + "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
-	var nested, deep strings.Builder
+	var nested, deep, prefixes strings.Builder
 	for i := range 10_000 {
 		fmt.Fprintf(&nested, "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", i, i)
 	}
 	for range 45 {
 		deep.WriteString("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n")
+	}
+	for i := range 45 { // each delimiter begins the next
+		b := strings.Repeat("b", i+1)
+		fmt.Fprintf(&prefixes, "Content-Type: multipart/mixed; boundary=%s\r\n\r\n--%s\r\n", b, b)
 	}
 	return []hostile{
 		{"greater", plain, ">", size}, {"greater-lines", plain, ">\n", size}, {"greater-blank", plain, "> a\n\n", size}, {"paren", plain, "(", size}, {"dashes", plain, "--", size}, {"newlines", plain, "\n", size}, {"cr", plain, "\r", size},
@@ -145,6 +151,14 @@ func hostiles(size int64) []hostile {
 		{"base64", top + "Content-Type: a/b\r\nContent-Transfer-Encoding: base64\r\n\r\n", "A", size}, {"base64-lines", top + "Content-Type: a/b\r\nContent-Transfer-Encoding: base64\r\n\r\n", "AA==\r\n", size}, {"base64-bad", top + "Content-Transfer-Encoding: base64\r\n\r\n", "\x00A", size},
 		{"quoted", top + "Content-Transfer-Encoding: quoted-printable\r\n\r\n", "=", size}, {"quoted-spaces", top + "Content-Transfer-Encoding: quoted-printable\r\n\r\n", " ", size}, {"quoted-soft", top + "Content-Type: a/b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", "=\r\n", size},
 		{"flowed", top + "Content-Type: text/plain; format=flowed\r\n\r\n", ">> a \r\n", size}, {"utf-16", top + "Content-Type: text/plain; charset=utf-16\r\n\r\n", "\xd8\x00", size}, {"iso-2022-jp", top + "Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n", "\x1b$B", size}, {"hz", top + "Content-Type: text/plain; charset=hz-gb-2312\r\n\r\n", "~{", size},
+		{"line-of-text", plain, "a", size}, {"line-of-page", page, "a", size}, {"line-of-header", "X-A: ", "a", size}, {"line-of-words", plain, "a ", size}, {"line-of-delimiter", mixed, "--b", size}, {"prefix-delimiters", top + prefixes.String(), "--bbb\r\n", size},
+		{"prefix-near-delimiters", top + prefixes.String(), "--" + strings.Repeat("b", 60) + "\r\n", size}, {"digest", top + "Content-Type: multipart/digest; boundary=b\r\n\r\n", "--b\r\n\r\nA: b\r\n\r\n", size},
+		{"wrote-lines", plain, "a@b 1 wrote:\n", size}, {"wrote-blank-lines", plain, "On 1 a@b wrote:\n\n", size}, {"wrote-quote-lines", plain, "On 1 a@b wrote:\n> a\n", size}, {"label-lines", plain, "From: a\nSent: b\n", size}, {"label-first-lines", plain, "Date: a\nFrom: b\n", size},
+		{"long-wrote-lines", plain, "On " + strings.Repeat("a ", 140) + "\n", size}, {"reply-quotes", "Subject: Re: x\r\n\r\n", "> a\nb\n", size}, {"marker-lines", plain, "----- a -----\n", size}, {"dash-marks", plain, "---- - ", size},
+		{"inline-tags", page, "<b>", size}, {"tables", page, "<table><tr><td>a", size}, {"closing", page, "</div>", size}, {"open-quote", page + "<a b=\"", "c ", size}, {"title", page, "<title>", size}, {"hidden-nested", page + "<div hidden>", "<div>", size}, {"pre", page, "<pre>\n", size},
+		{"words-8bit", "Subject: ", "=?koi8-r?Q?=D0=D2?=\r\n ", size}, {"jis", plain, "\x1b$B%(", size}, {"utf-7", top + "Content-Type: text/plain; charset=utf-7\r\n\r\n", "+", size}, {"utf-7-long", top + "Content-Type: text/plain; charset=utf-7\r\n\r\n+", "2D3eAA", size},
+		{"raw-koi8", "Content-Type: text/plain; charset=koi8-r\r\nSubject: ", "\xd0\xd2 ", size}, {"raw-to", "Content-Type: text/plain; charset=gbk\r\nTo: ", "\xd0\xd2<a@b>, ", size}, {"report", top + "Content-Type: message/delivery-status\r\n\r\n", "Action: delayed\r\n", size},
+		{"rfc2231", top + "Content-Type: text/plain", "; name*1*=%41", size}, {"domains", "From: ", "a@\xc3\xbc.\xc3\xbc.b, ", size}, {"flowed-line", top + "Content-Type: text/plain; format=flowed\r\n\r\n", "a \r\n", size}, {"gb18030", top + "Content-Type: text/plain; charset=gb18030\r\n\r\n", "\x81\x30", size},
 		{"rfc822", top + "Content-Type: message/rfc822\r\n\r\n", "A: b\r\n\r\n", size}, {"8bit", plain, "\xe4\xf6", size}, {"high-subject", "Subject: ", "\xe4", size}, {"brackets", "Subject: ", "[a] ", size},
 	}
 }

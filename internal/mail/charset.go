@@ -16,20 +16,22 @@ import (
 // charset makes UTF-8 of b, which its sender labelled. A label that is unknown or provably wrong
 // costs a warning, never the text.
 func (p *parser) charset(b []byte, label string) string {
-	if isASCII(b) && !bytes.ContainsRune(b, 0x1b) && !wide(label) {
-		return string(b)
-	}
 	name := charsetName(label)
 	switch name {
 	case "":
 		return p.detect(b)
 	case "utf-8", "utf8", "us-ascii", "ascii":
 		return p.utf8OrDetect(b, name)
+	}
+	if isASCII(b) && bytes.IndexByte(b, 0x1b) < 0 && !wide(name) {
+		return string(b)
+	}
+	switch name {
 	case "utf-7":
 		return decodeUTF7(b)
 	case "iso-8859-1", "windows-1252", "iso-8859-15":
 		// Western text that happens to be UTF-8 to its last byte is UTF-8.
-		if utf8.Valid(b) && !isASCII(b) {
+		if utf8.Valid(b) {
 			p.warn("charset-malformed", "text in UTF-8 is labelled "+quote(label))
 			return p.detect(b)
 		}
@@ -65,14 +67,8 @@ func (p *parser) utf8OrDetect(b []byte, label string) string {
 }
 
 // isJIS says whether b has the escapes by which ISO-2022-JP begins two-byte characters, which no other text has.
-func isJIS[T string | []byte](b T) bool {
-	s := b
-	for i := 0; i+2 < len(s); i++ {
-		if s[i] == 0x1b && s[i+1] == '$' && (s[i+2] == 'B' || s[i+2] == '@') {
-			return true
-		}
-	}
-	return false
+func isJIS(b []byte) bool {
+	return bytes.IndexByte(b, 0x1b) >= 0 && (bytes.Contains(b, []byte("\x1b$B")) || bytes.Contains(b, []byte("\x1b$@")))
 }
 
 // detect guesses the character set of unlabelled text.
@@ -99,12 +95,11 @@ func (p *parser) detect(b []byte) string {
 // decodeRaw reads raw 8-bit text of a header: UTF-8 when it is that, else in the character set that
 // the message's text has, else windows-1252.
 func decodeRaw(s, label string) string {
-	jis := isJIS(s)
-	if utf8.ValidString(s) && !jis {
-		return s
-	}
-	if jis {
+	switch {
+	case strings.IndexByte(s, 0x1b) >= 0 && isJIS([]byte(s)):
 		label = "iso-2022-jp"
+	case utf8.ValidString(s):
+		return s
 	}
 	if enc := lookupCharset(label); enc != nil && enc != encoding.Nop {
 		if out, err := enc.NewDecoder().String(s); err == nil {
@@ -205,9 +200,9 @@ var charsetAliases = map[string]string{
 	"ibm437": "cp437", "437": "cp437", "ibm850": "cp850", "850": "cp850", "ibm852": "cp852", "ibm858": "cp858", "ibm860": "cp860", "ibm865": "cp865",
 }
 
-// wide says whether even ASCII bytes mean something else in a character set.
-func wide(label string) bool {
-	switch name := charsetName(label); name {
+// wide says whether even ASCII bytes mean something else in a character set, by its name from charsetName.
+func wide(name string) bool {
+	switch name {
 	case "utf-7", "hz-gb-2312":
 		return true
 	default:
@@ -229,7 +224,13 @@ func decodeWindows1252(b []byte) string {
 }
 
 func isASCII[T string | []byte](b T) bool {
-	for i := 0; i < len(b); i++ {
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		if w := b[i : i+8]; (w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7]) >= utf8.RuneSelf {
+			return false
+		}
+	}
+	for ; i < len(b); i++ {
 		if b[i] >= utf8.RuneSelf {
 			return false
 		}

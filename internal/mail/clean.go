@@ -75,6 +75,18 @@ func deceives(r rune) bool {
 	return false
 }
 
+// lower appends an ASCII name in lower case.
+func lower(dst []byte, s string) []byte {
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
 // equalFold compares ASCII names ignoring case.
 func equalFold(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
 

@@ -16,9 +16,13 @@ func (p *parser) readFields(h *header) {
 	m := p.msg
 	m.Header = h.fields
 	var seen struct{ from, subject, date, id int }
+	var buf [40]byte
 	for i := range h.fields {
 		f := &h.fields[i]
-		switch strings.ToLower(f.Name) {
+		if len(f.Name) > len(buf) {
+			continue
+		}
+		switch string(lower(buf[:0], f.Name)) {
 		case "from":
 			seen.from++
 			m.From = p.addresses(m.From, f)

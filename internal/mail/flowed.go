@@ -1,45 +1,45 @@
 package mail
 
-import "strings"
+import "bytes"
 
-// unflow joins the lines that format=flowed broke (RFC 3676). Quoted lines are joined with those of
-// the same depth only; the signature line never.
-func unflow(s string, delSp bool) string {
-	var b strings.Builder
-	b.Grow(len(s))
+// unflow appends s to dst with the lines joined that format=flowed broke (RFC 3676). Quoted lines are joined with
+// those of the same depth only; the signature line never. It works on bytes of any character set that keeps ASCII.
+func unflow(dst, s []byte, delSp bool) []byte {
 	depth := -1 // of the line that was left open; -1 for none
-	for s != "" {
-		ln, rest, more := strings.Cut(s, "\n")
+	for len(s) > 0 {
+		ln, rest, more := bytes.Cut(s, []byte{'\n'})
 		s = rest
 		n := 0
 		for n < len(ln) && ln[n] == '>' {
 			n++
 		}
-		body := strings.TrimPrefix(ln[n:], " ") // section 4.4: stuffed
-		sign := body == "-- "
+		body := ln[n:]
+		if len(body) > 0 && body[0] == ' ' {
+			body = body[1:] // section 4.4: stuffed
+		}
+		sign := string(body) == "-- "
 		if depth >= 0 && (depth != n || sign) {
-			b.WriteByte('\n') // section 4.5: improperly flowed
+			dst = append(dst, '\n') // section 4.5: improperly flowed
 			depth = -1
 		}
 		if depth < 0 {
-			b.WriteString(ln[:n])
-			if n > 0 && body != "" {
-				b.WriteByte(' ')
+			dst = append(dst, ln[:n]...)
+			if n > 0 && len(body) > 0 {
+				dst = append(dst, ' ')
 			}
 		}
-		if more && strings.HasSuffix(body, " ") && !sign {
+		if depth = -1; more && len(body) > 0 && body[len(body)-1] == ' ' && !sign {
 			if delSp {
 				body = body[:len(body)-1]
 			}
-			b.WriteString(body)
+			dst = append(dst, body...)
 			depth = n
 			continue
 		}
-		b.WriteString(body)
+		dst = append(dst, body...)
 		if more {
-			b.WriteByte('\n')
+			dst = append(dst, '\n')
 		}
-		depth = -1
 	}
-	return b.String()
+	return dst
 }

@@ -50,6 +50,13 @@ func watchHeap(stop <-chan struct{}, top chan<- uint64) {
 	}
 }
 
+// allocated is how many bytes were allocated so far, those that are free again too.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
+
 func heap() uint64 {
 	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(s)

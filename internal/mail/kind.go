@@ -62,12 +62,13 @@ func (p *parser) classify(prefix prefixKind, forwards bool) {
 
 func readSigns(m *Message) signs {
 	var s signs
+	var buf [40]byte
 	for i := range m.Header {
 		f := &m.Header[i]
-		if len(f.Name) < 6 {
+		if len(f.Name) < 6 || len(f.Name) > len(buf) {
 			continue
 		}
-		switch strings.ToLower(f.Name) {
+		switch string(lower(buf[:0], f.Name)) {
 		case "auto-submitted":
 			// "no" is a person. Parameters and comments may follow the word.
 			word := strings.ToLower(firstWord(f.Value))

@@ -8,20 +8,21 @@ import (
 // newText joins the pieces of text that no span covers. Spans may come from elsewhere too, so it
 // takes nothing for granted about them, and never gives nothing for something.
 func newText(text string, spans []Span) string {
-	var b strings.Builder
-	at := 0
+	var some [8]string
+	pieces, at := some[:0], 0
 	for _, s := range spans {
 		if s.Kind == SpanUnsure || s.Start < at || s.End < s.Start || s.End > len(text) {
 			continue
 		}
-		b.WriteString(text[at:s.Start])
+		if at < s.Start {
+			pieces = append(pieces, text[at:s.Start])
+		}
 		at = s.End
 	}
-	if at == 0 {
-		return trimBlankLines(text)
+	if at < len(text) {
+		pieces = append(pieces, text[at:])
 	}
-	b.WriteString(text[at:])
-	if s := trimBlankLines(b.String()); s != "" {
+	if s := trimBlankLines(strings.Join(pieces, "")); s != "" {
 		return s
 	}
 	return trimBlankLines(text)

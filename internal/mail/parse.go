@@ -71,7 +71,7 @@ func Parse(r io.Reader, opts Options) (*Message, error) {
 
 // release gives the parser back, without what belongs to the message and without big buffers.
 func (p *parser) release() {
-	const keep = 64 << 10
+	const keep = 160 << 10
 	q := parser{head: p.head[:0], ends: p.ends[:0], text: p.text[:0], out: p.out[:0], dec: p.dec[:0], stack: p.stack[:0], segments: p.segments[:0]}
 	q.lines.buf = p.lines.buf
 	clear(p.stack[:cap(p.stack)])
@@ -88,7 +88,7 @@ func (p *parser) release() {
 	if cap(q.out) > keep {
 		q.out = nil
 	}
-	if cap(q.dec) > 2*keep {
+	if cap(q.dec) > keep {
 		q.dec = nil
 	}
 	*p = q

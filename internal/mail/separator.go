@@ -30,6 +30,9 @@ func (q *quotes) older() SpanKind {
 
 // marker reads "-----Original Message-----", "---------- Forwarded message ---------", "Begin forwarded message:".
 func marker(ln string) (SpanKind, bool) {
+	if c := ln[0]; c != '-' && c != '=' && c != '_' && c != '*' && c != '>' && ln[len(ln)-1] != ':' {
+		return "", false
+	}
 	inner := strings.TrimLeft(ln, "-=_*>")
 	dashes := len(ln) - len(inner)
 	if dashes == 0 && !strings.HasSuffix(inner, ":") || dashes > 0 && dashes < 2 || inner == "" || inner == ln && len(ln) > 80 {
@@ -110,12 +113,11 @@ func label(ln string) headerKind {
 
 // colon returns where the first colon of s is, also one of full width, or -1.
 func colon(s string) int {
-	for i := range len(s) {
-		if s[i] == ':' || s[i] == 0xef && strings.HasPrefix(s[i:], "：") {
-			return i
-		}
+	i := strings.IndexByte(s, ':')
+	if j := strings.Index(s, "："); j >= 0 && (i < 0 || j < i) {
+		return j
 	}
-	return -1
+	return i
 }
 
 var labels = func() map[string]headerKind {

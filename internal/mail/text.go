@@ -25,17 +25,21 @@ func (p *parser) finishLeaf(l *leaf) {
 	if l.html {
 		decode = p.decodeHTML
 	}
-	var s string
-	if wide(l.charset) || bom16(p.text) {
-		s = string(normalize([]byte(decode(p.text, l.charset))))
-	} else {
-		s = decode(normalize(p.text), l.charset)
-		if strings.IndexByte(s, 0) >= 0 { // what the character set made of other bytes
-			s = strings.ReplaceAll(s, "\x00", "")
-		}
+	b := p.text
+	first := wide(charsetName(l.charset)) || bom16(b)
+	if first {
+		b = []byte(decode(b, l.charset))
 	}
+	b = normalize(b)
 	if l.flowed {
-		s = unflow(s, l.delSp)
+		p.out = unflow(p.out[:0], b, l.delSp)
+		b = p.out
+	}
+	var s string
+	if first {
+		s = string(b)
+	} else if s = decode(b, l.charset); strings.IndexByte(s, 0) >= 0 { // what the character set made of other bytes
+		s = strings.ReplaceAll(s, "\x00", "")
 	}
 	seg := l.seg
 	switch {
