@@ -67,8 +67,38 @@ func (c *call) serve(f io.ReadSeeker, size int64, media, disposition, name, tag 
 	h.Set("Cache-Control", "private, no-cache") // it may be deleted: ask again, 304 is cheap
 	h.Set("Vary", "Authorization")
 	setDeadlines(c, sized(size))
-	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, f)
+	w := &answering{ResponseWriter: c.Response()}
+	http.ServeContent(w, c.Request(), "", time.Time{}, f)
+	switch w.refused {
+	case http.StatusRequestedRangeNotSatisfiable:
+		return say(fault.Invalid, "there is no such range in it").as(w.refused)
+	case http.StatusPreconditionFailed:
+		return say(fault.Invalid, "it is not what If-Match names").as(w.refused)
+	}
 	return nil
+}
+
+// answering keeps the text with which http.ServeContent refuses a request from being written: ours is a problem.
+type answering struct {
+	http.ResponseWriter
+	refused int
+}
+
+// WriteHeader passes on what is not a refusal.
+func (w *answering) WriteHeader(status int) {
+	if status >= 400 {
+		w.refused = status
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write passes on the bytes of what is not refused.
+func (w *answering) Write(b []byte) (int, error) {
+	if w.refused != 0 {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
 }
 
 // getRaw gives a mail out as it came, below the trace lines that a final delivery puts in front (RFC 5321 section 4.4).

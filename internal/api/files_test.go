@@ -79,9 +79,14 @@ func TestRanges(t *testing.T) {
 			t.Errorf("%s: got %d %q", tt.header, a.status, a.body)
 		}
 	}
-	if a := w.get(path, "Range: bytes=10-"); a.status != 416 {
-		t.Errorf("beyond the end: got %d", a.status)
+	for _, header := range []string{"bytes=10-", "bytes=5-2", "nonsense"} {
+		a := w.get(path, "Range: "+header)
+		w.problem(a, 416)
+		if d := a.header.Get("Content-Disposition"); d != "" {
+			t.Errorf("a problem has Content-Disposition %q", d)
+		}
 	}
+	w.problem(w.get(path, `If-Match: "another"`), 412)
 	if a := w.get(path, "Range: bytes=2-4", `If-Range: "another"`); a.status != 200 || a.body != "0123456789" {
 		t.Errorf("of another version: got %d %q", a.status, a.body)
 	}
@@ -109,6 +114,8 @@ func TestRaw(t *testing.T) {
 			"Return-Path: <>\r\nReceived: from unknown ([IPv6:2001:db8::1])\r\n\tby mx.example.com with SMTP id m1\r\n\tfor <s@example.com>; Sun, 01 Mar 2026 12:00:01 +0000\r\n"},
 		{"no dialogue", issue.Envelope{Source: "deliver", To: "s@example.com"},
 			"Received: by mx.example.com id m1\r\n\tfor <s@example.com>; Sun, 01 Mar 2026 12:00:01 +0000\r\n"},
+		{"by HTTP", issue.Envelope{Source: "api", Peer: "192.0.2.1", To: "s@example.com", Protocol: "HTTP"},
+			"Received: from unknown ([192.0.2.1])\r\n\tby mx.example.com with HTTP id m1\r\n\tfor <s@example.com>; Sun, 01 Mar 2026 12:00:01 +0000\r\n"},
 		{"hostile words", issue.Envelope{Source: "smtp", Peer: "192.0.2.1", Helo: "x\r\nBcc: all@example.com\u2028(", From: "a\r\nX: y>@example.org", To: `"a b"@example.com`, Protocol: "ESMTP"},
 			"Return-Path: <aX: y@example.org>\r\nReceived: from xBcc:all@example.com ([192.0.2.1])\r\n\tby mx.example.com with ESMTP id m1\r\n\tfor <\"a b\"@example.com>; Sun, 01 Mar 2026 12:00:01 +0000\r\n"},
 	} {

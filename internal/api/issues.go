@@ -122,11 +122,11 @@ func (a *API) issueFile(c *call) error {
 
 // issue is the one that the path names.
 func (a *API) issue(ctx context.Context, c *call) (*issue.Issue, error) {
-	n, err := strconv.ParseInt(c.param("number"), 10, 64)
+	n, err := strconv.ParseUint(c.param("number"), 10, 63) // unsigned: "+1" names nothing
 	if err != nil || n < 1 {
 		return nil, say(fault.NotFound, "an issue is named by its number, from 1")
 	}
-	is, err := a.o.Store.Issue(ctx, n)
+	is, err := a.o.Store.Issue(ctx, int64(n))
 	if fault.Is(err, fault.NotFound) {
 		return nil, say(fault.NotFound, "there is no issue %d", n).because(err)
 	}

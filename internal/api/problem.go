@@ -112,7 +112,7 @@ func (a *API) answerProblem(c echo.Context, err error) {
 		status = r.status
 	}
 	h := c.Response().Header()
-	for _, name := range []string{"ETag", "Last-Modified", "Content-Disposition", "Content-Length", "Location", "Accept-Ranges"} {
+	for _, name := range []string{"Content-Type", "ETag", "Last-Modified", "Content-Disposition", "Content-Length", "Location", "Accept-Ranges"} {
 		h.Del(name)
 	}
 	for k, v := range r.header {

@@ -14,7 +14,7 @@ import (
 func traceLines(m *issue.Message, host string) string {
 	e := m.Envelope
 	var b strings.Builder
-	if e.From != "" || e.Protocol != "" { // without a dialogue there is no reverse path to tell
+	if e.From != "" || e.Protocol != "" && e.Protocol != "HTTP" { // without a dialogue there is no reverse path to tell
 		b.WriteString("Return-Path: <" + address(e.From) + ">\r\n")
 	}
 	b.WriteString("Received:")

@@ -8,9 +8,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"postern/internal/api"
 	"postern/internal/intake"
@@ -239,6 +241,35 @@ func TestServer(t *testing.T) {
 	w.must(res.Body.Close())
 	if res.StatusCode != 431 {
 		t.Errorf("100 KiB of headers: got %s", res.Status)
+	}
+}
+
+// deadlines is a ResponseWriter that notes what it is told.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	read, write time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error  { d.read = t; return nil }
+func (d *deadlines) SetWriteDeadline(t time.Time) error { d.write = t; return nil }
+
+// A client that sends slowly what nobody wants to read holds no connection for long.
+func TestEveryRequestHasDeadlines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, tt := range []struct {
+		method, path, host string
+		status             int
+	}{
+		{"POST", "/nothing", "localhost", 404}, {"POST", "/api/v1/messages?to=a@example.com", "evil.example", 401}, {"GET", "/healthz", "localhost", 200},
+	} {
+		r := httptest.NewRequest(tt.method, tt.path, strings.NewReader("x"))
+		r.RemoteAddr, r.Host = "127.0.0.1:1", tt.host
+		d := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		w.api.Handler().ServeHTTP(d, r)
+		if left := time.Until(d.read); d.Code != tt.status || left <= 0 || left > time.Minute || d.write.IsZero() {
+			t.Errorf("%s %s: status %d, deadlines %v and %v", tt.method, tt.path, d.Code, d.read, d.write)
+		}
 	}
 }
 
