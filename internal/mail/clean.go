@@ -75,8 +75,8 @@ func deceives(r rune) bool {
 	return false
 }
 
-// lower appends an ASCII name in lower case.
-func lower(dst []byte, s string) []byte {
+// appendLower appends s with its ASCII letters in lower case.
+func appendLower[T string | []byte](dst []byte, s T) []byte {
 	for i := range len(s) {
 		c := s[i]
 		if c >= 'A' && c <= 'Z' {

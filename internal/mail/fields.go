@@ -22,7 +22,7 @@ func (p *parser) readFields(h *header) {
 		if len(f.Name) > len(buf) {
 			continue
 		}
-		switch string(lower(buf[:0], f.Name)) {
+		switch string(appendLower(buf[:0], f.Name)) {
 		case "from":
 			seen.from++
 			m.From = p.addresses(m.From, f)

@@ -49,6 +49,7 @@ type renderer struct {
 	drop     atom.Atom // the element whose text is left out, 0 for none
 	dropDeep int       // how many of that name are open
 	hid      bool
+	low      []byte // of a tag, in lower case
 }
 
 type itemList struct {
@@ -75,8 +76,7 @@ func (r *renderer) run(all bool) string {
 		case html.StartTagToken, html.SelfClosingTagToken:
 			r.start(all)
 		case html.EndTagToken:
-			name, _ := r.z.TagName()
-			r.end(atom.Lookup(name))
+			r.end(r.tag(r.z.Raw()[1:])) // after "<" stands "/"
 		}
 	}
 }
@@ -89,8 +89,8 @@ func btos(b bool, s string) string {
 }
 
 func (r *renderer) start(all bool) {
-	name, more := r.z.TagName()
-	tag := atom.Lookup(name)
+	raw := r.z.Raw()
+	tag := r.tag(raw)
 	if r.drop != 0 {
 		switch {
 		case tag == r.drop:
@@ -104,7 +104,7 @@ func (r *renderer) start(all bool) {
 	}
 	hidden := false
 	var href string
-	if more && (tag == atom.A || !all) {
+	if tag == atom.A || !all && r.mayHide(raw) {
 		href, hidden = r.attributes()
 	}
 	switch tag {
@@ -329,6 +329,43 @@ func (r *renderer) raw(s []byte) {
 }
 
 func quoteMarks(n int) string { return "> > > > > > > > > > "[:2*min(n, quoteMax)] }
+
+// tag reads the name of the tag that raw begins with, without copying it as the tokenizer does.
+func (r *renderer) tag(raw []byte) atom.Atom {
+	n := 1
+	for n < len(raw) && raw[n] > ' ' && raw[n] != '/' && raw[n] != '>' {
+		n++
+	}
+	if n > 1+tagMax {
+		return 0
+	}
+	r.low = appendLower(r.low[:0], raw[1:n])
+	return atom.Lookup(r.low)
+}
+
+// tagMax is longer than the names of all elements that mean something here.
+const tagMax = 20
+
+// mayHide looks whether a tag has what could make its element invisible, before its attributes are
+// taken apart: most have not.
+func (r *renderer) mayHide(raw []byte) bool {
+	if len(raw) > 4096 {
+		return true
+	}
+	r.low = appendLower(r.low[:0], raw)
+	if bytes.IndexByte(r.low, '=') < 0 {
+		return bytes.Contains(r.low, []byte("hidden"))
+	}
+	for _, s := range hiders {
+		if bytes.Contains(r.low, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// hiders are what hides reads, "hidden" of two kinds, and the sign of a character reference.
+var hiders = [][]byte{[]byte("none"), []byte("hid"), []byte("font-size"), []byte("opacity"), []byte("max-"), []byte("&")}
 
 // attributes reads what matters of a tag: a link's address, and whether the element is hidden.
 func (r *renderer) attributes() (href string, hidden bool) {

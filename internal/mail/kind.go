@@ -68,7 +68,7 @@ func readSigns(m *Message) signs {
 		if len(f.Name) < 6 || len(f.Name) > len(buf) {
 			continue
 		}
-		switch string(lower(buf[:0], f.Name)) {
+		switch string(appendLower(buf[:0], f.Name)) {
 		case "auto-submitted":
 			// "no" is a person. Parameters and comments may follow the word.
 			word := strings.ToLower(firstWord(f.Value))
