@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"postern/dsl"
 	"postern/internal/issue"
 	"postern/internal/logkey"
+	"postern/internal/mail"
 	"postern/internal/spool"
 	"postern/rules"
 )
@@ -81,8 +83,8 @@ func message(d *decision, q *question, env issue.Envelope) *issue.Message {
 	if len(p.msg.Spans) > 0 {
 		m.Spans = encode(p.msg.Spans)
 	}
-	if len(p.msg.Warnings) > 0 {
-		m.Warnings = encode(p.msg.Warnings)
+	if w := warnings(q); len(w) > 0 {
+		m.Warnings = encode(w)
 	}
 	return m
 }
@@ -95,11 +97,24 @@ func encode(v any) json.RawMessage {
 	return b
 }
 
+// warnings are those of the parser, and one for each file that is too large to be kept.
+func warnings(q *question) []mail.Warning {
+	w := slices.Clip(q.p.msg.Warnings)
+	for i := range q.p.msg.Attachments {
+		if a := &q.p.msg.Attachments[i]; tooLarge(q, a.Size) {
+			w = append(w, mail.Warning{Code: "attachment-too-large", Detail: cut(fmt.Sprintf("%d bytes, not kept with the issue: %s", a.Size, a.Name), 200)})
+		}
+	}
+	return w
+}
+
+func tooLarge(q *question, size int64) bool { return q.mailbox.MaxFile > 0 && size > q.mailbox.MaxFile }
+
 // keepFiles names the attachments that stay, and hands their bytes to the store.
 func keepFiles(c *issue.Commit, d *decision, q *question) {
 	c.Message.Attachments = []issue.Attachment{}
 	for i, a := range q.p.attachments() {
-		if slices.Contains(d.result.Changes.DropAttachments, i) || q.mailbox.MaxFile > 0 && a.Size > q.mailbox.MaxFile {
+		if slices.Contains(d.result.Changes.DropAttachments, i) || tooLarge(q, a.Size) {
 			continue
 		}
 		c.Message.Attachments = append(c.Message.Attachments, a)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"postern/dsl"
@@ -124,13 +125,19 @@ func (j *job) attempt(ctx context.Context) (done bool, err error) {
 	if held != nil {
 		return true, j.duplicate(ctx, held)
 	}
+	j.asked, j.last = q, d
+	if j.wait && d.verdict == Rejected {
+		if q.assume { // nothing is written now that would check it
+			j.looks = true
+			return j.attempt(ctx)
+		}
+		j.waits = true
+		j.out = Outcome{Mailbox: j.mailbox.Name, Verdict: Rejected, Reason: d.reason, Message: d.id}
+	}
 	if in.observer != nil {
 		in.observer.Decided(d.set, d.result.Trace)
 	}
-	j.asked, j.last = q, d
-	if j.wait && d.verdict == Rejected {
-		j.waits = true
-		j.out = Outcome{Mailbox: j.mailbox.Name, Verdict: Rejected, Reason: d.reason, Message: d.id}
+	if j.waits {
 		return true, nil
 	}
 	return true, j.commit(ctx, q, d, slot)
@@ -277,7 +284,7 @@ func (in *Intake) parseSafely(ctx context.Context, raw *spool.Body, textLimit in
 	if errors.Is(err, errPanic) {
 		return unparsed(raw), "internal error while parsing: kept for review", nil
 	}
-	if err == nil && len(p.msg.Header) == 0 && p.msg.Text == "" && p.msg.HTML == "" && len(p.msg.Attachments) == 0 {
+	if err == nil && len(p.msg.Header) == 0 && strings.TrimSpace(p.msg.Text) == "" && p.msg.HTML == "" && len(p.msg.Attachments) == 0 {
 		broken = "nothing in it can be read: kept for review"
 	}
 	return p, broken, err

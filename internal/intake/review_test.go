@@ -113,6 +113,46 @@ func TestReplayOfWhatCameAgain(t *testing.T) {
 	}
 }
 
+// Its sender had a 250: what the rules would rather decide later stays where people look for it.
+func TestNothingIsPutOffAfterwards(t *testing.T) {
+	r := newRig(t, stops)
+	held := r.one(plain("<1@example.org>", "ann@example.org", "stop here", "Hi"))
+	r.rules(`rule "later" { then { tryLater("at lunch") } }`)
+	replayed, err := r.in.Replay(t.Context(), held.Message, "cli")
+	if err != nil || replayed.Applied || replayed.Now != intake.TryLater {
+		t.Errorf("replayed: %+v, %v", replayed, err)
+	}
+	released, err := r.in.Release(t.Context(), held.Message, "cli")
+	if err != nil || released.Verdict != intake.TryLater {
+		t.Errorf("released: %+v, %v", released, err)
+	}
+	if m := r.message(held.Message); m.Verdict != string(intake.Quarantined) {
+		t.Errorf("it is %s now", m.Verdict)
+	}
+}
+
+// What a replay refused is a refusal of the rules like any other: mended rules are asked when the mail comes again.
+func TestRefusedByReplayIsDecidedAnew(t *testing.T) {
+	r := newRig(t, stops)
+	m := plain("<1@example.org>", "ann@example.org", "stop here", "Hi")
+	held := r.one(m)
+	r.rules(`rule "no" { then { reject("no") } }`)
+	if got, err := r.in.Replay(t.Context(), held.Message, "cli"); err != nil || got.Now != intake.Rejected || !got.Applied {
+		t.Fatalf("replayed: %+v, %v", got, err)
+	}
+	if again := r.one(m); again.Verdict != intake.Rejected || again.Again {
+		t.Errorf("again, by the rules that refuse it: %+v", again)
+	}
+	r.rules("")
+	taken := r.one(m)
+	if taken.Verdict != intake.Committed || taken.Again || taken.Issue == 0 {
+		t.Errorf("again, by mended rules: %+v", taken)
+	}
+	if more := r.one(m); !more.Again || more.Issue != taken.Issue {
+		t.Errorf("once more: %+v", more)
+	}
+}
+
 func TestDecisionKeepsFactsAndTrace(t *testing.T) {
 	r := newRig(t, `rule "busy" { when sender.recent("1h") > 0
   then { tag("busy") } }`)

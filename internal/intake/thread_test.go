@@ -65,6 +65,35 @@ func TestMentionedBeforeIsNotEnough(t *testing.T) {
 	}
 }
 
+// A mail whose reply came first belongs to the reply's issue, also for rules that would not have taken it as a new one.
+func TestVerdictsRelyOnTheThreadToo(t *testing.T) {
+	for _, verdict := range []string{"discard", "quarantine", "reject"} {
+		t.Run(verdict, func(t *testing.T) {
+			r := newRig(t, `rule "no new ones" { when issue.isNew and mail.subject == "Printer"
+  then { `+verdict+`("not as a new one") } }`)
+			reply := r.one(plain("<2@example.org>", "bob@example.org", "Re: Printer", "Have you tried water?", "In-Reply-To: <1@example.org>", "Cc: ann@example.org"))
+			first := r.one(plain("<1@example.org>", "ann@example.org", "Printer", "It burns.", "Cc: bob@example.org"))
+			if first.Verdict != intake.Committed || first.Issue != reply.Issue {
+				t.Errorf("the reply: %+v, its mail: %+v", reply, first)
+			}
+		})
+	}
+}
+
+// Where two mailboxes share one answer a refusal waits, and what it relied on must not have been assumed.
+func TestRefusalThatWaitsHasLooked(t *testing.T) {
+	r := newRig(t, `rule "no new ones" { when issue.isNew and mail.subject == "Printer"
+  then { reject("not as a new one") } }`)
+	both := []string{"support@example.com", "sales@example.com"}
+	reply := r.send(plain("<2@example.org>", "bob@example.org", "Re: Printer", "Have you tried water?", "In-Reply-To: <1@example.org>", "Cc: ann@example.org"), both...)
+	first := r.send(plain("<1@example.org>", "ann@example.org", "Printer", "It burns.", "Cc: bob@example.org"), both...)
+	for i := range both {
+		if first[i].Verdict != intake.Committed || first[i].Issue != reply[i].Issue {
+			t.Errorf("%s: the reply %+v, its mail %+v", both[i], reply[i], first[i])
+		}
+	}
+}
+
 func TestThreadsAreOfOneMailbox(t *testing.T) {
 	r := newRig(t, "")
 	out := r.send(plain("<1@example.org>", "ann@example.org", "Both", "Hi"), "support@example.com", "sales@example.com")
