@@ -16,6 +16,7 @@ import (
 
 // Guessing a user's password from elsewhere does not shut out the user where the user has been before.
 func TestAuthLimitSparesTheUsersOwnAddress(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, func(o *smtp.Options) {
 		o.TLS = &tls.Config{}
 		o.Settings.Users = testUsers
@@ -48,6 +49,7 @@ func TestAuthLimitSparesTheUsersOwnAddress(t *testing.T) {
 
 // Guesses made at once on many connections count like guesses made one after the other.
 func TestAuthLimitCountsGuessesAtOnce(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, func(o *smtp.Options) {
 		o.TLS = &tls.Config{}
 		o.Settings.Users = testUsers

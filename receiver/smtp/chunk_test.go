@@ -12,6 +12,7 @@ import (
 
 // A large mail in many chunks is progress; many chunks with next to nothing in them are not.
 func TestManyChunks(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		size int
 		want string
@@ -44,6 +45,7 @@ func TestManyChunks(t *testing.T) {
 
 // A body in many chunks may take no longer than one in one: its grace is not given anew with each chunk.
 func TestChunksShareAPace(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, func(o *smtp.Options) {
 		o.Timeouts.Grace, o.Timeouts.MinRate = 300*time.Millisecond, 1<<20
 	})
@@ -75,6 +77,7 @@ func TestChunksShareAPace(t *testing.T) {
 
 // Time between two chunks is the client's own: only the wait for a command bounds it.
 func TestTimeBetweenChunksIsNoSlowness(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, func(o *smtp.Options) {
 		o.Timeouts.Grace, o.Timeouts.MinRate = 300*time.Millisecond, 1<<20
 	})

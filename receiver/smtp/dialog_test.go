@@ -35,6 +35,7 @@ import (
 //	X:  the client closes its side        B: the client sends this in base64 and CR LF
 //	#   a comment
 func TestDialogues(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("testdata/*.dialog")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no dialogues: %v", err)
@@ -94,7 +95,7 @@ func play(t *testing.T, src string) {
 }
 
 func (p *player) use(c net.Conn) {
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	p.conn, p.r = c, bufio.NewReader(c)
 }
 

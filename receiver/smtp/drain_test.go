@@ -12,6 +12,7 @@ import (
 )
 
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, nil)
 	idle, silent := g.talk(), g.talk()
 	idle.want("220")
@@ -46,6 +47,7 @@ func TestDrain(t *testing.T) {
 
 // What waits in a handshake, or for one, holds nothing up.
 func TestDrainBeforeTLS(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, func(o *smtp.Options) {
 		o.TLS, o.Listeners[0].TLS = &tls.Config{}, true
 		o.Timeouts.Drain = time.Minute
@@ -69,6 +71,7 @@ func TestDrainBeforeTLS(t *testing.T) {
 }
 
 func TestDrainDeadline(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, func(o *smtp.Options) { o.Timeouts.Drain = 50 * time.Millisecond })
 	stalled := g.talk()
 	stalled.open("support@example.com")

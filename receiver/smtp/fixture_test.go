@@ -224,7 +224,7 @@ func (g *rig) close() {
 		if err != nil {
 			g.t.Errorf("Run: %v", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		g.t.Fatal("Run does not end")
 	}
 	g.rec.mu.Lock()
@@ -256,9 +256,9 @@ func (g *rig) abandoned() []string {
 // eventually waits for a condition.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not in 5 s: %s", what)
+			t.Fatalf("not in 20 s: %s", what)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 )
 
 func TestRates(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	var r rates[string]
 	for i := range 3 {
@@ -33,6 +34,7 @@ func TestRates(t *testing.T) {
 
 // A flood of addresses costs bounded memory, and what was used lately outlives most of it.
 func TestRatesAreBounded(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	var r rates[netip.Addr]
 	a := netip.MustParseAddr("2001:db8::")
@@ -50,6 +52,7 @@ func TestRatesAreBounded(t *testing.T) {
 }
 
 func TestTickets(t *testing.T) {
+	t.Parallel()
 	key := netip.MustParsePrefix("192.0.2.1/32")
 	other := netip.MustParsePrefix("192.0.2.2/32")
 	lim := Limits{Connections: 3, ConnectionsPerAddress: 2, BytesInFlight: 100, BytesPerAddress: 60, ErrorsPerMinute: -1}

@@ -9,6 +9,7 @@ import (
 )
 
 func TestConnectionLimits(t *testing.T) {
+	t.Parallel()
 	t.Run("in all", func(t *testing.T) {
 		g := newRig(t, func(o *smtp.Options) { o.Settings.Limits.Connections = 2 })
 		a, b := g.talk(), g.talk()
@@ -75,6 +76,7 @@ func TestConnectionLimits(t *testing.T) {
 }
 
 func TestProxyOnlyFromNamedNetworks(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, func(o *smtp.Options) { o.Settings.Proxies = prefixes(t, "192.0.2.0/24") })
 	c := g.talk()
 	c.want("220")
@@ -85,6 +87,7 @@ func TestProxyOnlyFromNamedNetworks(t *testing.T) {
 // A relay of ours with many refused mails on one connection is neither slowed nor sent away, and pipelining past a
 // refused recipient is no mistake.
 func TestRelayOfOursMayAskMuch(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, func(o *smtp.Options) {
 		o.Settings.Ours = prefixes(t, "127.0.0.0/8")
 		o.Settings.Limits.UnknownDelay = time.Hour

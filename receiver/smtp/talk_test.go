@@ -23,7 +23,7 @@ func (g *rig) talk() *talk {
 		g.t.Fatal(err)
 	}
 	g.t.Cleanup(func() { c.Close() })
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	return &talk{g.t, c, bufio.NewReader(c)}
 }
 

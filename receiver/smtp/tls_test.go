@@ -13,6 +13,7 @@ import (
 )
 
 func TestCertificateRenewal(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	log := &syncBuffer{}

@@ -130,6 +130,7 @@ func (w *wire) handshake() error {
 	c := tls.Server(w.raw, w.srv.o.TLS)
 	if err := c.Handshake(); err != nil {
 		w.refused(WhyTLS)
+		w.srv.peers.mistake(w.limitKey(), w.live.limits, w.srv.o.Now())
 		return fmt.Errorf("%w: handshake: %w", errNoTLS, err)
 	}
 	w.mu.Lock()
