@@ -104,8 +104,8 @@ func (in *Intake) again(ctx context.Context, m *issue.Message, past []string, ev
 		if ferr != nil {
 			return nil, ferr
 		}
-		if fresh.Attempt != m.Attempt {
-			return nil, fault.Errorf(fault.Conflict, "message %s was decided by somebody else meanwhile: look at it again", m.ID)
+		if fresh.Attempt != m.Attempt || fresh.DeletedAt != nil {
+			return nil, fault.Errorf(fault.Conflict, "message %s was decided or deleted by somebody else meanwhile: look at it again", m.ID)
 		}
 	}
 	return nil, fault.Errorf(fault.Unavailable, "message %s could not be decided: what it depends on keeps changing; try again", m.ID)

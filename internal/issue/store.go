@@ -33,7 +33,7 @@ type Store interface {
 
 	// Commit writes a decided message and all that comes of it, durably, wholly or not at all.
 	// Conflict means that what the decision relied on has changed (c.Relies), that the slot was
-	// taken, or that the message to be replaced has been decided again by somebody else: read again
+	// taken, or that the message to be replaced has been decided again, or dropped, by somebody else: read again
 	// and decide again. The store fills in Issue.Number and returns what was written.
 	Commit(ctx context.Context, c *Commit) (Committed, error)
 

@@ -135,6 +135,9 @@ func (s *Store) replace(ctx context.Context, c *issue.Commit, m *messageDoc, beg
 		if have.Attempt != c.Replaces {
 			return fault.Errorf(fault.Conflict, "message %s was decided again meanwhile", c.Message.ID)
 		}
+		if have.DeletedAt != nil {
+			return fault.Errorf(fault.Conflict, "message %s was deleted meanwhile", c.Message.ID)
+		}
 		if have.Todo != nil {
 			if err := s.apply(ctx, have); err != nil {
 				return sure(err)

@@ -191,6 +191,9 @@ func (s *Store) standing(c *conn, p *plan) (*former, error) {
 	if was.Attempt != p.Replaces {
 		return nil, fault.Errorf(fault.Conflict, "message %s has been decided %d times, not %d", was.ID, was.Attempt, p.Replaces)
 	}
+	if was.DeletedAt != nil {
+		return nil, fault.Errorf(fault.Conflict, "message %s was deleted meanwhile", was.ID)
+	}
 	if p.m.Slot != "" && p.m.Slot != was.Slot {
 		if _, taken, err := c.one("SELECT 1 FROM messages WHERE slot = ?", p.m.Slot); err != nil || taken {
 			return nil, cmpErr(err, fault.Errorf(fault.Conflict, "slot %s is taken", p.m.Slot))

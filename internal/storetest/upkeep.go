@@ -158,6 +158,10 @@ func dropMessage(w *world) {
 			again.Message.Slot = c.Message.Slot
 			_, err := w.s.Commit(ctx, again)
 			w.kind(err, fault.Conflict, "the slot of a dropped message")
+			release := w.mail() // by somebody who read it before it was dropped
+			release.Message.ID, release.Message.Slot, release.Replaces = c.Message.ID, c.Message.Slot, c.Message.Attempt
+			_, err = w.s.Commit(ctx, release)
+			w.kind(err, fault.Conflict, "deciding a dropped message again")
 		}
 	}
 	evs, _, err := w.s.Events(ctx, issue.Page{})
