@@ -174,7 +174,7 @@ func TestHostile(t *testing.T) {
 // the size of a few of them.
 func TestMemoryDoesNotGrowWithAttachments(t *testing.T) {
 	head := "From: a@example.org\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n--b\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-	const size = 4 << 20
+	const size = 2 << 20
 	runtime.GC()
 	before := heap()
 	stop, top := make(chan struct{}), make(chan uint64)

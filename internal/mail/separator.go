@@ -102,13 +102,21 @@ func (q *quotes) headerBlock(i int, ln string) bool {
 	return false
 }
 
+// labelMax is how far into its line a label reaches, in bytes.
+const labelMax = 40
+
 // label reads the word before the colon of a header line, also *in bold*.
 func label(ln string) headerKind {
-	i := colon(ln[:min(len(ln), 40)])
+	var buf [labelMax]byte
+	i := colon(ln[:min(len(ln), labelMax)])
 	if i <= 0 {
 		return 0
 	}
-	return labels[strings.ToLower(strings.Trim(ln[:i], "* \u00a0\t|"))]
+	word := strings.Trim(ln[:i], "* \t|")
+	if isASCII(word) {
+		return labels[string(appendLower(buf[:0], word))]
+	}
+	return labels[strings.ToLower(strings.Trim(word, "* \u00a0\t|"))]
 }
 
 // colon returns where the first colon of s is, also one of full width, or -1.
