@@ -71,6 +71,10 @@ func (w *wire) flush() error {
 	if len(w.out) == 0 {
 		return nil
 	}
+	if w.deaf != nil { // it would be waited for again and again
+		w.out = w.out[:0]
+		return w.deaf
+	}
 	if w.debug {
 		w.log().Debug("replies", "lines", sentence(string(w.out), true))
 	}
@@ -82,7 +86,7 @@ func (w *wire) flush() error {
 	_, err := w.conn.Write(w.out)
 	w.out = w.out[:0]
 	if err != nil {
-		w.closing = true
+		w.deaf, w.closing = err, true
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -139,6 +140,36 @@ func TestBodyThatCannotBeKept(t *testing.T) {
 	if !strings.Contains(g.log.String(), "a body could not be kept") {
 		t.Errorf("the log does not say why:\n%s", g.log)
 	}
+}
+
+// A peer that reads no answers is not waited for longer than a write may take, and not more than once.
+func TestPeerThatDoesNotRead(t *testing.T) {
+	t.Parallel()
+	closed := make(chan time.Duration, 1)
+	const write = 300 * time.Millisecond
+	g := newRig(t, func(o *smtp.Options) {
+		o.Timeouts.Write = write
+		o.Settings.Limits.Commands = -1
+		o.Observer.Closed = func(_ string, took time.Duration) { closed <- took }
+		o.Log = slog.New(slog.DiscardHandler)
+	})
+	c := g.talk()
+	c.want("220")
+	c.send("EHLO c\r\nMAIL FROM:<a@example.net>\r\n")
+	go func() {
+		noops := []byte(strings.Repeat("NOOP\r\n", 10_000))
+		for {
+			if _, err := c.Write(noops); err != nil {
+				return
+			}
+		}
+	}()
+	select {
+	case <-closed:
+	case <-time.After(30 * time.Second):
+		t.Fatal("still waited for")
+	}
+	eventually(t, "abandoned", func() bool { return len(g.abandoned()) == 1 })
 }
 
 func TestUnixSocket(t *testing.T) {

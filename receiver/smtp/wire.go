@@ -44,6 +44,7 @@ type wire struct {
 	feed     []byte  // what go-smtp reads next
 	out      []byte  // replies on their way
 	writeBy  time.Time
+	deaf     error  // why the peer takes no replies any more
 	instead  []byte // stands for the next reply of go-smtp if that begins with hide
 	hide     string
 	started  bool
