@@ -56,13 +56,9 @@ func (w *Writer) Write(p []byte) (int, error) {
 		return 0, w.err
 	}
 	if w.file == nil && w.size+int64(len(p)) > InMemory {
-		if w.file, w.err = os.CreateTemp(w.dir.path, "body-*"); w.err != nil {
-			return 0, w.err
+		if err := w.Spill(); err != nil {
+			return 0, err
 		}
-		if _, w.err = w.file.Write(w.buf.Bytes()); w.err != nil {
-			return 0, w.err
-		}
-		w.buf = bytes.Buffer{}
 	}
 	if w.file != nil {
 		if _, w.err = w.file.Write(p); w.err != nil {
@@ -75,6 +71,22 @@ func (w *Writer) Write(p []byte) (int, error) {
 	w.size += int64(len(p))
 	return len(p), nil
 }
+
+// Spill moves a body that is still in memory to a file, for who sees that memory is short.
+func (w *Writer) Spill() error {
+	if w.err != nil || w.file != nil {
+		return w.err
+	}
+	if w.file, w.err = os.CreateTemp(w.dir.path, "body-*"); w.err != nil {
+		return w.err
+	}
+	_, w.err = w.file.Write(w.buf.Bytes())
+	w.buf = bytes.Buffer{}
+	return w.err
+}
+
+// Held is the number of bytes that are in memory.
+func (w *Writer) Held() int64 { return int64(w.buf.Len()) }
 
 // Size is the number of bytes written so far.
 func (w *Writer) Size() int64 { return w.size }

@@ -59,11 +59,23 @@ func (c *collector) add(p []byte) {
 	case !c.w.ticket.charge(int64(len(p)), c.w.live.limits):
 		c.fail(WhyBytes, answer(452, 4, 3, 1, "too much mail at once, try again later"))
 	default:
-		if _, err := c.sw.Write(p); err != nil {
+		if err := c.keep(p); err != nil {
 			c.w.log().Error("a body could not be kept", logkey.Error, err)
 			c.fail(WhyInternal, reply(err, c.w.session.id, false))
 		}
 	}
+}
+
+// keep spools content: small bodies in memory, unless there are too many of them.
+func (c *collector) keep(p []byte) error {
+	if _, err := c.sw.Write(p); err != nil {
+		return err
+	}
+	if c.w.ticket.hold(c.sw.Held()) {
+		return nil
+	}
+	c.w.ticket.hold(0)
+	return c.sw.Spill()
 }
 
 func (c *collector) bare() {

@@ -65,10 +65,11 @@ func over[N int | int64](n, limit N) bool { return limit >= 0 && n > limit }
 // peers counts what addresses do. Its tables are bounded: those of what is open by the connections there are, those of
 // rates by maxKeys.
 type peers struct {
-	mu    sync.Mutex
-	conns int
-	bytes int64
-	open  map[netip.Prefix]*usage
+	mu     sync.Mutex
+	conns  int
+	bytes  int64
+	memory int64 // what of bytes is in memory
+	open   map[netip.Prefix]*usage
 
 	messages, recipients, errors, authAddress rates[netip.Prefix]
 	authUser, authKnown                       rates[string]
@@ -82,11 +83,16 @@ type usage struct {
 
 func newPeers() *peers { return &peers{open: map[netip.Prefix]*usage{}} }
 
+// maxMemory is how much of the bodies in flight may be in memory, in all. A thousand peers with a small body each would
+// otherwise take a quarter of a gigabyte for as long as they like.
+const maxMemory = 64 << 20
+
 // A ticket is one connection's place. Its zero value has none.
 type ticket struct {
-	p     *peers
-	key   netip.Prefix
-	bytes int64
+	p      *peers
+	key    netip.Prefix
+	bytes  int64
+	memory int64
 }
 
 // enter takes a place for a connection, or says why there is none. A key that is not valid is not counted by itself.
@@ -146,6 +152,15 @@ func (t *ticket) charge(n int64, l Limits) bool {
 	return true
 }
 
+// hold says that n of the charged bytes are in memory, and reports whether that is not too much.
+func (t *ticket) hold(n int64) bool {
+	t.p.mu.Lock()
+	defer t.p.mu.Unlock()
+	t.p.memory += n - t.memory
+	t.memory = n
+	return n == 0 || t.p.memory <= maxMemory
+}
+
 // fits says whether n more bytes could be charged now.
 func (t *ticket) fits(n int64, l Limits) bool {
 	t.p.mu.Lock()
@@ -166,10 +181,11 @@ func (t *ticket) release() {
 	t.p.mu.Lock()
 	defer t.p.mu.Unlock()
 	t.p.bytes -= t.bytes
+	t.p.memory -= t.memory
 	if u := t.p.open[t.key]; u != nil {
 		u.bytes -= t.bytes
 	}
-	t.bytes = 0
+	t.bytes, t.memory = 0, 0
 }
 
 // message counts a MAIL and says whether it may be. The count of all has the key that no address has.

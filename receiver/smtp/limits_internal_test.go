@@ -73,6 +73,9 @@ func TestTickets(t *testing.T) {
 	if !a.charge(40, lim) || b.charge(30, lim) || !b.charge(20, lim) || c.charge(50, lim) || !c.fits(40, lim) {
 		t.Error("60 bytes an address and 100 in all")
 	}
+	if !a.hold(30) || b.hold(maxMemory) || !b.hold(0) || !b.hold(20) || p.memory != 50 {
+		t.Errorf("in memory: %d", p.memory)
+	}
 	a.leave()
 	a.leave() // twice is once
 	if !c.charge(50, lim) {
@@ -80,7 +83,7 @@ func TestTickets(t *testing.T) {
 	}
 	b.leave()
 	c.leave()
-	if p.conns != 0 || p.bytes != 0 || len(p.open) != 0 {
-		t.Errorf("left over: %d connections, %d bytes, %d addresses", p.conns, p.bytes, len(p.open))
+	if p.conns != 0 || p.bytes != 0 || p.memory != 0 || len(p.open) != 0 {
+		t.Errorf("left over: %d connections, %d bytes, %d in memory, %d addresses", p.conns, p.bytes, p.memory, len(p.open))
 	}
 }
