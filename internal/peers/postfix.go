@@ -26,6 +26,7 @@ type PostfixOptions struct {
 	Command []string          // or the program it pipes each mail to, an absolute path, with pipe(8)'s ${recipient} and ${sender}; a $ is $$
 	User    string            // who runs Command, not root; nobody when empty
 	Main    map[string]string // more lines for main.cf; they win
+	Master  string            // more services for master.cf
 }
 
 // A PostfixServer is a real Postfix with its own configuration, queue and port. It retries after a second, and hands

@@ -100,5 +100,6 @@ func (p *PostfixServer) masterCf(o PostfixOptions) string {
 		}
 		b.WriteString("\n")
 	}
+	b.WriteString(o.Master)
 	return b.String()
 }
