@@ -21,65 +21,68 @@ const longestPrinted = 80 // characters of one text in Action.String
 
 // String prints the action as it would be written, each text cut to 80 characters.
 func (a Action) String() string {
-	var b strings.Builder
-	b.WriteString(a.Name)
-	b.WriteByte('(')
+	var room [128]byte
+	b := append(append(room[:0], a.Name...), '(')
 	for i, arg := range a.Args {
 		if i > 0 {
-			b.WriteString(", ")
+			b = append(b, ", "...)
 		}
-		if i == 8 {
-			b.WriteString("…")
+		if i == mostPrinted {
+			b = append(b, "…"...)
 			break
 		}
-		printArg(&b, arg)
+		b = appendArg(b, arg)
 	}
-	b.WriteByte(')')
-	return b.String()
+	return string(append(b, ')'))
 }
 
-func printArg(b *strings.Builder, arg any) {
+const mostPrinted = 8 // arguments of an action, entries of a list
+
+func appendArg(b []byte, arg any) []byte {
 	switch v := arg.(type) {
 	case string:
-		b.WriteString(quoteShort(v))
+		return appendShort(b, v)
 	case time.Time:
-		b.WriteString(strconv.Quote(v.Format(time.RFC3339)))
+		return strconv.AppendQuote(b, v.Format(time.RFC3339))
 	case time.Duration:
-		b.WriteString(strconv.Quote(v.String()))
+		return strconv.AppendQuote(b, v.String())
 	case []string:
-		b.WriteByte('[')
+		b = append(b, '[')
 		for i, s := range v {
 			if i > 0 {
-				b.WriteString(", ")
+				b = append(b, ", "...)
 			}
-			if i == 8 {
-				b.WriteString("…")
+			if i == mostPrinted {
+				b = append(b, "…"...)
 				break
 			}
-			b.WriteString(quoteShort(s))
+			b = appendShort(b, s)
 		}
-		b.WriteByte(']')
+		return append(b, ']')
 	case []int:
-		if len(v) > 8 {
-			fmt.Fprintf(b, "%v…", v[:8])
-		} else {
-			fmt.Fprintf(b, "%v", v)
+		if len(v) > mostPrinted {
+			return fmt.Appendf(b, "%v…", v[:mostPrinted])
 		}
-	default:
-		fmt.Fprint(b, v)
 	}
+	return fmt.Append(b, arg)
 }
 
-func quoteShort(s string) string {
-	if utf8.RuneCountInString(s) > longestPrinted {
+func quoteShort(s string) string { return string(appendShort(nil, s)) }
+
+// appendShort quotes a text that is cut to 80 characters.
+func appendShort(b []byte, s string) []byte {
+	if len(s) > longestPrinted && utf8.RuneCountInString(s) > longestPrinted {
 		s = string([]rune(s[:min(len(s), 4*longestPrinted)])[:longestPrinted]) + "…"
 	}
-	return strconv.Quote(s)
+	return strconv.AppendQuote(b, s)
 }
 
 // oneLine turns line breaks and control characters into spaces, so that a text can go into headers,
 // replies, logs and terminals.
 func oneLine(s string) string {
+	if isPrintableASCII(s) {
+		return s
+	}
 	clean := func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
 			return ' '
@@ -87,4 +90,13 @@ func oneLine(s string) string {
 		return r
 	}
 	return strings.Map(clean, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+func isPrintableASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }

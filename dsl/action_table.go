@@ -37,22 +37,42 @@ const longestNote = 1 << 20
 // oneLineTexts takes texts and lists of texts, in order, as texts on one line.
 func oneLineTexts(r *Run, args []any) ([]any, error) {
 	out := make([]any, 0, len(args))
-	for i := range args {
+	for i, arg := range args {
+		if s, ok := arg.(string); ok {
+			clean, err := shortLine(s)
+			if err != nil {
+				return nil, err
+			}
+			if clean == s {
+				out = append(out, arg) // as it is boxed already
+			} else {
+				out = append(out, clean)
+			}
+			continue
+		}
 		texts, err := asTexts(args, i)
 		if err != nil {
 			return nil, err
 		}
-		if len(out)+len(texts) > mostActions {
-			return nil, fmt.Errorf("more than %d texts in one action", mostActions)
-		}
 		for _, s := range texts {
-			if len(s) > longestArgument {
-				return nil, fmt.Errorf("a text of %d bytes is too long for an action: at most %d", len(s), longestArgument)
+			clean, err := shortLine(s)
+			if err != nil {
+				return nil, err
 			}
-			out = append(out, oneLine(s))
+			if len(out) == mostActions {
+				return nil, fmt.Errorf("more than %d texts in one action", mostActions)
+			}
+			out = append(out, clean)
 		}
 	}
 	return out, nil
+}
+
+func shortLine(s string) (string, error) {
+	if len(s) > longestArgument {
+		return "", fmt.Errorf("a text of %d bytes is too long for an action: at most %d", len(s), longestArgument)
+	}
+	return oneLine(s), nil
 }
 
 // reason is oneLineTexts where the text may be left out, and is then empty.

@@ -73,8 +73,10 @@ func (rule *Rule) Len() int { return len(rule.statements) }
 // Match evaluates the rule's lets, then its condition; without a condition it is true. An error is
 // ErrBudget (errors.Is), or the rule's own: a *RuleError.
 func (rule *Rule) Match(run *Run) (bool, error) {
-	if err := run.pause(); err != nil {
-		return false, rule.failed(err)
+	if run.tried++; run.tried%4 == 1 || run.spent {
+		if err := run.pause(); err != nil {
+			return false, rule.failed(err)
+		}
 	}
 	run.look()
 	run.lets = run.lets[:0]
@@ -100,21 +102,21 @@ func (rule *Rule) Match(run *Run) (bool, error) {
 }
 
 // Do evaluates the i-th statement, after Match in the same run, and returns the actions in the order
-// in which they were evaluated. Apply them before the next statement is evaluated. After an error
-// there are none.
+// in which they were evaluated. Apply them before the next statement is evaluated: the slice is used
+// again. After an error there are none.
 func (rule *Rule) Do(run *Run, i int) ([]Action, error) {
 	if i < 0 || i >= len(rule.statements) {
 		return nil, fmt.Errorf("rule %q has no statement %d", rule.Name, i)
 	}
-	if err := run.pause(); err != nil {
-		return nil, rule.failed(err)
+	if i > 0 || run.spent { // the clock was looked at just now, for the condition
+		if err := run.pause(); err != nil {
+			return nil, rule.failed(err)
+		}
 	}
 	run.look()
-	run.actions = nil
+	run.actions = run.actions[:0]
 	s := rule.statements[i]
 	v, err := s.run(run)
-	actions := run.actions
-	run.actions = nil
 	if err == nil {
 		err = run.weigh(v) // a list may hold another very many times
 	}
@@ -124,7 +126,7 @@ func (rule *Rule) Do(run *Run, i int) ([]Action, error) {
 	if err != nil {
 		return nil, rule.failed(err)
 	}
-	return actions, nil
+	return run.actions, nil
 }
 
 // failed names the rule in an error of its budget.

@@ -57,6 +57,7 @@ type Run struct {
 	steps   int
 	bytes   int
 	spent   bool
+	tried   int   // rules: the clock is looked at before some of them
 	lists   bool  // it computes lists while rules are loaded, and no message
 	lets    []any // of the rule that was matched last
 	actions []Action

@@ -34,6 +34,7 @@ type decision struct {
 	budget dsl.Budget
 	past   []string
 	now    func() time.Time
+	at     time.Time // when the rule before this one was done
 
 	board board
 	trace recorder
@@ -47,6 +48,7 @@ func (s *Set) decide(ctx context.Context, v *dsl.View, host Host, o Options, sta
 	if d.now == nil {
 		d.now = time.Now
 	}
+	d.at = d.now()
 	defer d.close()
 	d.trace.entries = make([]Entry, 0, min(len(rules)+len(o.Tokens), maxUnmatched)+8)
 	if e := o.Envelope; e != nil {
@@ -141,11 +143,12 @@ const (
 
 // try evaluates one rule and applies what it asks for.
 func (d *decision) try(r *dsl.Rule) next {
-	began := d.now()
+	began := d.at
 	run := d.run(r.Shadow)
 	matched, err := r.Match(run)
 	if err == nil && !matched {
-		d.trace.passed(r, d.now().Sub(began))
+		d.at = d.now()
+		d.trace.passed(r, d.at.Sub(began))
 		return goesOn
 	}
 	mark := d.board.mark()
@@ -153,7 +156,8 @@ func (d *decision) try(r *dsl.Rule) next {
 	if err == nil {
 		err = d.act(run, &does)
 	}
-	e := d.trace.entry(r, d.now().Sub(began))
+	d.at = d.now()
+	e := d.trace.entry(r, d.at.Sub(began))
 	e.Matched, e.Actions, e.Fields, e.Overruled = matched, does.actions, does.fields, does.overruled
 	if err != nil {
 		e.Error = describe(err)

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,7 +48,7 @@ var effects = map[string]func(*board, dsl.Action) (string, error){
 	"visibility": setter("visibility"),
 
 	"tag": func(b *board, a dsl.Action) (string, error) {
-		for _, t := range texts(a) {
+		for t := range texts(a) {
 			if t == "" || len(t) > maxTag {
 				return "", wrong(a, "a tag has 1 to %d bytes", maxTag)
 			}
@@ -60,7 +61,7 @@ var effects = map[string]func(*board, dsl.Action) (string, error){
 		return "tags", nil
 	},
 	"untag": func(b *board, a dsl.Action) (string, error) {
-		for _, t := range texts(a) {
+		for t := range texts(a) {
 			b.changes.AddTags, b.changes.RemoveTags = without(b.changes.AddTags, t), with(b.changes.RemoveTags, t)
 			b.view.Issue.Tags = without(b.view.Issue.Tags, t)
 		}
@@ -70,7 +71,7 @@ var effects = map[string]func(*board, dsl.Action) (string, error){
 		return "tags", nil
 	},
 	"watch": func(b *board, a dsl.Action) (string, error) {
-		for _, w := range texts(a) {
+		for w := range texts(a) {
 			w = strings.ToLower(w)
 			if local, domain, _ := strings.Cut(w, "@"); local == "" || domain == "" || strings.ContainsAny(w, " ,;<>") {
 				return "", wrong(a, "%q is not one mail address", shorten(w, maxTag))
@@ -84,7 +85,7 @@ var effects = map[string]func(*board, dsl.Action) (string, error){
 		return "watchers", nil
 	},
 	"unwatch": func(b *board, a dsl.Action) (string, error) {
-		for _, w := range texts(a) {
+		for w := range texts(a) {
 			w = strings.ToLower(w)
 			b.changes.AddWatchers, b.changes.DropWatchers = without(b.changes.AddWatchers, w), with(b.changes.DropWatchers, w)
 			b.view.Issue.Watchers = without(b.view.Issue.Watchers, w)
@@ -278,19 +279,24 @@ func text(a dsl.Action, i int) string {
 	return ""
 }
 
-func texts(a dsl.Action) []string {
-	var out []string
-	for _, arg := range a.Args {
-		switch v := arg.(type) {
-		case string:
-			out = append(out, strings.TrimSpace(v))
-		case []string:
-			for _, s := range v {
-				out = append(out, strings.TrimSpace(s))
+// texts are all texts, also those in lists, without white space around them.
+func texts(a dsl.Action) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, arg := range a.Args {
+			switch v := arg.(type) {
+			case string:
+				if !yield(strings.TrimSpace(v)) {
+					return
+				}
+			case []string:
+				for _, s := range v {
+					if !yield(strings.TrimSpace(s)) {
+						return
+					}
+				}
 			}
 		}
 	}
-	return out
 }
 
 func number(a dsl.Action, i int) int {
