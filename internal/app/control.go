@@ -195,7 +195,7 @@ func (a *App) openAPI(c *config.Config) error {
 	a.api = api.New(api.Options{
 		Store: a.store, Spool: a.spool, Log: a.part("api"), Now: a.o.Now, Deliver: a.apiDeliver,
 		Release: a.intake.Release, Reject: a.intake.Reject, Health: a.health, Metrics: a.metrics.Handler(), Observer: a.metrics,
-		Version: a.o.Version, Hostname: c.SMTP.Hostname, PublicURL: c.HTTP.PublicURL, Proxies: c.HTTP.Proxies, Loopback: loopback,
+		Version: a.o.Version, Hostname: c.Hostname(), PublicURL: c.HTTP.PublicURL, Proxies: c.HTTP.Proxies, Loopback: loopback,
 		MaxBody: int64(c.SMTP.MaxSize),
 	})
 	return nil

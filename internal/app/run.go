@@ -56,6 +56,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 
 // Reload reads configuration and rules again, as for SIGHUP. What is broken is reported and changes nothing.
 func (a *App) Reload() {
+	a.log.Info("configuration and rules are read again")
 	_ = a.conf.Reload(context.Background()) // it has logged what is wrong
 	a.rules.Reload()
 }
@@ -190,7 +191,7 @@ func (a *App) receiver(c *config.Config, l *listeners) (*smtp.Server, error) {
 		return nil, err
 	}
 	return smtp.New(smtp.Options{
-		Listeners: l.mail, Spool: a.spool, Hostname: c.SMTP.Hostname, TLS: cert, MaxMessageBytes: int64(c.SMTP.MaxSize),
+		Listeners: l.mail, Spool: a.spool, Hostname: c.Hostname(), TLS: cert, MaxMessageBytes: int64(c.SMTP.MaxSize),
 		Timeouts: smtp.Timeouts{
 			Command: c.SMTP.Limits.CommandTimeout, Block: c.SMTP.Limits.DataTimeout, MinRate: int64(c.SMTP.Limits.MinRate), Drain: c.SMTP.Limits.Drain,
 		},

@@ -14,6 +14,7 @@ package config
 
 import (
 	"net/netip"
+	"os"
 	"path/filepath"
 	"time"
 )
@@ -246,6 +247,17 @@ func defaultMailbox() Mailbox {
 func withName(m Mailbox, name string, addresses ...string) Mailbox {
 	m.Name, m.Addresses = name, addresses
 	return m
+}
+
+// Hostname is our name in greetings and Received lines: what was configured, else the machine's.
+func (c *Config) Hostname() string {
+	if c.SMTP.Hostname != "" {
+		return c.SMTP.Hostname
+	}
+	if name, err := os.Hostname(); err == nil && hostname.MatchString(name) {
+		return name
+	}
+	return "localhost"
 }
 
 // KeyPath is where the key file is: what was configured, else beside the data.

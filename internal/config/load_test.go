@@ -196,3 +196,17 @@ func TestPlainColons(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestHostname(t *testing.T) {
+	t.Parallel()
+	if got := load(t, "smtp: {hostname: mx.example.com}\n").Hostname(); got != "mx.example.com" {
+		t.Errorf("got %q", got)
+	}
+	machine, err := os.Hostname()
+	if err != nil {
+		t.Skip(err)
+	}
+	if got := load(t, "").Hostname(); got != machine && got != "localhost" { // where the machine's is not one for SMTP
+		t.Errorf("not set: got %q", got)
+	}
+}

@@ -11,7 +11,6 @@ import (
 // A Policy is what the configuration says, as far as the road needs it. It is immutable: a transaction
 // takes the live one at MAIL FROM and keeps it to its end.
 type Policy struct {
-	Hostname   string                                // in Received lines and answers
 	Route      func(address string) (*Mailbox, bool) // which mailbox an address belongs to
 	Ours       func(address string) bool             // an address of ours, spelled out: never a participant
 	Origins    []Origin                              // networks that may write as some domains
