@@ -55,7 +55,7 @@ func newRig(t *testing.T, script string) *rig {
 	r.store = store
 	boxes := map[string]*intake.Mailbox{}
 	r.pol = &intake.Policy{
-		Marker: "[[",
+		Marker:  "[[",
 		Origins: []intake.Origin{{Net: netip.MustParsePrefix("192.0.2.0/24"), From: []string{"proven.example"}}},
 		Route: func(a string) (*intake.Mailbox, bool) {
 			mb, ok := boxes[strings.ToLower(a)]
