@@ -37,12 +37,12 @@ func makeAddress(spec string) Address {
 	if at < 0 {
 		return Address{}
 	}
-	local, domain := spec[:at], strings.TrimRight(spec[at+1:], ".")
+	local, domain := spec[:at], strings.TrimRight(strings.TrimLeft(spec[at+1:], "'"), ".'")
 	if n := len(local); n > 2 && local[0] == '"' && local[n-1] == '"' && !strings.ContainsAny(local[1:n-1], "\" \t\\") {
 		local = local[1 : n-1] // quotes that are not needed
 	}
 	local = strings.Trim(strings.ToLower(local), "'")
-	domain = strings.ToLower(strings.Trim(domain, "'"))
+	domain = strings.ToLower(domain)
 	if local == "" || domain == "" || bad(local) || bad(domain) {
 		return Address{}
 	}
