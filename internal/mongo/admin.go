@@ -31,6 +31,9 @@ func (s *Store) Events(ctx context.Context, p issue.Page) ([]*issue.Event, issue
 	if err != nil {
 		return nil, "", err
 	}
+	if err := s.deeds.awaitAll(ctx, false); err != nil {
+		return nil, "", err
+	}
 	docs, err := find[eventDoc](ctx, s.events, all(before(nil, "_id", after)), options.Find().SetSort(keys("-_id")).SetLimit(int64(limit+1)))
 	if err != nil {
 		return nil, "", err

@@ -19,54 +19,153 @@ import (
 const (
 	// todoAge is how long a todo that was read may be acted upon; an issue remembers for much longer (appliedLife) who changed it, so a
 	// slow applier never repeats a change that was made, remembered and forgotten.
-	todoAge     = time.Minute
-	appliedLife = time.Hour
+	todoAge       = time.Minute
+	appliedLife   = time.Hour
+	changesAtOnce = 8 // of issues, in one batch
 )
 
-// apply makes what the todo of a committed message says, and then takes the todo away. It may be done by several at once, twice, or late.
+// apply makes wholly what the todo of a committed message says, and takes the todo away. It may be done by several at
+// once, twice, or late.
 func (s *Store) apply(ctx context.Context, m *messageDoc) error {
-	ctx, cancel := context.WithTimeout(ctx, todoAge/2)
-	defer cancel()
-	if err := s.applyAll(ctx, m); err != nil {
-		return fmt.Errorf("apply message %s: %w", m.ID, err)
-	}
-	done := mongo.NewUpdateOneModel().
-		SetFilter(bson.D{{Key: "_id", Value: m.Doc}, {Key: "by", Value: m.By}, {Key: "pending", Value: bson.M{"$exists": true}}}).
-		SetUpdate(bson.M{"$unset": bson.M{"pending": "", "todo": ""}, "$inc": bson.M{"rev": 1}})
-	if err := s.write(ctx, s.messages, done)[0]; err != nil {
+	d, err := s.applyBegin(ctx, m)
+	if err != nil {
 		return err
 	}
-	return s.unclaim(ctx, m.By, m.Todo.Claims)
+	return s.applyEnd(ctx, d)
 }
 
-func (s *Store) applyAll(ctx context.Context, m *messageDoc) error {
-	t := m.Todo
-	g, ctx := errgroup.WithContext(ctx)
+// applyEnd waits for what applyBegin began.
+func (s *Store) applyEnd(ctx context.Context, d *deed) error {
+	if err := s.deeds.wait(ctx, d.over); err != nil || d.err == nil {
+		return err
+	}
+	again, err := s.applyOther(ctx, d.m)
+	if err != nil {
+		return err
+	}
+	if err := s.deeds.wait(ctx, again.over); err != nil {
+		return err
+	}
+	return again.err
+}
+
+// applyFirst makes what others may ask for. The rest follows.
+func (s *Store) applyFirst(ctx context.Context, m *messageDoc) error {
+	_, err := s.applyBegin(ctx, m)
+	return err
+}
+
+// applyBegin makes what others may ask for, or waits for this node's own goroutine that does so.
+func (s *Store) applyBegin(ctx context.Context, m *messageDoc) (*deed, error) {
+	d := s.deeds.of(m.By)
+	if d == nil {
+		return s.applyOther(ctx, m)
+	}
+	if err := s.deeds.wait(ctx, d.made); err != nil {
+		return nil, err
+	}
+	select {
+	case <-d.over:
+		if d.err != nil { // given up
+			return s.applyOther(ctx, m)
+		}
+	default:
+	}
+	return d, nil
+}
+
+// applyOther applies what another node committed, or this one in an earlier life, or what this one gave up.
+func (s *Store) applyOther(ctx context.Context, m *messageDoc) (*deed, error) {
+	ctx, cancel := context.WithTimeout(ctx, todoAge/2)
+	defer cancel()
+	if err := s.make(ctx, m)[0]; err != nil {
+		return nil, err
+	}
+	if err := s.unclaim(ctx, m); err != nil {
+		return nil, err
+	}
+	d := newDeed(m)
+	s.ending.add(d)
+	return d, nil
+}
+
+// make makes what the todos say but for what only searches ask for, and returns one error for each.
+func (s *Store) make(ctx context.Context, batch ...*messageDoc) []error {
+	orders := make([][]*order, len(batch))
+	for i, m := range batch {
+		orders[i] = s.orders(m)
+	}
+	s.send(slices.Concat(orders...)...)
+	errs := make([]error, len(batch))
+	var g errgroup.Group
+	g.SetLimit(changesAtOnce)
 	if s.fault != nil {
 		g.SetLimit(1) // a test of crashes wants to know which write it stops
 	}
-	g.Go(func() error { return s.applyIssue(ctx, m) })
-	g.Go(func() error { return s.insert(ctx, s.notes, list(t.Notes, m.noteDoc)...) })
-	g.Go(func() error { return s.applyLinks(ctx, m) })
-	g.Go(func() error { return s.insert(ctx, s.participants, list(t.Participants, m.participantDoc)...) })
-	g.Go(func() error {
-		return s.insert(ctx, s.users, list(t.Users, func(_ int, u issue.User) any { return userDoc{u.Email, u} })...)
-	})
+	for i, m := range batch {
+		g.Go(func() error {
+			for _, o := range orders[i] {
+				if errs[i] = s.there(ctx, o); errs[i] != nil {
+					return nil
+				}
+			}
+			errs[i] = s.makeChanges(ctx, m)
+			return nil
+		})
+	}
+	_ = g.Wait()
+	for i, m := range batch {
+		if errs[i] != nil {
+			errs[i] = fmt.Errorf("apply message %s: %w", m.ID, errs[i])
+		}
+	}
+	return errs
+}
+
+// orders are for the documents that are new. Their ids say all, so one that is there already is as good as written.
+func (s *Store) orders(m *messageDoc) []*order {
+	t := m.Todo
+	var out []*order
+	add := func(coll *mongo.Collection, docs ...any) {
+		if len(docs) > 0 {
+			out = append(out, s.order(coll, inserts(docs)...))
+		}
+	}
+	add(s.notes, list(t.Notes, m.noteDoc)...)
+	add(s.links, m.linkDocs()...)
+	add(s.participants, list(t.Participants, m.participantDoc)...)
+	add(s.users, list(t.Users, func(_ int, u issue.User) any { return userDoc{u.Email, u} })...)
+	if is := t.NewIssue; is != nil {
+		add(s.issues, issueDoc{ID: is.Number, Issue: *is, By: m.By, Rev: 1})
+	}
 	if t.Ledger != nil {
-		g.Go(func() error { return s.insert(ctx, s.ledger, newLedgerDoc(*t.Ledger)) })
+		add(s.ledger, newLedgerDoc(*t.Ledger))
 	}
 	if t.Event != nil {
-		g.Go(func() error { return s.insert(ctx, s.events, eventDoc{t.Event.ID, *t.Event}) })
+		add(s.events, eventDoc{t.Event.ID, *t.Event})
+	}
+	return out
+}
+
+// makeChanges changes what was there before.
+func (s *Store) makeChanges(ctx context.Context, m *messageDoc) error {
+	if m.Todo.Change != nil {
+		if err := s.refreshLinks(ctx, m); err != nil {
+			return err
+		}
+		if err := s.change(ctx, m); err != nil {
+			return err
+		}
 	}
 	if m.ReplayOf != "" {
-		g.Go(func() error { return s.applyReplay(ctx, m) })
+		return s.markReplayed(ctx, m)
 	}
-	return g.Wait()
+	return nil
 }
 
 func (m *messageDoc) noteDoc(i int, n *issue.Note) any {
 	return noteDoc{
-		ID: n.ID, Note: *n, By: m.By, Words: issue.Words(n.Text),
+		ID: n.ID, Note: *n, By: m.By,
 		Place: fmt.Sprintf("%015d-%s-%03d", n.CreatedAt.UnixMilli(), m.ID, i),
 	}
 }
@@ -79,27 +178,31 @@ func participantID(number int64, email string) string {
 	return strconv.FormatInt(number, 10) + " " + email
 }
 
-// applyLinks makes the thread names lead to the issue. A name that does already keeps the latest time.
-func (s *Store) applyLinks(ctx context.Context, m *messageDoc) error {
-	if m.Issue == 0 || len(m.Todo.Threads) == 0 {
+// linkDocs make the thread names lead to the issue.
+func (m *messageDoc) linkDocs() []any {
+	if m.Issue == 0 {
 		return nil
 	}
-	docs := list(m.Todo.Threads, func(_ int, t issue.ThreadName) any {
+	return list(m.Todo.Threads, func(_ int, t issue.ThreadName) any {
 		key := threadKey(m.Mailbox, t.ID)
 		return linkDoc{
-			ID: fmt.Sprintf("%s %d %s", key, m.Issue, t.Kind), Key: key, Name: t.ID, Issue: m.Issue,
+			ID: linkID(key, m.Issue, t.Kind), Key: key, Name: t.ID, Issue: m.Issue,
 			Kind: t.Kind, Rank: rank(t.Kind), At: m.ReceivedAt, By: m.By,
 		}
 	})
+}
+
+func linkID(key string, number int64, kind issue.LinkKind) string {
+	return fmt.Sprintf("%s %d %s", key, number, kind)
+}
+
+// refreshLinks notes of links that were there before that they were used. A new issue has none.
+func (s *Store) refreshLinks(ctx context.Context, m *messageDoc) error {
 	var later []mongo.WriteModel
-	for i, err := range s.write(ctx, s.links, inserts(docs)...) {
-		switch {
-		case errors.Is(err, errDuplicate):
-			later = append(later, mongo.NewUpdateOneModel().SetFilter(byID(docs[i].(linkDoc).ID)).
-				SetUpdate(bson.M{"$max": bson.M{"at": m.ReceivedAt}}))
-		case err != nil:
-			return err
-		}
+	for _, t := range m.Todo.Threads {
+		later = append(later, mongo.NewUpdateOneModel().
+			SetFilter(bson.D{{Key: "_id", Value: linkID(threadKey(m.Mailbox, t.ID), m.Issue, t.Kind)}, {Key: "at", Value: bson.M{"$lt": m.ReceivedAt}}}).
+			SetUpdate(bson.M{"$max": bson.M{"at": m.ReceivedAt}}))
 	}
 	if len(later) == 0 {
 		return nil
@@ -118,8 +221,8 @@ func rank(k issue.LinkKind) int {
 	}
 }
 
-// applyReplay tells the message that was replayed by whom.
-func (s *Store) applyReplay(ctx context.Context, m *messageDoc) error {
+// markReplayed tells the message that was replayed by whom.
+func (s *Store) markReplayed(ctx context.Context, m *messageDoc) error {
 	if err := s.step("mark the replayed message"); err != nil {
 		return err
 	}
@@ -129,18 +232,6 @@ func (s *Store) applyReplay(ctx context.Context, m *messageDoc) error {
 			bson.M{"$set": bson.M{"replayedBy": m.ID}, "$inc": bson.M{"rev": 1}})
 		return failed("mark the replayed message", err)
 	})
-}
-
-func (s *Store) applyIssue(ctx context.Context, m *messageDoc) error {
-	if is := m.Todo.NewIssue; is != nil {
-		return s.insert(ctx, s.issues, issueDoc{
-			ID: is.Number, Issue: *is, By: m.By, Rev: 1, Words: issue.Words(is.Subject + "\n" + is.Description),
-		})
-	}
-	if m.Todo.Change != nil {
-		return s.change(ctx, m)
-	}
-	return nil
 }
 
 // change changes an issue unless this decision did so before: read, change, write where nobody wrote in between.
@@ -160,9 +251,7 @@ func (s *Store) change(ctx context.Context, m *messageDoc) error {
 			return nil
 		}
 		rev, now := d.Rev, s.now()
-		if merge(&d.Issue, c) {
-			d.Words = issue.Words(d.Subject + "\n" + d.Description)
-		}
+		merge(&d.Issue, c)
 		d.Rev++
 		d.Applied = slices.DeleteFunc(d.Applied, func(a applied) bool { return now.Sub(a.At) > appliedLife })
 		d.Applied = append(d.Applied, applied{m.By, now})
@@ -182,16 +271,14 @@ func (s *Store) change(ctx context.Context, m *messageDoc) error {
 	}
 }
 
-// merge changes is as c says and reports whether its subject changed.
-func merge(is *issue.Issue, c *issue.IssueChange) (subject bool) {
-	set := func(field *string, v *string) bool {
-		if v == nil || *field == *v {
-			return false
+// merge changes is as c says.
+func merge(is *issue.Issue, c *issue.IssueChange) {
+	set := func(field *string, v *string) {
+		if v != nil {
+			*field = *v
 		}
-		*field = *v
-		return true
 	}
-	subject = set(&is.Subject, c.Subject)
+	set(&is.Subject, c.Subject)
 	set(&is.Type, c.Type)
 	set(&is.Class, c.Class)
 	set(&is.Priority, c.Priority)
@@ -217,7 +304,6 @@ func merge(is *issue.Issue, c *issue.IssueChange) (subject bool) {
 	if c.UpdatedAt.After(is.UpdatedAt) {
 		is.UpdatedAt = issue.Time(c.UpdatedAt)
 	}
-	return subject
 }
 
 // moment is what becomes of a time: nil leaves it, zero clears it.

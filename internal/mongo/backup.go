@@ -51,13 +51,13 @@ type manifestFile struct {
 }
 
 // made is whether a document of a collection may have been made by a message, and which field names its decision.
-var made = map[string]string{"issues": "by", "notes": "by", "links": "by", "participants": "by"}
+var made = map[string]string{"issues": "by", "notes": "by", "links": "by", "participants": "by", "words": "by"}
 
 // backedUp lists the collections of a backup, in the order in which they are written: messages first, blobs last, since a blob is never
 // younger than the message that names it and the sweep waits.
 func (s *Store) backedUp() []*mongo.Collection {
 	return []*mongo.Collection{
-		s.messages, s.copies, s.issues, s.notes, s.links, s.participants, s.users, s.ledger, s.events,
+		s.messages, s.copies, s.issues, s.notes, s.words, s.links, s.participants, s.users, s.ledger, s.events,
 		s.tokens, s.rulesets, s.counters, s.meta, s.files, s.chunks,
 	}
 }

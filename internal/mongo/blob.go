@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -20,7 +21,8 @@ import (
 const (
 	inlineBlob = 64 << 10  // a blob up to this size is in its head
 	chunkSize  = 255 << 10 // as GridFS has it
-	chunksAt   = 8         // chunks of one write
+	chunksAt   = 4         // chunks of one write
+	maxUploads = 4         // such writes of this node at once: each is several times in memory on its way
 )
 
 // putBlobs makes sure that every named blob is there and is not swept before the message that names it is. One whose body is not given
@@ -128,34 +130,43 @@ func (s *Store) putChunks(ctx context.Context, head *blobDoc, b *spool.Body) err
 		return fmt.Errorf("read spooled body: %w", err)
 	}
 	defer r.Close()
-	var docs []any
-	flush := func() error {
-		if len(docs) == 0 {
-			return nil
-		}
-		if err := s.step("write blob chunks"); err != nil {
+	for n := int32(0); int64(n)*int64(head.ChunkSize) < head.Length; n += chunksAt {
+		if err := s.putSome(ctx, head, n, r); err != nil {
 			return err
 		}
-		err := persist(ctx, func() error {
-			_, err := s.chunks.InsertMany(ctx, docs, options.InsertMany().SetOrdered(false))
-			return onlyDuplicates(err)
-		})
-		docs = docs[:0]
-		return failed("write blob", err)
 	}
-	for n := int32(0); int64(n)*int64(head.ChunkSize) < head.Length; n++ {
-		data := make([]byte, min(int64(head.ChunkSize), head.Length-int64(n)*int64(head.ChunkSize)))
-		if _, err := io.ReadFull(r, data); err != nil {
-			return fmt.Errorf("read spooled body: %w", err)
-		}
+	return nil
+}
+
+// putSome writes the next few pieces, from the nth. A piece is in memory several times on its way, so few are under way at once.
+func (s *Store) putSome(ctx context.Context, head *blobDoc, n int32, r io.Reader) error {
+	var buf []byte
+	select {
+	case buf = <-s.uploads:
+	case <-ctx.Done():
+		return fault.Errorf(fault.Unavailable, "write blob: wait for other large mails: %w", ctx.Err())
+	}
+	defer func() { s.uploads <- buf }()
+	size := int64(head.ChunkSize)
+	if int64(len(buf)) < chunksAt*size {
+		buf = make([]byte, chunksAt*size)
+	}
+	some := buf[:min(chunksAt*size, head.Length-int64(n)*size)]
+	if _, err := io.ReadFull(r, some); err != nil {
+		return fmt.Errorf("read spooled body: %w", err)
+	}
+	var docs []any
+	for data := range slices.Chunk(some, int(size)) {
 		docs = append(docs, chunkDoc{ID: chunkID(head, n), FilesID: head.ID, N: n, Data: data})
-		if len(docs) == chunksAt {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
+		n++
 	}
-	return flush()
+	if err := s.step("write blob chunks"); err != nil {
+		return err
+	}
+	return failed("write blob", persist(ctx, func() error {
+		_, err := s.chunks.InsertMany(ctx, docs, options.InsertMany().SetOrdered(false))
+		return onlyDuplicates(err)
+	}))
 }
 
 // onlyDuplicates forgives a bulk insert whose every error is that the document is there.

@@ -109,7 +109,7 @@ func (s *Store) pry(ctx context.Context, id, doc, by string) (free bool, err err
 	switch {
 	case err == nil && m.By == c.By:
 		if m.Todo != nil {
-			if err := s.apply(ctx, m); err != nil {
+			if err := s.applyFirst(ctx, m); err != nil {
 				return false, err
 			}
 		}
@@ -133,15 +133,29 @@ func (s *Store) remove(ctx context.Context, id, by string) error {
 // release gives claims back. Where that fails they become void by themselves.
 func (s *Store) release(ctx context.Context, by string, ids []string) {
 	if len(ids) > 0 {
-		_ = s.unclaim(ctx, by, ids)
+		s.write(ctx, s.claims, mongo.NewDeleteManyModel().SetFilter(bson.D{
+			{Key: "_id", Value: bson.M{"$in": ids}}, {Key: "by", Value: by},
+		}))
 	}
 }
 
-func (s *Store) unclaim(ctx context.Context, by string, ids []string) error {
+// unclaim gives up the claims of applied decisions. All of these are applied, so it does not matter which of them holds which.
+func (s *Store) unclaim(ctx context.Context, batch ...*messageDoc) error {
+	var ids, by []string
+	for _, m := range batch {
+		if len(m.Todo.Claims) > 0 {
+			ids, by = append(ids, m.Todo.Claims...), append(by, m.By)
+		}
+	}
 	if len(ids) == 0 {
 		return nil
 	}
-	return s.write(ctx, s.claims, mongo.NewDeleteManyModel().SetFilter(bson.D{
-		{Key: "_id", Value: bson.M{"$in": ids}}, {Key: "by", Value: by},
-	}))[0]
+	if err := s.step("give up claims"); err != nil {
+		return err
+	}
+	slices.Sort(ids)
+	return persist(ctx, func() error {
+		_, err := s.claims.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.M{"$in": ids}}, {Key: "by", Value: bson.M{"$in": by}}})
+		return failed("give up claims", err)
+	})
 }

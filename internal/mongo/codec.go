@@ -12,6 +12,9 @@ import (
 	"postern/internal/issue"
 )
 
+// nouns is shared by all stores: what it learns of a type it learns once. Nothing changes it.
+var nouns = registry()
+
 // registry says how the nouns become documents where their JSON names alone do not: raw JSON is kept as text, byte for
 // byte; a map is a list of pairs, since its keys are strangers' and may hold dots and dollars; an attachment is flat.
 func registry() *bson.Registry {
@@ -31,7 +34,7 @@ func registry() *bson.Registry {
 func marshal(doc any) (bson.Raw, error) {
 	var buf bytes.Buffer
 	enc := bson.NewEncoder(bson.NewDocumentWriter(&buf))
-	enc.SetRegistry(registry())
+	enc.SetRegistry(nouns)
 	enc.UseJSONStructTags()
 	enc.NilSliceAsEmpty()
 	if err := enc.Encode(doc); err != nil {

@@ -11,76 +11,119 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"golang.org/x/sync/errgroup"
 
 	"postern/internal/fault"
 	"postern/internal/issue"
-	"postern/internal/logkey"
 	"postern/internal/spool"
 )
 
 const (
-	commitTime = 25 * time.Second // for all of a commit up to the message's insert
-	applyTime  = 15 * time.Second
-	maxDoc     = 4 << 20 // bytes of a message's document
+	commitTime = 25 * time.Second // for all of a commit from the claims to the message's insert
+	maxDoc     = 4 << 20          // bytes of a message's document
 )
 
 // Commit writes c. See the package comment for the order of things.
 func (s *Store) Commit(ctx context.Context, c *issue.Commit) (issue.Committed, error) {
-	ctx, cancel := context.WithTimeout(ctx, commitTime)
-	defer cancel()
 	m, err := s.draft(c)
 	if err != nil {
 		return issue.Committed{}, err
 	}
-	if err := s.keepBodies(ctx, m, c.Bodies); err != nil {
-		return issue.Committed{}, fmt.Errorf("commit message %s: %w", m.ID, err)
-	}
 	if err := s.commit(ctx, c, m); err != nil {
-		return issue.Committed{}, fmt.Errorf("commit message %s: %w", m.ID, err)
+		return issue.Committed{}, fmt.Errorf("commit message %s: %w", c.Message.ID, err)
 	}
 	return issue.Committed{Message: m.ID, Issue: m.Issue, Note: m.Note}, nil
 }
 
 func (s *Store) commit(ctx context.Context, c *issue.Commit, m *messageDoc) error {
-	if s.life.Err() != nil {
+	if s.isClosing() {
 		return fault.As(fault.Unavailable, errClosed)
 	}
-	unlock, err := s.threads.lock(ctx, m.Todo.Claims)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	began := time.Now()
-	if err := s.claim(ctx, m.Doc, m.By, m.Todo.Claims); err != nil {
-		return err
-	}
-	err = s.decide(ctx, c, m, began)
-	if err != nil {
-		// Given back where it is certain that nothing was committed; else they are void in a minute, or the message is found.
-		if errors.Is(err, errNotSent) || errors.Is(err, errRefused) || fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) || fault.Is(err, fault.TooLarge) {
-			s.release(context.WithoutCancel(ctx), m.By, m.Todo.Claims)
+	large := slices.ContainsFunc(c.Bodies, func(b *spool.Body) bool { return b.Size() > inlineBlob })
+	if large { // takes its time, so nobody should have to wait for it
+		if err := s.keepBodies(ctx, m, c.Bodies); err != nil {
+			return err
 		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitTime)
+	defer cancel()
+	claims := m.Todo.Claims
+	unlock, err := s.threads.lock(ctx, claims)
+	if err != nil {
 		return err
 	}
-	s.finish(ctx, m)
-	return nil
+	free, err := s.decide(ctx, c, m, time.Now(), large)
+	switch {
+	case err == nil && m.Todo != nil:
+		s.finish(m, unlock, free)
+		return nil
+	case err == nil: // an earlier try was committed and applied
+		free()
+		s.release(context.WithoutCancel(ctx), m.By, claims)
+	case errors.Is(err, errNotSent), errors.Is(err, errRefused), fault.Is(err, fault.Conflict), fault.Is(err, fault.NotFound), fault.Is(err, fault.TooLarge):
+		s.release(context.WithoutCancel(ctx), m.By, claims)
+	default: // Nobody knows. The claims stay, to be void in a minute, and it is looked whether the message is there.
+		s.owed.add(m.Doc)
+	}
+	unlock()
+	return err
 }
 
-// decide checks what the decision relied on, and commits it.
-func (s *Store) decide(ctx context.Context, c *issue.Commit, m *messageDoc, began time.Time) error {
-	if err := s.check(ctx, c); err != nil {
+// decide keeps the bodies, unless that was done, checks what the decision relied on, and commits it. What it returns is called when the
+// message is applied.
+func (s *Store) decide(ctx context.Context, c *issue.Commit, m *messageDoc, began time.Time, kept bool) (free func(), err error) {
+	if err := s.ready(ctx, c, m, kept); err != nil {
+		return nil, sure(err)
+	}
+	free, err = s.deeds.reserve(ctx, len(m.Text))
+	if err != nil {
+		return nil, sure(err)
+	}
+	if c.Replaces > 0 {
+		err = s.replace(ctx, c, m, began)
+	} else {
+		err = s.place(ctx, m, began)
+	}
+	if err != nil {
+		free()
+		return nil, err
+	}
+	return free, nil
+}
+
+// ready does all that must be done before the commit, as much as may be at once. Of these errors it is certain that nothing was committed.
+func (s *Store) ready(ctx context.Context, c *issue.Commit, m *messageDoc, kept bool) error {
+	var g errgroup.Group // without a context: a claim that is being written when something else fails must be heard of, to be given back
+	if s.fault != nil {
+		g.SetLimit(1) // a test of crashes wants to know which write it stops
+	}
+	if !kept {
+		g.Go(func() error { return s.keepBodies(ctx, m, c.Bodies) })
+	}
+	g.Go(func() error {
+		if err := s.claim(ctx, m.Doc, m.By, m.Todo.Claims); err != nil {
+			return err
+		}
+		return s.check(ctx, c)
+	})
+	var n int64
+	if m.Todo.NewIssue != nil {
+		g.Go(func() (err error) {
+			n, err = s.nextNumber(ctx)
+			return err // a number that was counted and not used is a gap
+		})
+	}
+	if err := g.Wait(); err != nil {
 		return err
 	}
 	if m.Todo.NewIssue != nil {
-		n, err := s.numbers.next(ctx)
-		if err != nil {
-			return sure(err) // a number that was counted and not heard of is a gap
-		}
 		m.number(n)
 	}
-	if c.Replaces > 0 {
-		return s.replace(ctx, c, m, began)
-	}
+	return nil
+}
+
+// place commits a new message: its insert claims the slot.
+func (s *Store) place(ctx context.Context, m *messageDoc, began time.Time) error {
 	raw, err := encode(m)
 	if err != nil {
 		return err
@@ -98,6 +141,7 @@ func (s *Store) decide(ctx context.Context, c *issue.Commit, m *messageDoc, bega
 	// Taken by somebody else, or by ourselves in a write that was sent twice or whose answer got lost.
 	have, readErr := s.readDoc(context.WithoutCancel(ctx), m.Doc)
 	if readErr == nil && have.By == m.By {
+		*m = *have // an earlier try of the same decision took another number
 		return nil
 	}
 	if !errors.Is(err, errDuplicate) {
@@ -105,7 +149,7 @@ func (s *Store) decide(ctx context.Context, c *issue.Commit, m *messageDoc, bega
 	}
 	// Our claims may have been its claims: before they go, what it did must be seen.
 	if readErr == nil && have.Todo != nil {
-		readErr = s.apply(context.WithoutCancel(ctx), have)
+		readErr = s.applyFirst(context.WithoutCancel(ctx), have)
 	}
 	if readErr != nil {
 		return fault.Errorf(fault.Unavailable, "slot %s is taken: %w", m.Doc, readErr)
@@ -181,22 +225,25 @@ func sure(err error) error { return fmt.Errorf("%w (%w)", err, errNotSent) }
 // check says Conflict unless everything the decision relied on still holds.
 func (s *Store) check(ctx context.Context, c *issue.Commit) error {
 	if err := s.checkReliances(ctx, c.Relies); err != nil {
-		return sure(err)
+		return err
 	}
 	if c.Change != nil {
 		// Earlier decisions about the issue come first, so that for one field the last commit wins.
 		if err := s.applyPendingOf(ctx, c.Change.Number); err != nil {
-			return sure(err)
+			return err
 		}
 		err := s.issues.FindOne(ctx, byID(c.Change.Number), options.FindOne().SetProjection(bson.M{"_id": 1})).Err()
 		if err != nil {
-			return sure(failed(fmt.Sprintf("issue %d", c.Change.Number), err))
+			return failed(fmt.Sprintf("issue %d", c.Change.Number), err)
 		}
 	}
 	if of := c.Message.ReplayOf; of != "" {
+		if err := s.deeds.await(ctx, messageName(of)); err != nil {
+			return err
+		}
 		old, err := s.findMessage(ctx, of)
 		if err != nil {
-			return sure(err)
+			return err
 		}
 		if old.ReplayedBy != "" && old.ReplayedBy != c.Message.ID {
 			return fault.Errorf(fault.Conflict, "message %s was replayed meanwhile", of)
@@ -212,7 +259,7 @@ func (s *Store) checkReliances(ctx context.Context, relies []issue.Reliance) err
 		ids[r.Mailbox] = append(ids[r.Mailbox], r.ID)
 	}
 	for mailbox, list := range ids {
-		links, err := s.FindThread(ctx, mailbox, list)
+		links, err := s.linksOf(ctx, mailbox, list)
 		if err != nil {
 			return err
 		}
@@ -346,21 +393,4 @@ func (s *Store) keepBodies(ctx context.Context, m *messageDoc, bodies []*spool.B
 	spill(&m.Decision.Trace, &m.TraceBlob)
 	m.Blobs = m.names()
 	return s.putBlobs(ctx, m.Blobs, bodies)
-}
-
-// finish applies what was just committed. The commit stands whatever happens here: what cannot be applied now is applied soon.
-func (s *Store) finish(ctx context.Context, m *messageDoc) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
-	defer cancel()
-	var err error
-	for try := range 3 {
-		if err = s.apply(ctx, m); err == nil {
-			return
-		}
-		if pause(ctx, try) != nil || s.life.Err() != nil {
-			break
-		}
-	}
-	s.owed.add(m.Doc)
-	s.log.WarnContext(ctx, "a committed message waits to be applied", logkey.Message, m.ID, logkey.Error, err)
 }

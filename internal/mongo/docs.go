@@ -73,7 +73,6 @@ type issueDoc struct {
 	By      string    `bson:"by"`      // the decision that made it
 	Rev     int64     `bson:"rev"`     // one more with each change
 	Applied []applied `bson:"applied"` // the decisions that changed it lately
-	Words   []string  `bson:"words"`   // of subject and description
 }
 
 // applied says that a decision has changed this issue.
@@ -87,8 +86,16 @@ type noteDoc struct {
 	ID         string `bson:"_id"`
 	issue.Note `bson:",inline"`
 
-	By    string   `bson:"by"`
-	Place string   `bson:"place"` // its place among the issue's notes: time, message, which of the message's notes
+	By    string `bson:"by"`
+	Place string `bson:"place"` // its place among the issue's notes: time, message, which of the message's notes
+}
+
+// A wordsDoc has the words by which an issue is found: those of its subject and description ("issue 12"), or those of a note ("note ID").
+type wordsDoc struct {
+	ID    string   `bson:"_id"`
+	Issue int64    `bson:"issue"`
+	Rev   int64    `bson:"rev"` // that of the issue when they were read from it
+	By    string   `bson:"by"`  // the decision that made the issue or note
 	Words []string `bson:"words"`
 }
 

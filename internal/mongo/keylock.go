@@ -11,6 +11,8 @@ import (
 // A keylock lets one goroutine of this node at a time work on a key. It keeps a node's own commits from
 // racing each other in the database; between nodes claims and revisions decide. The zero value is ready.
 type keylock struct {
+	waits func() // called when one begins to wait; nil: nothing
+
 	mu   sync.Mutex
 	held map[string]*held
 }
@@ -31,6 +33,15 @@ func (k *keylock) lock(ctx context.Context, keys []string) (unlock func(), err e
 	}
 	for _, key := range keys {
 		h := k.reach(key)
+		select {
+		case <-h.turn:
+			got = append(got, key)
+			continue
+		default:
+			if k.waits != nil {
+				k.waits()
+			}
+		}
 		select {
 		case <-h.turn:
 			got = append(got, key)

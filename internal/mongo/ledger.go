@@ -75,6 +75,9 @@ func (s *Store) Ledger(ctx context.Context, q issue.LedgerQuery) ([]*issue.Ledge
 	if len(has) > 0 {
 		f = append(f, bson.E{Key: "$expr", Value: bson.M{"$and": has}})
 	}
+	if err := s.deeds.awaitAll(ctx, false); err != nil {
+		return nil, "", err
+	}
 	docs, err := find[ledgerDoc](ctx, s.ledger, all(f), options.Find().SetSort(keys("-_id")).SetLimit(int64(limit+1)).
 		SetProjection(bson.M{"hay": 0, "addresses": 0}))
 	if err != nil {

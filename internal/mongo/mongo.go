@@ -6,14 +6,21 @@
 //
 // A commit goes like this:
 //
-//	blobs → claims on the thread's ids → does the decision still hold? → a number → the message
-//	                                                                                   │ this insert is the commit
-//	      claims go ← message is done ← issue, notes, links, participants, users, ledger ┘
+//	blobs ────────────────────────────────────────────────┐
+//	claims on the thread's ids → the decision still holds ─┤
+//	a number ──────────────────────────────────────────────┴→ the message
+//	                                                            │ this insert is the commit: 250
+//	      message is done ← words ← claims go ← issue, notes, links, participants, users, ledger
 //
 // The message document carries the whole decision and what is to be made of it (its todo). So whoever finds a
 // message whose todo is still there (a duplicate of the mail, a later mail of the thread, the next start, another
 // node) can apply it, and applying it twice or late changes nothing: what is new has an id that is known from
 // the todo, and an issue keeps the names of the decisions that changed it.
+//
+// The sender hears 250 when the message is inserted; its application follows at once. Whoever asks this node meanwhile for what comes of it waits;
+// another node that is asked for the issue applies it itself.
+//
+// What many deliveries read and write at once goes to the server together: see gather.
 //
 // A claim is a document named after a mailbox and a Message-ID. Who holds it may look at where that id leads and
 // make it lead elsewhere; others wait. It is void a minute after it was made when no commit came of it.
@@ -65,19 +72,28 @@ type Store struct {
 
 	messages, issues, notes, links, participants, users *mongo.Collection
 	claims, counters, copies, ledger, events            *mongo.Collection
-	tokens, rulesets, meta, files, chunks               *mongo.Collection
+	tokens, rulesets, meta, files, chunks, words        *mongo.Collection
 
-	writers map[string]*writer // one for each collection that commits write to
-	numbers *numbers
-	threads keylock // this node's own queue for the ids of threads, in front of the claims
-	changes keylock // the same for issues that change
+	// What concurrent commits do together.
+	writers map[string]*writer // by collection
+	numbers gather[chan<- number]
+	knownBy *lookup[userDoc]
+	ledBy   *lookup[linkDoc]
+	making  gather[*deed]
+	ending  gather[*deed]
+
+	threads keylock     // this node's own queue for the ids of threads, in front of the claims
+	changes keylock     // the same for issues that change
+	deeds   deeds       // committed by this node and not wholly applied
+	owed    owed        // of these, what could not be applied yet
+	uploads chan []byte // the buffers of those who write large blobs: few at once
 
 	life    context.Context // ends with Close: of all work that no caller waits for
 	end     context.CancelFunc
+	closing chan struct{} // closed when Close begins: what is committed is still applied, and nothing waits for company
 	workers sync.WaitGroup
 	gate    sync.Mutex // around closed and the start of workers
 	closed  bool
-	owed    owed // committed messages that could not be applied yet
 }
 
 var _ issue.Store = (*Store)(nil)
@@ -107,7 +123,7 @@ func connect(uri string, o Options) (*Store, error) {
 		SetTimeout(opTimeout).SetServerSelectionTimeout(selectTimeout).SetConnectTimeout(selectTimeout).
 		SetReadPreference(readpref.Primary()).SetReadConcern(readconcern.Majority()).
 		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journal}).
-		SetBSONOptions(&options.BSONOptions{UseJSONStructTags: true, NilSliceAsEmpty: true}).SetRegistry(registry())
+		SetBSONOptions(&options.BSONOptions{UseJSONStructTags: true, NilSliceAsEmpty: true}).SetRegistry(nouns)
 	if o.Password != "" {
 		if opts.Auth == nil {
 			return nil, fault.Errorf(fault.Invalid, "mongodb address: a password is given, but the address names no user")
@@ -133,6 +149,13 @@ func connect(uri string, o Options) (*Store, error) {
 		s.nowFn = time.Now
 	}
 	s.life, s.end = context.WithCancel(context.Background())
+	s.closing = make(chan struct{})
+	s.deeds = newDeeds(s.life, s.making.nudge)
+	s.threads.waits = s.making.nudge
+	s.uploads = make(chan []byte, maxUploads)
+	for range maxUploads {
+		s.uploads <- nil // made when it is first needed
+	}
 	s.collections()
 	return s, nil
 }
@@ -141,17 +164,22 @@ func (s *Store) collections() {
 	s.writers = map[string]*writer{}
 	buffered := func(name string) *mongo.Collection {
 		c := s.db.Collection(name)
-		s.writers[name] = &writer{store: s, coll: c}
+		s.writers[name] = newWriter(s, c)
 		return c
 	}
 	s.messages, s.issues, s.notes = buffered("messages"), buffered("issues"), buffered("notes")
 	s.links, s.participants, s.users = buffered("links"), buffered("participants"), buffered("users")
 	s.claims, s.ledger, s.events = buffered("claims"), buffered("ledger"), buffered("events")
-	s.files = buffered("blobs.files")
+	s.files, s.words = buffered("blobs.files"), buffered("words")
 	s.chunks = s.db.Collection("blobs.chunks")
 	s.counters, s.copies = s.db.Collection("counters"), s.db.Collection("copies")
 	s.tokens, s.rulesets, s.meta = s.db.Collection("tokens"), s.db.Collection("rulesets"), s.db.Collection("meta")
-	s.numbers = &numbers{store: s}
+
+	s.numbers = gather[chan<- number]{store: s, work: s.giveNumbers, most: 1000, apart: 1}
+	s.knownBy = newLookup(s, s.users, "_id", func(d *userDoc) string { return d.ID }, nil, maxAsked)
+	s.ledBy = newLookup(s, s.links, "key", func(d *linkDoc) string { return d.Key }, keys("rank", "issue"), maxLinks)
+	s.making = gather[*deed]{store: s, work: s.makeAll, most: makeAtOnce, apart: makeApart, linger: makeLinger, hurry: make(chan struct{}, 1)}
+	s.ending = gather[*deed]{store: s, work: s.endAll, most: endAtOnce, apart: 1, linger: endLinger}
 }
 
 // Kind is "mongodb".
@@ -166,8 +194,17 @@ func (s *Store) Ping(ctx context.Context) error {
 	return failed("write to mongodb", err)
 }
 
-// Close ends the store's own work and its connections. Commits that are under way fail as Unavailable.
+// Close applies what was committed, as far as that is soon done, and ends the store's own work and its connections. Commits that are
+// under way fail as Unavailable.
 func (s *Store) Close() error {
+	s.gate.Lock()
+	if !s.isClosing() {
+		close(s.closing)
+	}
+	s.gate.Unlock()
+	soon, cancel := context.WithTimeout(context.Background(), closeWaits)
+	_ = s.deeds.awaitAll(soon, true) // else another node does it, or the next start
+	cancel()
 	s.gate.Lock()
 	s.closed = true
 	s.gate.Unlock()
@@ -179,6 +216,15 @@ func (s *Store) Close() error {
 		return failed("close mongodb connections", err)
 	}
 	return nil
+}
+
+func (s *Store) isClosing() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
+	}
 }
 
 // begin runs f in a goroutine that Close waits for, unless the store is closed.

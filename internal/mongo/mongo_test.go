@@ -25,7 +25,7 @@ func (p place) Open(t *testing.T, o storetest.Options) issue.Store {
 	return s
 }
 
-// Crash drops the store. Close writes nothing and finishes nothing, so what it leaves is what a killed process leaves; the
+// Crash drops the store. Close writes only what follows a commit, which the fault stops where the process is to have ended; the
 // real thing, a process killed under load, is in internal/crash.
 func (p place) Crash(t *testing.T, s issue.Store) {
 	t.Helper()

@@ -60,23 +60,23 @@ func cut[T any](items []T, limit int, list byte, at func(T) string) ([]T, issue.
 	return items, cursor(list, at(items[limit-1]))
 }
 
-// Issue reads an issue. One whose message is committed and waits to be applied is made first.
+// Issue reads an issue, with all that was committed before, on whichever node.
 func (s *Store) Issue(ctx context.Context, number int64) (*issue.Issue, error) {
-	for try := 0; ; try++ {
-		var d issueDoc
-		err := s.issues.FindOne(ctx, byID(number)).Decode(&d)
-		switch {
-		case err == nil:
-			return &d.Issue, nil
-		case !errors.Is(err, mongo.ErrNoDocuments):
-			return nil, failed(fmt.Sprintf("read issue %d", number), err)
-		case try > 0:
-			return nil, fault.Errorf(fault.NotFound, "no issue %d", number)
-		}
-		if err := s.applyPendingOf(ctx, number); err != nil {
-			return nil, err
-		}
+	if err := s.deeds.await(ctx, issueName(number)); err != nil {
+		return nil, err
 	}
+	if err := s.applyPendingOf(ctx, number); err != nil {
+		return nil, err
+	}
+	var d issueDoc
+	err := s.issues.FindOne(ctx, byID(number)).Decode(&d)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return nil, fault.Errorf(fault.NotFound, "no issue %d", number)
+	}
+	if err != nil {
+		return nil, failed(fmt.Sprintf("read issue %d", number), err)
+	}
+	return &d.Issue, nil
 }
 
 // Notes reads an issue's notes, oldest first.
@@ -95,7 +95,7 @@ func (s *Store) Notes(ctx context.Context, number int64, p issue.Page) ([]*issue
 		}
 	}
 	docs, err := find[noteDoc](ctx, s.notes, bson.D{{Key: "issue", Value: number}, {Key: "place", Value: bson.M{"$gt": after}}},
-		options.Find().SetSort(keys("place")).SetLimit(int64(limit+1)).SetProjection(bson.M{"words": 0}))
+		options.Find().SetSort(keys("place")).SetLimit(int64(limit+1)))
 	if err != nil {
 		return nil, "", err
 	}
@@ -109,6 +109,9 @@ func (s *Store) Notes(ctx context.Context, number int64, p issue.Page) ([]*issue
 
 // Message reads a message with its facts and trace.
 func (s *Store) Message(ctx context.Context, id string) (*issue.Message, error) {
+	if err := s.deeds.await(ctx, messageName(id)); err != nil {
+		return nil, err
+	}
 	m, err := s.findMessage(ctx, id)
 	if err != nil {
 		return nil, err
@@ -266,6 +269,9 @@ func (s *Store) Issues(ctx context.Context, q issue.IssueQuery) ([]*issue.Issue,
 	if err != nil {
 		return nil, "", err
 	}
+	if err := s.deeds.awaitAll(ctx, len(words) > 0); err != nil {
+		return nil, "", err
+	}
 	var docs []*issueDoc
 	if len(words) > 0 {
 		docs, err = s.search(ctx, words, f, last, limit+1)
@@ -288,5 +294,5 @@ func (s *Store) listIssues(ctx context.Context, f bson.D, last int64, limit int)
 		f = append(f, bson.E{Key: "_id", Value: bson.M{"$lt": last}})
 	}
 	return find[issueDoc](ctx, s.issues, all(f), options.Find().SetSort(keys("-_id")).SetLimit(int64(limit)).
-		SetProjection(bson.M{"words": 0, "applied": 0}))
+		SetProjection(bson.M{"applied": 0}))
 }

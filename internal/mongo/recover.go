@@ -104,19 +104,26 @@ func (s *Store) recover(ctx context.Context, before time.Time) error {
 		if err != nil {
 			return err
 		}
-		fresh := 0
+		var under []*deed
 		for _, m := range batch {
 			since = *m.Pending
 			if skip[m.Doc] {
 				continue
 			}
 			skip[m.Doc] = true
-			fresh++
-			if err := s.apply(ctx, m); err != nil {
+			d, err := s.applyBegin(ctx, m)
+			if err != nil {
+				trouble = append(trouble, err)
+				continue
+			}
+			under = append(under, d)
+		}
+		for _, d := range under { // their last steps were done together
+			if err := s.applyEnd(ctx, d); err != nil {
 				trouble = append(trouble, err)
 			}
 		}
-		if fresh == 0 || ctx.Err() != nil {
+		if len(under) == 0 || ctx.Err() != nil {
 			break
 		}
 	}
@@ -144,7 +151,7 @@ func (s *Store) voidClaims(ctx context.Context) error {
 	return nil
 }
 
-// applyPendingOf applies committed messages that concern an issue and wait.
+// applyPendingOf applies committed messages that concern an issue and wait, so far that the issue is as they say.
 func (s *Store) applyPendingOf(ctx context.Context, number int64) error {
 	batch, err := s.readDocs(ctx, bson.D{{Key: "issue", Value: number}, {Key: "pending", Value: bson.M{"$exists": true}}},
 		options.Find().SetSort(keys("pending")))
@@ -152,7 +159,7 @@ func (s *Store) applyPendingOf(ctx context.Context, number int64) error {
 		return err
 	}
 	for _, m := range batch {
-		if err := s.apply(ctx, m); err != nil {
+		if err := s.applyFirst(ctx, m); err != nil {
 			return err
 		}
 	}

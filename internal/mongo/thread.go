@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"postern/internal/fault"
 	"postern/internal/issue"
 )
 
@@ -35,7 +36,7 @@ func (s *Store) Slots(ctx context.Context, key string) ([]*issue.Message, error)
 			continue // another key's
 		}
 		if m.Todo != nil {
-			if err := s.apply(ctx, m); err != nil {
+			if err := s.applyFirst(ctx, m); err != nil {
 				return nil, err
 			}
 		}
@@ -56,16 +57,24 @@ func (s *Store) Slots(ctx context.Context, key string) ([]*issue.Message, error)
 
 // FindThread reads where ids lead.
 func (s *Store) FindThread(ctx context.Context, mailbox string, ids []string) ([]issue.Link, error) {
-	if len(ids) == 0 {
-		return nil, nil
+	if err := s.deeds.await(ctx, threadKeyList(mailbox, ids)...); err != nil {
+		return nil, err
 	}
-	keyList := make([]string, 0, len(ids))
+	return s.linksOf(ctx, mailbox, ids)
+}
+
+func threadKeyList(mailbox string, ids []string) []string {
+	out := make([]string, 0, len(ids))
 	for _, id := range ids {
-		keyList = append(keyList, threadKey(mailbox, id))
+		out = append(out, threadKey(mailbox, id))
 	}
-	// The strongest and oldest first, so that a flood of mentions hides nothing and what was read once is read again.
-	docs, err := find[linkDoc](ctx, s.links, bson.D{{Key: "key", Value: bson.M{"$in": keyList}}},
-		options.Find().SetSort(keys("rank", "issue")).SetLimit(maxLinks))
+	return out
+}
+
+// linksOf reads where ids lead. The strongest and oldest come first, so that a flood of mentions hides nothing and what was read
+// once is read again.
+func (s *Store) linksOf(ctx context.Context, mailbox string, ids []string) ([]issue.Link, error) {
+	docs, err := s.ledBy.find(ctx, threadKeyList(mailbox, ids)...)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +113,9 @@ func (s *Store) Participants(ctx context.Context, number int64, emails []string)
 	if len(emails) == 0 {
 		return nil, nil
 	}
+	if err := s.deeds.await(ctx, issueName(number)); err != nil {
+		return nil, err
+	}
 	var d issueDoc
 	err := s.issues.FindOne(ctx, byID(number), options.FindOne().SetProjection(bson.M{"requester": 1, "watchers": 1})).Decode(&d)
 	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
@@ -135,12 +147,18 @@ func (s *Store) Participants(ctx context.Context, number int64, emails []string)
 
 // FindUser reads a user by address.
 func (s *Store) FindUser(ctx context.Context, email string) (*issue.User, error) {
-	var d userDoc
-	err := s.users.FindOne(ctx, byID(email)).Decode(&d)
-	if err != nil {
-		return nil, failed("find user", err)
+	if err := s.deeds.await(ctx, userName(email)); err != nil {
+		return nil, err
 	}
-	return &d.User, nil
+	docs, err := s.knownBy.find(ctx, email)
+	if err != nil {
+		return nil, err
+	}
+	if len(docs) == 0 {
+		return nil, fault.Errorf(fault.NotFound, "find user: not found")
+	}
+	u := docs[0].User // not the one that others read
+	return &u, nil
 }
 
 // Recent counts an author's messages in a mailbox.

@@ -85,7 +85,7 @@ func (s *Store) DropMessage(ctx context.Context, id string, ev issue.Event) erro
 	if err != nil || m == nil {
 		return err
 	}
-	s.finish(ctx, m)
+	s.finish(m, func() {}, func() {})
 	return s.stripCopies(ctx, bson.M{"message": id, "blob": bson.M{"$gt": ""}})
 }
 

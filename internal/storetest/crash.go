@@ -51,6 +51,7 @@ func crashNote(w *world) {
 // meets no crash any more. After each crash either all of it is there or nothing, and what was
 // acknowledged is there.
 func (w *world) crashAtEach(build func() *issue.Commit) {
+	w.arm()
 	for n := int32(1); ; n++ {
 		if n > maxSteps {
 			w.Fatalf("more than %d writes a commit", maxSteps)
@@ -208,6 +209,7 @@ func (w *world) none(c *issue.Commit, step string) {
 // failureAtWrites lets one write fail after another, with the store going on: a full disk that has room
 // again. Without a restart the next try is whole.
 func failureAtWrites(w *world) {
+	w.arm()
 	for n := int32(1); n <= maxSteps; n++ {
 		c := w.bigMail()
 		var count atomic.Int32
@@ -220,6 +222,7 @@ func failureAtWrites(w *world) {
 			return errFault
 		})
 		done, err := w.s.Commit(background(), c)
+		_ = w.s.Recover(background()) // waits for what follows the commit, and may be what meets the failure
 		w.failing(nil)
 		if at.Load() == nil {
 			w.must(err, "commit without a failure")

@@ -32,7 +32,8 @@ type Place interface {
 	// Open opens the store on what is there, which is nothing at first. One at a time is open.
 	Open(t *testing.T, o Options) issue.Store
 	// Crash drops a store as the end of its process would: nothing is flushed, finished or closed in
-	// order, and the place can be opened again.
+	// order, and the place can be opened again. A store that goes on writing behind its answers may be given time
+	// for it: the fault keeps all that from happening that was not to happen.
 	Crash(t *testing.T, s issue.Store)
 }
 

@@ -27,6 +27,8 @@ type world struct {
 	place Place
 	s     issue.Store
 
+	armed bool // the store asks before each write
+
 	mu    sync.Mutex
 	clock time.Time
 	fault func(step string) error
@@ -48,6 +50,13 @@ func (w *world) tick(d time.Duration) time.Time {
 	return w.clock
 }
 
+// arm opens the store again, as one that asks before each write. Others write as they do in earnest, several things at once.
+func (w *world) arm() {
+	w.Helper()
+	w.armed = true
+	w.restart()
+}
+
 // failing sets what each durable write hears from now on; nil: nothing.
 func (w *world) failing(f func(step string) error) {
 	w.mu.Lock()
@@ -57,15 +66,19 @@ func (w *world) failing(f func(step string) error) {
 
 func (w *world) open() {
 	w.Helper()
-	w.s = w.place.Open(w.T, Options{Now: w.now, Fault: func(step string) error {
-		w.mu.Lock()
-		f := w.fault
-		w.mu.Unlock()
-		if f == nil {
-			return nil
+	o := Options{Now: w.now}
+	if w.armed {
+		o.Fault = func(step string) error {
+			w.mu.Lock()
+			f := w.fault
+			w.mu.Unlock()
+			if f == nil {
+				return nil
+			}
+			return f(step)
 		}
-		return f(step)
-	}})
+	}
+	w.s = w.place.Open(w.T, o)
 	w.must(w.s.Recover(background()), "recover at start")
 }
 
