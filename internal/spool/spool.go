@@ -85,8 +85,8 @@ func (w *Writer) Spill() error {
 	return w.err
 }
 
-// Held is the number of bytes that are in memory.
-func (w *Writer) Held() int64 { return int64(w.buf.Len()) }
+// Held is the memory that the body takes, in bytes.
+func (w *Writer) Held() int64 { return int64(w.buf.Cap()) }
 
 // Size is the number of bytes written so far.
 func (w *Writer) Size() int64 { return w.size }

@@ -8,7 +8,7 @@ import (
 
 const (
 	smallBuffer = 1 << 10 // grows for long commands
-	bigBuffer   = 64 << 10
+	bigBuffer   = 32 << 10
 	maxLine     = 2048  // RFC 5321 section 4.5.3.1.4 says 512; SMTPUTF8, DSN and others extend it
 	maxAuthLine = 12288 // RFC 4954 section 4
 )

@@ -83,9 +83,9 @@ type usage struct {
 
 func newPeers() *peers { return &peers{open: map[netip.Prefix]*usage{}} }
 
-// maxMemory is how much of the bodies in flight may be in memory, in all. A thousand peers with a small body each would
+// maxMemory is how much memory the bodies in flight may take, in all. A thousand peers with a small body each would
 // otherwise take a quarter of a gigabyte for as long as they like.
-const maxMemory = 64 << 20
+const maxMemory = 32 << 20
 
 // A ticket is one connection's place. Its zero value has none.
 type ticket struct {
