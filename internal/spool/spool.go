@@ -72,6 +72,13 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Grow makes room for a body of n bytes that is about to come, as far as such a body would be in memory.
+func (w *Writer) Grow(n int64) {
+	if n > 0 && n <= InMemory && w.file == nil {
+		w.buf.Grow(int(n))
+	}
+}
+
 // Spill moves a body that is still in memory to a file, for who sees that memory is short.
 func (w *Writer) Spill() error {
 	if w.err != nil || w.file != nil {

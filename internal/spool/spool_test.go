@@ -39,6 +39,7 @@ func TestBody(t *testing.T) {
 				t.Fatal(err)
 			}
 			w := dir.Create()
+			w.Grow(int64(len(tc.content)))
 			rest := tc.content
 			if tc.spill >= 0 {
 				write(t, w, rest[:tc.spill])

@@ -84,7 +84,7 @@ func dial(b *testing.B, addr string) *client {
 }
 
 func (c *client) send(mail string) {
-	c.ask("MAIL FROM:<a@example.net> SIZE=1000 BODY=8BITMIME\r\n")
+	c.ask("MAIL FROM:<a@example.net> SIZE=" + strconv.Itoa(len(mail)) + " BODY=8BITMIME\r\n")
 	c.ask("RCPT TO:<support@example.com>\r\n")
 	c.ask("DATA\r\n")
 	c.ask(mail + ".\r\n")

@@ -14,6 +14,9 @@ import (
 // drainFloor is how much of a refused body is read at least, to answer at its end.
 const drainFloor = 1 << 20
 
+// sizeSlack is by how much a body may well be larger than its SIZE, which is an estimate (RFC 1870 section 3).
+const sizeSlack = 512
+
 // A problem is why a body is refused. The body is read on, to its end, and thrown away.
 type problem struct {
 	answer *gosmtp.SMTPError
@@ -68,6 +71,9 @@ func (c *collector) add(p []byte) {
 
 // keep spools content: small bodies in memory, unless there are too many of them.
 func (c *collector) keep(p []byte) error {
+	if n := c.w.session.size; n > 0 && c.sw.Size() == 0 { // not before something comes: a peer may say SIZE and nothing else
+		c.sw.Grow(n + sizeSlack)
+	}
 	if _, err := c.sw.Write(p); err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ type session struct {
 
 	tx      Transaction
 	env     intake.Envelope
+	size    int64    // as MAIL declared it, 0 where it did not
 	rcpts   []string // accepted, as go-smtp names them
 	unknown int      // recipients that do not exist, on this connection
 	why     string   // why the transaction ends without a body
@@ -67,7 +68,7 @@ func (s *session) Mail(from string, opts *gosmtp.MailOptions) error {
 	if err != nil {
 		return s.reply("a mail could not begin", err)
 	}
-	s.tx, s.env, s.rcpts, s.why = tx, env, nil, ""
+	s.tx, s.env, s.size, s.rcpts, s.why = tx, env, opts.Size, nil, ""
 	return nil
 }
 
