@@ -2,12 +2,16 @@ package e2e
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/emersion/go-smtp"
 )
 
 func TestFirstMail(t *testing.T) {
@@ -59,10 +63,8 @@ func TestRulesEditedWhileMailFlows(t *testing.T) {
 		if err := s.send(simple(id, id)); err != nil {
 			t.Fatal(err)
 		}
-		for _, is := range s.issues() {
-			if is.Subject == id && len(is.Tags) == 1 {
-				return is.Tags[0]
-			}
+		if tags := s.tagsOf(id); len(tags) == 1 {
+			return tags[0]
 		}
 		return ""
 	}
@@ -71,8 +73,17 @@ func TestRulesEditedWhileMailFlows(t *testing.T) {
 	if got := next(); got != "v1" {
 		t.Fatalf("first set: %q", got)
 	}
+	open := s.begin()
 	write(t, file, fmt.Sprintf(tagged, 2))
 	eventually(t, "the edited rule decides", 20*time.Second, func() bool { return next() == "v2" })
+	open.finish(simple("open-1", "open-1"))
+	if got := s.tagsOf("open-1"); len(got) != 1 || got[0] != "v1" {
+		t.Errorf("a transaction that began before the edit was decided by %v, want v1", got)
+	}
+	open.again().finish(simple("open-2", "open-2"))
+	if got := s.tagsOf("open-2"); len(got) != 1 || got[0] != "v2" {
+		t.Errorf("the next transaction of that session was decided by %v, want v2", got)
+	}
 
 	write(t, file, "rule \"t\" {\n    then { tagg(\"v3\") }\n}\n")
 	eventually(t, "the broken edit is reported with its place", 20*time.Second, func() bool {
@@ -80,6 +91,13 @@ func TestRulesEditedWhileMailFlows(t *testing.T) {
 	})
 	if got := next(); got != "v2" {
 		t.Errorf("after a broken edit: %q", got)
+	}
+	var ready struct {
+		Details struct{ Rules struct{ Version, LastError string } }
+	}
+	s.get("/readyz?details=true", &ready)
+	if r := ready.Details.Rules; !strings.Contains(r.LastError, "10-a.rules:2:12: unknown function tagg; did you mean tag?") || r.Version == "" {
+		t.Errorf("readyz says %+v", ready)
 	}
 	write(t, file, fmt.Sprintf(tagged, 4)+"test \"fails\" {\n    mail \"\"\"\n        From: a@example.org\n\n        Hi\n    \"\"\"\n    expect \"v5\" in issue.tags\n}\n")
 	eventually(t, "a failing test is reported", 20*time.Second, func() bool { return strings.Contains(s.logs.String(), `test \"fails\"`) })
@@ -98,10 +116,62 @@ func TestRulesEditedWhileMailFlows(t *testing.T) {
 	if err := again.send(simple("restart", "restart")); err != nil {
 		t.Fatal(err)
 	}
-	for _, is := range again.issues() {
-		if is.Subject == "restart" && (len(is.Tags) != 1 || is.Tags[0] != "v6") {
-			t.Errorf("after the restart: %v", is.Tags)
+	if got := again.tagsOf("restart"); len(got) != 1 || got[0] != "v6" {
+		t.Errorf("after the restart: %v", got)
+	}
+}
+
+// tagsOf are the tags of the newest issue with that subject.
+func (s *served) tagsOf(subject string) []string {
+	s.t.Helper()
+	for _, is := range s.issues() {
+		if is.Subject == subject {
+			return is.Tags
 		}
+	}
+	s.t.Errorf("there is no issue %q", subject)
+	return nil
+}
+
+// A transaction is a mail of which the recipient was named and the body is still to come.
+type transaction struct {
+	t *testing.T
+	c *smtp.Client
+}
+
+func (s *served) begin() *transaction {
+	s.t.Helper()
+	conn, err := net.Dial("tcp", s.app.Addrs().SMTP[0])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	return (&transaction{s.t, smtp.NewClient(conn)}).again()
+}
+
+func (tr *transaction) again() *transaction {
+	tr.t.Helper()
+	if err := tr.c.Mail("ann@example.org", nil); err != nil {
+		tr.t.Fatal(err)
+	}
+	if err := tr.c.Rcpt("support@example.com", nil); err != nil {
+		tr.t.Fatal(err)
+	}
+	return tr
+}
+
+func (tr *transaction) finish(mail string) {
+	tr.t.Helper()
+	w, err := tr.c.Data()
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	if _, err := io.WriteString(w, crlf(mail)); err != nil {
+		tr.t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		tr.t.Fatal(err)
 	}
 }
 
