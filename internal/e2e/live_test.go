@@ -93,7 +93,9 @@ func TestRulesEditedWhileMailFlows(t *testing.T) {
 		t.Errorf("after a broken edit: %q", got)
 	}
 	var ready struct {
-		Details struct{ Rules struct{ Version, LastError string } }
+		Details struct {
+			Rules struct{ Version, LastError string }
+		}
 	}
 	s.get("/readyz?details=true", &ready)
 	if r := ready.Details.Rules; !strings.Contains(r.LastError, "10-a.rules:2:12: unknown function tagg; did you mean tag?") || r.Version == "" {
