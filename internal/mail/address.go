@@ -66,6 +66,7 @@ type element struct {
 	hasAngle bool
 	spec     string // a word with an @, outside <>
 	comment  string // the last comment
+	doubt    bool   // something with an @ is left over: whose address it is nobody can say
 	ended    byte   // what ended it: ',', ';' or 0
 }
 
@@ -127,6 +128,9 @@ func (a *addressReader) next() element {
 				e, a.loose = element{}, ""
 			}
 			a.phrase = a.phrase[:0]
+		case c == '<' && e.angle != "":
+			e.phrase = a.take() // a comma is missing between two addresses
+			return e
 		case c == '<':
 			e.angle, e.hasAngle = a.angle(), true
 		case c == '(':
@@ -143,7 +147,9 @@ func (a *addressReader) next() element {
 				e.spec = `"` + text + `"@` + a.atom()
 				break
 			}
-			a.add(a.p.nameWords(text), glue)
+			a.add(a.p.nameWords(text), glue && !strings.HasPrefix(text, " "))
+			glue, wasWord = !strings.HasSuffix(text, " "), false
+			continue
 		case strings.HasPrefix(a.s[a.at:], "=?"):
 			if text, ok := a.encoded(); ok {
 				if i := strings.LastIndexByte(text, '@'); i > 0 && !strings.Contains(text, " ") && e.spec == "" {
@@ -157,16 +163,25 @@ func (a *addressReader) next() element {
 			a.add("=?", glue)
 			a.at += 2
 		default:
+			start := a.at
 			w := a.atom()
 			if w == "" { // ')', '>' and the like, lost
 				a.at++
 				continue
 			}
-			if i := strings.IndexByte(w, '@'); i >= 0 && e.spec == "" && !e.hasAngle {
-				e.spec = w
-				if i == 0 || i == len(w)-1 {
+			if i := strings.IndexByte(w, '@'); i >= 0 {
+				switch edge := i == 0 || i == len(w)-1; {
+				case e.spec == "" && !e.hasAngle && edge:
 					e.spec = a.spaced(w)
-					break
+					glue, wasWord = true, false
+					continue
+				case e.spec == "" && !e.hasAngle:
+					e.spec = w
+				case edge:
+					e.doubt = true
+				case !e.hasAngle:
+					a.at, e.phrase = start, a.take() // a comma is missing
+					return e
 				}
 			}
 			a.add(w, glue)
@@ -217,8 +232,13 @@ func (a *addressReader) make(e element) (Address, bool) {
 			name = cleanName(strings.TrimSpace(strings.Replace(e.phrase, e.spec, "", 1)))
 		}
 	}
-	if !e.hasAngle && e.spec == "" && strings.Contains(name, "@") && !strings.Contains(name, " ") {
-		spec, name = name, "" // a quoted address
+	if !e.hasAngle && e.spec == "" && strings.Contains(name, "@") {
+		switch before, after, ok := strings.Cut(name, "<"); {
+		case !strings.Contains(name, " "):
+			spec, name = name, "" // a quoted address
+		case ok && strings.HasSuffix(after, ">"): // quoted or encoded as a whole
+			spec, name = strings.TrimSuffix(after, ">"), before
+		}
 	}
 	if loose != "" {
 		if name == "" {
@@ -230,16 +250,28 @@ func (a *addressReader) make(e element) (Address, bool) {
 	if name == "" {
 		name = e.comment
 	}
-	name = strings.Trim(name, "'\" ")
+	name = unquote(name)
 	if spec == "" && name == "" {
 		return Address{}, false
 	}
-	addr := makeAddress(spec)
+	var addr Address
+	if !e.doubt {
+		addr = makeAddress(spec)
+	}
 	if addr.Email == "" && name == "" {
 		name = cleanName(spec)
 	}
 	addr.Name = name
 	return addr, addr.Email != "" || addr.Name != ""
+}
+
+// unquote takes off the quotes that senders leave around a name, but not from "'Ann' via a list".
+func unquote(s string) string {
+	s = strings.Trim(s, "\" ")
+	for len(s) > 1 && s[0] == '\'' && s[len(s)-1] == '\'' {
+		s = strings.Trim(s[1:len(s)-1], "\" ")
+	}
+	return s
 }
 
 // angle reads <…>. Where the bracket is not closed it ends at the next comma.

@@ -27,8 +27,11 @@ func makeAddress(spec string) Address {
 			spec = after
 		}
 	}
+	if n := len(spec); n > 1 && spec[0] == '[' && spec[n-1] == ']' { // [mailto:ann@example.org]
+		spec = spec[1 : n-1]
+	}
 	if len(spec) > 7 && strings.EqualFold(spec[:7], "mailto:") {
-		spec = spec[7:]
+		spec, _, _ = strings.Cut(spec[7:], "?")
 	}
 	if strings.ContainsAny(spec, " \t") && !strings.Contains(spec, `"`) {
 		spec = strings.Join(strings.Fields(spec), "")

@@ -59,6 +59,9 @@ type itemList struct {
 
 func newRenderer(s string) *renderer {
 	r := &renderer{z: html.NewTokenizer(strings.NewReader(s))}
+	if strings.IndexByte(s, '<') < 0 {
+		r.pre = 1 // plain text that is called HTML: its lines are meant
+	}
 	r.b.Grow(len(s) / 3)
 	return r
 }
@@ -93,6 +96,8 @@ func (r *renderer) start(all bool) {
 	tag := r.tag(raw)
 	if r.drop != 0 {
 		switch {
+		case r.drop == atom.P && tag == atom.P: // paragraphs do not nest
+			r.drop = 0
 		case tag == r.drop:
 			r.dropDeep++
 		case optionalEnd(r.drop) && (isBlock(tag) || tag == atom.Td || tag == atom.Th):
@@ -255,7 +260,7 @@ func (r *renderer) text(s []byte) {
 		for {
 			ln, rest, more := bytes.Cut(s, []byte{'\n'})
 			if len(ln) > 0 {
-				r.raw(ln)
+				r.raw(visible(ln))
 			}
 			if !more {
 				return
@@ -298,7 +303,7 @@ func visible(s []byte) []byte {
 			return -1
 		case r == 0xa0, r == 0x2007, r == 0x202f:
 			return ' '
-		case unicode.IsControl(r):
+		case unicode.IsControl(r) && r != '\t':
 			return -1
 		}
 		return r

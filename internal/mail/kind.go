@@ -22,7 +22,9 @@ func (p *parser) classify(prefix prefixKind, forwards bool) {
 	s := readSigns(m)
 	from := ""
 	if len(m.From) > 0 {
-		from = m.From[0].Local
+		if from = m.From[0].Local; from == "" && strings.Contains(strings.ToLower(m.Get("From")), "mailer-daemon") {
+			from = "mailer-daemon" // without a domain
+		}
 	}
 	daemon := from == "mailer-daemon" || strings.HasPrefix(from, "mailer-daemon+")
 	robot := daemon || from == "postmaster" || isNoReply(from)
@@ -170,6 +172,8 @@ func absenceSubject(s string) bool {
 		"respuesta automática", "fuera de la oficina", "fuera de oficina", "risposta automatica", "fuori sede", "automatisch antwoord", "automatische beantwoording", "afwezig:", "afwezigheidsbericht",
 		"resposta automática", "ausência temporária", "autosvar", "automatiskt svar", "automatisk svar", "frånvaro", "fravær", "automaattinen vastaus", "poissa", "odpowiedź automatyczna", "autoodpowiedź",
 		"automatická odpověď", "automatikus válasz", "otomatik yanıt", "автоматический ответ", "автоответ", "自動応答", "自动答复", "自動回覆", "부재중",
+		"自动回复", "自動回復", "自動返信", "不在通知", "자동 회신", "자동회신", "자동 응답", "αυτόματη απάντηση", "автоматична відповідь", "автоматичен отговор", "răspuns automat", "automatická odpoveď",
+		"automatski odgovor", "samodejni odgovor", "resposta automàtica", "automaatvastus", "trả lời tự động", "balasan otomatis", "ตอบกลับอัตโนมัติ", "תשובה אוטומטית", "رد تلقائي",
 	} {
 		if strings.HasPrefix(s, w) {
 			return true

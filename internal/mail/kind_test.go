@@ -1,0 +1,76 @@
+package mail_test
+
+import (
+	"strings"
+	"testing"
+
+	"postern/internal/mail"
+)
+
+// TestKinds: who or what wrote a mail, by the fields that programs set.
+func TestKinds(t *testing.T) {
+	t.Parallel()
+	const person = "From: Ann <ann@example.org>\n"
+	for _, tt := range []struct {
+		name, head string
+		kind       mail.Kind
+		silent     bool // never answered
+	}{
+		{"person", person + "Subject: Printer\n", mail.KindHuman, false},
+		{"person whose program says no", person + "Subject: x\nAuto-Submitted: no\nPrecedence: normal\nX-Loop: no\n", mail.KindHuman, false},
+		{"person about absence", person + "Subject: Fwd: Automatic reply: x\n", mail.KindHuman, false},
+		{"person who answers an absence note", person + "Subject: Re: Out of office\nIn-Reply-To: <a@b>\n", mail.KindHuman, false},
+		{"person on Exchange", person + "Subject: x\nX-Auto-Response-Suppress: OOF, AutoReply\n", mail.KindHuman, true},
+		{"person called Noreen", "From: noreen@example.org\nSubject: x\n", mail.KindHuman, false},
+		{"absence by RFC 3834", person + "Subject: x\nAuto-Submitted: Auto-Replied (vacation)\n", mail.KindAutoReply, true},
+		{"absence by an old field", person + "Subject: x\nX-Autoreply: yes\n", mail.KindAutoReply, true},
+		{"absence by precedence", person + "Subject: x\nPrecedence: auto-reply\n", mail.KindAutoReply, true},
+		{"bounce of a daemon", "From: MAILER-DAEMON@example.org\nSubject: Failure Notice\n", mail.KindBounce, true},
+		{"bounce of a daemon without a domain", "Return-Path: <>\nFrom: Mail Delivery Subsystem <MAILER-DAEMON>\nSubject: Returned mail: see transcript for details\n", mail.KindBounce, true},
+		{"bounce of a postmaster", "From: postmaster@example.org\nSubject: Undeliverable: x\n", mail.KindBounce, true},
+		{"postmaster who writes", "From: postmaster@example.org\nSubject: Your domain\n", mail.KindNotification, true},
+		{"delay", "Return-Path: <>\nFrom: MAILER-DAEMON@example.org\nSubject: Delivery Status Notification (Delay)\n", mail.KindNotification, true},
+		{"list", person + "Subject: x\nList-Id: <users.example.org>\n", mail.KindList, true},
+		{"newsletter", person + "Subject: x\nList-Unsubscribe: <https://example.org/u>\n", mail.KindBulk, true},
+		{"bulk", person + "Subject: x\nPrecedence: bulk\n", mail.KindBulk, true},
+		{"program", person + "Subject: x\nAuto-Submitted: auto-generated\n", mail.KindNotification, true},
+		{"nobody to answer", "From: no-reply@example.org\nSubject: x\n", mail.KindNotification, true},
+	} {
+		m := parse(t, []byte(tt.head+"\ntext\n"))
+		if m.Kind != tt.kind || m.AutoSubmitted != tt.silent {
+			t.Errorf("%s: got %s, never answer %t, want %s, %t", tt.name, m.Kind, m.AutoSubmitted, tt.kind, tt.silent)
+		}
+	}
+}
+
+// TestAbsenceSubjects: Exchange says what an automatic answer is in its subject alone, in the reader's language.
+func TestAbsenceSubjects(t *testing.T) {
+	t.Parallel()
+	for _, s := range strings.Split("Automatic reply|Automatische Antwort|Réponse automatique|Respuesta automática|Risposta automatica|Automatisch antwoord|Resposta automática|Autosvar|Automatiskt svar|"+
+		"Automaattinen vastaus|Odpowiedź automatyczna|Automatická odpověď|Automatikus válasz|Otomatik yanıt|Автоматический ответ|自動応答|自动答复|自动回复|자동 회신|Αυτόματη απάντηση|Răspuns automat", "|") {
+		m := parse(t, []byte("From: ann@example.org\nAuto-Submitted: auto-generated\nSubject: "+s+": Printer\n\naway\n"))
+		if m.Kind != mail.KindAutoReply {
+			t.Errorf("%s: %s", s, m.Kind)
+		}
+	}
+}
+
+// TestPrefixes: replies and forwards are told by their subject in many languages.
+func TestPrefixes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		subjects       string
+		reply, forward bool
+	}{
+		{"Re: x|RE : x|Re[2]: x|[list] Re: x|AW: x|Antw.: x|SV: x|VS: x|R: x|RES: x|Odp: x|YNT: x|Отв: x|回复：x", true, false},
+		{"Fwd: x|FW: x|WG: x|TR: x|RV: x|ENC: x|I: x|İLT: x|VB: x|PD: x|转发: x|Fwd: Re: x", false, true},
+		{"Result: x|Reply x|Regarding: x|Area: x|http://x|Fwds x|Ann: x", false, false},
+	} {
+		for _, s := range strings.Split(tt.subjects, "|") {
+			m := parse(t, []byte("From: ann@example.org\nSubject: "+s+"\n\nx\n"))
+			if m.IsReply != tt.reply || m.IsForward != tt.forward {
+				t.Errorf("%s: reply %t, forward %t", s, m.IsReply, m.IsForward)
+			}
+		}
+	}
+}
