@@ -28,7 +28,12 @@ reported and changes nothing.`,
 			}
 			stop := onHangup(ctx, a.Reload)
 			defer stop()
-			return errors.Join(a.Run(ctx), a.Close())
+			context.AfterFunc(ctx, func() {
+				a.Logger().Info("told to stop: no new mail is taken, what is under way is finished; a second signal ends at once")
+			})
+			err = errors.Join(a.Run(ctx), a.Close())
+			a.Logger().Info("stopped")
+			return err
 		},
 	}
 }
