@@ -55,7 +55,7 @@ func New(o Options) *Intake {
 		o.Memory = 128 << 20
 	}
 	return &Intake{
-		store: o.Store, spool: o.Spool, policy: o.Policy, rules: o.Rules, log: o.Log, now: o.Now,
+		store: newKnown(o.Store, o.Now), spool: o.Spool, policy: o.Policy, rules: o.Rules, log: o.Log, now: o.Now,
 		room: newAdmission(o.Memory), ledger: newLedger(o.Store, o.Now, o.Log), budget: o.Budget, observer: o.Observer,
 	}
 }

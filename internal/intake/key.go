@@ -3,9 +3,9 @@ package intake
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,11 +49,18 @@ func instant(t time.Time) string {
 
 // hashKey hashes parts so that no two lists of parts give the same bytes.
 func hashKey(kind string, parts ...string) string {
-	h := sha256.New()
-	for _, s := range append([]string{kind}, parts...) {
-		fmt.Fprintf(h, "%d:%s", len(s), s)
+	b := make([]byte, 0, 512)
+	add := func(s string) {
+		b = strconv.AppendInt(b, int64(len(s)), 10)
+		b = append(b, ':')
+		b = append(b, s...)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:20])
+	add(kind)
+	for _, s := range parts {
+		add(s)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:20])
 }
 
 // fingerprints are the attachments' contents, in an order of their own.

@@ -50,47 +50,70 @@ func (in *Intake) parse(raw *spool.Body, textLimit int64) (_ *parsed, err error)
 func foldedSum(text string) string {
 	h := sha256.New()
 	buf := make([]byte, 0, 1024)
-	gap, first := false, true // white space is owed; nothing was written
 	put := func(s string) {
-		if len(buf)+len(s) > cap(buf)-1 {
-			h.Write(buf)
-			buf = buf[:0]
-		}
-		if gap && !first {
-			buf = append(buf, ' ')
-		}
-		gap, first = false, false
-		if len(s) < cap(buf) {
-			buf = append(buf, s...)
-			return
-		}
-		h.Write(buf)
-		buf = buf[:0]
-		_, _ = io.WriteString(h, s)
-	}
-	word := 0 // where the word that is being read began
-	for i := 0; i < len(text); {
-		size, space := 1, false
-		if c := text[i]; c < utf8.RuneSelf {
-			space = c == ' ' || '\t' <= c && c <= '\r'
-		} else {
-			var r rune
-			r, size = utf8.DecodeRuneInString(text[i:])
-			space = unicode.IsSpace(r)
-		}
-		if space {
-			if i > word {
-				put(text[word:i])
+		for len(s) > 0 {
+			n := min(len(s), cap(buf)-len(buf))
+			buf, s = append(buf, s[:n]...), s[n:]
+			if len(buf) == cap(buf) {
+				h.Write(buf)
+				buf = buf[:0]
 			}
-			gap, word = true, i+size
 		}
-		i += size
 	}
-	if word < len(text) {
-		put(text[word:])
+	first := true
+	for at := 0; ; {
+		begin := skipSpace(text, at)
+		if begin == len(text) {
+			break
+		}
+		if !first {
+			put(" ")
+		}
+		first = false
+		at = wordsEnd(text, begin)
+		put(text[begin:at])
 	}
 	h.Write(buf)
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// skipSpace returns where the next word begins at or after i.
+func skipSpace(text string, i int) int {
+	for i < len(text) {
+		size, space := spaceAt(text, i)
+		if !space {
+			return i
+		}
+		i += size
+	}
+	return i
+}
+
+// wordsEnd returns where the words end that begin at i and have one blank between each: most of a line.
+func wordsEnd(text string, i int) int {
+	for i < len(text) {
+		switch c := text[i]; {
+		case ' ' < c && c < utf8.RuneSelf:
+			i++
+		case c == ' ' && i+1 < len(text) && ' ' < text[i+1] && text[i+1] < utf8.RuneSelf:
+			i += 2
+		default:
+			size, space := spaceAt(text, i)
+			if space {
+				return i
+			}
+			i += size
+		}
+	}
+	return i
+}
+
+func spaceAt(text string, i int) (size int, space bool) {
+	if c := text[i]; c < utf8.RuneSelf {
+		return 1, c == ' ' || '\t' <= c && c <= '\r'
+	}
+	r, size := utf8.DecodeRuneInString(text[i:])
+	return size, unicode.IsSpace(r)
 }
 
 func fold(text string) string { return strings.Join(strings.Fields(text), " ") }
