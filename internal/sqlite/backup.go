@@ -31,6 +31,9 @@ func (s *Store) Backup(ctx context.Context, dir string) error {
 	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fault.As(fault.Unavailable, fmt.Errorf("backup: %w", err))
 	}
+	if err := s.show(ctx); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
 	// A connection of its own: VACUUM INTO reads for as long as it writes.
 	c, err := connect(ctx, s.path(), toCopy)
 	if err != nil {
@@ -114,8 +117,22 @@ func (s *Store) Restore(ctx context.Context, dir string) error {
 		if err := pour(c, part); err != nil {
 			return err
 		}
-		return s.count(c)
+		return s.adopt(c)
 	}), "restore")
+}
+
+// adopt goes on with the database that was poured in: none of what the redo log holds is of it.
+func (s *Store) adopt(c *conn) error {
+	if err := s.syncDatabase(); err != nil {
+		return err
+	}
+	id, place, err := readPlace(c)
+	if err != nil {
+		return err
+	}
+	s.w.redo.restart(id, place)
+	s.users.forget()
+	return s.count(c)
 }
 
 var errNotEmpty = fault.Errorf(fault.Conflict, "restore: the store is not empty: name a new data folder")
@@ -160,6 +177,9 @@ func makeEpoch(ctx context.Context, source, part string) error {
 		return fault.Errorf(fault.Invalid, "the backup is damaged: %s", said)
 	}
 	if err := migrate(c); err != nil {
+		return err
+	}
+	if _, err := newRedoID(c); err != nil {
 		return err
 	}
 	if n, err := c.exec("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'issues'", issue.EpochJump); err != nil || n > 0 {

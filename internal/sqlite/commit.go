@@ -23,7 +23,7 @@ func (s *Store) Commit(ctx context.Context, c *issue.Commit) (issue.Committed, e
 		return issue.Committed{}, err
 	}
 	var done issue.Committed
-	err = s.submit(&job{ctx: ctx, bytes: p.bytes, after: release, do: func(t *tx) (err error) {
+	err = s.submit(&job{ctx: ctx, after: release, do: func(t *tx) (err error) {
 		done, err = s.apply(t, p)
 		return err
 	}})
@@ -40,7 +40,6 @@ type plan struct {
 	doc, trace []byte
 	bodies     map[string]*body // by hash, those that the message names
 	blobs      []string         // all that the message names
-	bytes      int
 }
 
 // plan checks what the caller says and encodes it.
@@ -70,11 +69,7 @@ func (s *Store) plan(c *issue.Commit) (*plan, error) {
 	if p.doc, p.trace, err = encodeMessage(&m); err != nil {
 		return nil, err
 	}
-	p.bytes = len(p.doc) + len(p.trace)
 	p.bodies, err = s.prepare(c.Bodies, p.blobs)
-	for _, b := range p.bodies {
-		p.bytes += len(b.data)
-	}
 	return p, err
 }
 
@@ -402,10 +397,12 @@ func putLinks(t *tx, p *plan, number int64, is *issue.Issue) error {
 		}
 	}
 	for _, u := range p.Users {
-		if _, err := t.write("user", "INSERT OR IGNORE INTO users (email, name, role, organization, created_at) VALUES (?, ?, ?, ?, ?)",
-			u.Email, u.Name, u.Role, u.Organization, issue.Time(u.CreatedAt)); err != nil {
+		n, err := t.write("user", "INSERT OR IGNORE INTO users (email, name, role, organization, created_at) VALUES (?, ?, ?, ?, ?)",
+			u.Email, u.Name, u.Role, u.Organization, issue.Time(u.CreatedAt))
+		if err != nil {
 			return err
 		}
+		t.users = t.users || n > 0
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func connect(ctx context.Context, path string, p purpose) (*conn, error) {
 	switch p {
 	case toWrite:
 		q.Add("_pragma", "journal_mode(WAL)")
-		q.Add("_pragma", "wal_autocheckpoint(0)") // the writer has its own, see checkpoint
+		q.Add("_pragma", "wal_autocheckpoint(0)") // the store has its own, see settle
 		q.Add("_pragma", "cache_size(-16000)")    // KiB
 	case toRead:
 		q.Add("_pragma", "query_only(1)")

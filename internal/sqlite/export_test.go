@@ -82,3 +82,42 @@ func (s *Store) eachReader(f func(c *conn)) {
 		defer func() { s.pool <- c }()
 	}
 }
+
+// TurnAt makes the redo log turn after so many bytes.
+func (s *Store) TurnAt(n int64) error {
+	return s.exclusively(context.Background(), func(*conn) error { s.w.turnAt = n; return nil })
+}
+
+// RoundTrip makes a payload of the redo log and reads it again.
+func RoundTrip(query string, args ...any) (queries []string, values [][]any, err error) {
+	var f frame
+	for range 2 {
+		if err := f.add(query, args); err != nil {
+			return nil, nil, err
+		}
+	}
+	err = ReadPayload(f.b, func(q string, v []any) { queries, values = append(queries, q), append(values, v) })
+	return queries, values, err
+}
+
+func ReadPayload(b []byte, each func(query string, args []any)) error {
+	return statements(b, func(q string, v []any) error { each(q, v); return nil })
+}
+
+// A Redo is a redo log by itself.
+type Redo struct{ r *redo }
+
+func OpenRedo(dir string, id uint64) (*Redo, error) {
+	r, err := openRedo(dir, id)
+	return &Redo{r}, err
+}
+
+func (r *Redo) Append(b []byte) error { return r.r.append(b) }
+func (r *Redo) Turn() int             { return r.r.turn() }
+func (r *Redo) Release(i int)         { r.r.release(i) }
+func (r *Redo) Close() error          { return r.r.close() }
+
+func (r *Redo) Replay(after uint64) (payloads []string, err error) {
+	_, err = r.r.replay(after, func(_ uint64, b []byte) error { payloads = append(payloads, string(b)); return nil })
+	return payloads, err
+}

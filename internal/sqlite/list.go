@@ -216,7 +216,7 @@ func (s *Store) KeepCopy(ctx context.Context, message string, cp *issue.Copy, ra
 		return fault.As(fault.Invalid, fmt.Errorf("encode copy: %w", err))
 	}
 	doc := pack(b)
-	err = s.submit(&job{ctx: ctx, bytes: len(doc) + len(bodies[cp.Raw.SHA256].data), after: release, do: func(t *tx) error {
+	err = s.submit(&job{ctx: ctx, after: release, do: func(t *tx) error {
 		r, ok, err := t.one("SELECT seq, copies FROM messages WHERE id = ?", message)
 		if err != nil || !ok {
 			return cmpErr(err, fault.Errorf(fault.NotFound, "no message %q", message))

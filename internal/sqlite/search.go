@@ -18,21 +18,21 @@ func searchWords(words []string) []string {
 	return list
 }
 
-// index moves up to n texts from the queue into the search index and says whether more wait. It needs no
-// fsync: what a crash takes back is in the queue again.
+// index moves up to n texts from the queue into the search index and says whether more wait. The redo log
+// knows nothing of it: what a crash takes back is in the queue again.
 func (w *writer) index(n int) (more bool) {
-	_, _ = w.c.exec("PRAGMA synchronous = NORMAL")
+	if w.commit() != nil {
+		return false
+	}
 	done, err := w.indexBatch(n)
-	_, _ = w.c.exec("PRAGMA synchronous = FULL")
 	if err != nil {
-		w.rollback()
+		_, _ = w.c.exec("ROLLBACK")
 		w.log.Warn("the search index is behind", logkey.Error, err)
 		return false
 	}
 	if w.backlog -= done; done < n {
 		w.backlog = 0
 	}
-	w.behind += done * rowBytes / 4
 	return w.backlog > 0
 }
 

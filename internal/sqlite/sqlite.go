@@ -1,14 +1,16 @@
 // Package sqlite is the embedded store: one SQLite database and a folder of blobs, for one process.
 //
-// One goroutine writes. What waits for it is committed together, so that many senders share one fsync and
-// a single one waits for nobody; each is answered when its bytes are on disk. Readers have connections of
-// their own and see the last commit. Small bodies are rows, large ones files that are durable before
-// the row that names them. The search index is filled a moment after the commit, from a queue that is
-// part of it.
+// One goroutine writes. What waits for it is done together, so that many senders share one fsync and
+// a single one waits for nobody. What makes it durable is a redo log, see type redo; each sender is answered when his bytes are
+// in it. The database follows: its transaction stays open for many mails and ends when somebody wants to read, or a tenth of a
+// second later. Readers have connections of their own and see all that was answered before they asked. Small bodies are
+// rows, large ones files that are durable before the row that names them. The search index is filled a moment later, from a
+// queue that is part of the commit.
 //
-//	data/postern.lock   who has the folder
-//	data/postern.db     (-wal, -shm) the database; people's own tools read its v_ views
-//	data/blobs/ab/…     blobs above 256 KiB, named by their SHA-256
+//	data/postern.lock     who has the folder
+//	data/postern.redo-0   (and -1) the redo log: what is not durable in the database yet
+//	data/postern.db       (-wal, -shm) the database; people's own tools read its v_ views
+//	data/blobs/ab/…       blobs above 256 KiB, named by their SHA-256
 package sqlite
 
 import (
@@ -51,8 +53,10 @@ type Store struct {
 	readers int        // how many there are
 	done    chan struct{}
 
-	number  int64 // the last issue's; the writer's alone
-	message int64 // the last message's row; the writer's alone
+	users    users
+	number   int64          // the last issue's; the writer's alone
+	message  int64          // the last message's row; the writer's alone
+	settling sync.WaitGroup // see settle
 
 	files    sync.RWMutex // held for reading while a file waits for its row, for writing by the sweep
 	sweeping sync.Mutex   // the sweep and the backup exclude each other
@@ -87,11 +91,12 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.w = newWriter(c, log, o.Fault)
-	if err := migrate(c); err != nil {
-		return nil, err
+	s.w = &writer{
+		c: c, jobs: make(chan *job, groupSize), quit: make(chan struct{}), ended: make(chan struct{}), log: log, fault: o.Fault,
+		turn:  func(file int) { s.settling.Go(func() { s.settle(file) }) },
+		users: s.users.forget, turnAt: turnBytes,
 	}
-	if err := s.count(c); err != nil {
+	if err := s.prepareDatabase(c); err != nil {
 		return nil, err
 	}
 	for range cap(s.pool) {
@@ -104,6 +109,31 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 	go s.w.run()
 	return s, nil
+}
+
+// prepareDatabase brings the database up to date: with its redo log, and with our schema. A log that an older schema wrote is
+// done before the schema changes.
+func (s *Store) prepareDatabase(c *conn) error {
+	have, err := schemaVersion(c)
+	if err != nil {
+		return err
+	}
+	if have > 0 {
+		err = s.join(c)
+	}
+	if err == nil {
+		err = upgrade(c, have)
+	}
+	if err == nil && have == 0 {
+		err = s.join(c)
+	}
+	if err == nil {
+		err = s.count(c)
+	}
+	if err == nil {
+		_, err = c.exec("PRAGMA synchronous = NORMAL") // from here on the redo log is what makes a commit durable
+	}
+	return err
 }
 
 func (s *Store) path() string { return filepath.Join(s.dir, "postern.db") }
@@ -129,12 +159,16 @@ func (s *Store) count(c *conn) error {
 	return nil
 }
 
-// read lends a connection to f.
+// read lends a connection to f, which sees all that was answered before. Where that cannot be shown, on a full disk, it
+// sees what was before: nothing can be committed on the strength of it meanwhile.
 func (s *Store) read(ctx context.Context, f func(c *conn) error) error {
 	select {
 	case <-s.done:
 		return errClosed
 	default:
+	}
+	if err := s.show(ctx); err != nil && ctx.Err() != nil {
+		return err
 	}
 	select {
 	case c := <-s.pool:
@@ -147,8 +181,8 @@ func (s *Store) read(ctx context.Context, f func(c *conn) error) error {
 	}
 }
 
-// Recover has nothing to do: SQLite takes back what a crash left half written when it opens the
-// database, the search queue goes on where it was, and the sweep takes files without a row.
+// Recover has nothing to do: Open takes from the redo log what a crash kept from the database, the search
+// queue goes on where it was, and the sweep takes files without a row.
 func (s *Store) Recover(context.Context) error { return nil }
 
 // Ping says whether the store can commit now, by an empty commit.
@@ -166,13 +200,25 @@ func (s *Store) Kind() string { return "sqlite" }
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.w.stop()
+		s.settling.Wait()
 		close(s.done)
-		if _, err := s.w.c.exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		if err := s.tidy(); err != nil {
 			s.closed = fmt.Errorf("close the store: %w", err)
 		}
 		s.closed = errors.Join(s.closed, s.shut())
 	})
 	return s.closed
+}
+
+// tidy leaves the database whole and both logs empty. Where it fails, the redo log has what is missing.
+func (s *Store) tidy() error {
+	if err := errors.Join(s.w.commit(), s.syncDatabase()); err != nil {
+		return err
+	}
+	if _, err := s.w.c.exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		return err
+	}
+	return s.w.redo.empty()
 }
 
 // shut closes what is open, once the queries that run have ended.
@@ -184,6 +230,9 @@ func (s *Store) shut() error {
 	}
 	if s.w != nil {
 		errs = append(errs, s.w.c.close())
+		if s.w.redo != nil {
+			errs = append(errs, s.w.redo.close())
+		}
 	}
 	return errors.Join(append(errs, s.lock.release())...)
 }

@@ -134,22 +134,6 @@ func (s *Store) Participants(ctx context.Context, number int64, emails []string)
 	return out, wrap(err, "participants of issue %d", number)
 }
 
-// FindUser returns a user.
-func (s *Store) FindUser(ctx context.Context, email string) (*issue.User, error) {
-	var u *issue.User
-	err := s.read(ctx, func(c *conn) error {
-		r, ok, err := c.one("SELECT email, name, role, organization, created_at FROM users WHERE email = ?", email)
-		if ok {
-			u = &issue.User{Email: r.text(0), Name: r.text(1), Role: r.text(2), Organization: r.text(3), CreatedAt: r.time(4)}
-		}
-		return err
-	})
-	if err == nil && u == nil {
-		return nil, fault.Errorf(fault.NotFound, "no user %s", email)
-	}
-	return u, wrap(err, "find user")
-}
-
 // Recent counts an author's messages.
 func (s *Store) Recent(ctx context.Context, mailbox, email string, since time.Time) (int, error) {
 	n := 0

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"postern/internal/fault"
@@ -13,17 +14,16 @@ import (
 )
 
 const (
-	groupSize = 64 // how many waiting writes share a transaction
+	groupSize = 64 // how many waiting writes share a frame of the redo log and its fsync
 
-	// A checkpoint is due after so many bytes of new rows, as the writer estimates them. It is made by
-	// the writer itself with RESTART, so that the log starts over and stays at this size.
-	checkpointBytes = 16 << 20
-	rowBytes        = 12 << 10 // what a commit writes beside its bodies, pages of indexes included
+	// How many writes, and for how long, the database's transaction stays open. Readers do not wait for that: see show.
+	openWrites = 128
+	openTime   = 100 * time.Millisecond
 
 	indexBatch = 128      // texts that go into the search index at a time
 	patience   = 16 << 10 // texts may wait for a quiet moment before the index is filled under load
 
-	idle = 50 * time.Millisecond // without work the writer turns to the search index
+	idle = 50 * time.Millisecond // without work the writer turns to what can wait
 )
 
 var errClosed = fault.Errorf(fault.Unavailable, "the store is closed")
@@ -32,12 +32,19 @@ var errClosed = fault.Errorf(fault.Unavailable, "the store is closed")
 type job struct {
 	ctx   context.Context
 	do    func(tx *tx) error
-	alone bool   // not in a transaction
-	bytes int    // of bodies
+	kind  jobKind
 	after func() // called once it is answered
 	err   error
 	done  chan error
 }
+
+type jobKind int
+
+const (
+	inGroup jobKind = iota
+	alone           // on the connection, between two groups and in no transaction
+	toShow          // wants what was written before it to be seen by readers
+)
 
 func (j *job) answer(err error) {
 	j.cancel()
@@ -50,13 +57,15 @@ func (j *job) cancel() {
 	}
 }
 
-// A tx is the transaction that a group of jobs shares. A job that fails before it wrote anything has
-// simply not happened; one that fails later takes the whole transaction back, and the others are done again.
+// A tx is what a group of jobs writes by. A job that fails before it wrote anything has simply not happened; one that
+// fails later takes the whole group back, and the others are done again.
 type tx struct {
 	*conn
 	fault func(step string) error
+	redo  *frame
 	wrote bool // something since the current job began
 	texts int  // put into the search queue since then
+	users bool // were written since the group began
 }
 
 // write runs a statement that changes something; step names it for faults.
@@ -71,20 +80,34 @@ func (t *tx) write(step, query string, args ...any) (int64, error) {
 	if n > 0 || err != nil {
 		t.wrote = true
 	}
+	if n > 0 && err == nil && t.redo != nil {
+		err = t.redo.add(query, args)
+	}
 	return n, err
 }
 
-// A writer owns the one connection that writes. Whatever waits when it turns to its queue is committed
-// together, with one fsync for all; a single sender waits for nobody.
+// A writer owns the one connection that writes. Whatever waits when it turns to its queue is one group: done in the
+// database's open transaction, made durable by one frame of the redo log, answered. The transaction itself is committed
+// now and then, for many groups at once.
 type writer struct {
-	c       *conn
-	jobs    chan *job
-	quit    chan struct{} // closed: finish what waits, then end
-	ended   chan struct{}
-	log     *slog.Logger
-	fault   func(step string) error
-	backlog int // texts that wait for the search index
-	behind  int // bytes since the last checkpoint
+	c     *conn
+	redo  *redo
+	jobs  chan *job
+	quit  chan struct{} // closed: finish what waits, then end
+	ended chan struct{}
+	log   *slog.Logger
+	fault func(step string) error
+	turn  func(file int) // begins to make the database durable behind a file of the redo log
+	users func()         // says that some were written
+
+	frame   frame
+	hidden  atomic.Bool // something was answered that readers do not see yet
+	open    time.Time   // since when there is a transaction; zero: there is none
+	held    int         // writes in it
+	lost    bool        // what it held is in the redo log alone
+	turning bool        // the other file of the redo log is not free yet
+	turnAt  int64       // bytes of the redo log after which the database is made durable
+	backlog int         // texts that wait for the search index
 }
 
 // submit hands a write to the writer and waits until it is durable or failed. When ctx ends first, the write
@@ -129,11 +152,15 @@ func (s *Store) update(ctx context.Context, do func(tx *tx) error) error {
 
 // exclusively runs f on the writer's connection between two groups, in no transaction.
 func (s *Store) exclusively(ctx context.Context, f func(c *conn) error) error {
-	return s.submit(&job{ctx: ctx, alone: true, do: func(t *tx) error { return f(t.conn) }})
+	return s.submit(&job{ctx: ctx, kind: alone, do: func(t *tx) error { return f(t.conn) }})
 }
 
-func newWriter(c *conn, log *slog.Logger, fault func(string) error) *writer {
-	return &writer{c: c, jobs: make(chan *job, groupSize), quit: make(chan struct{}), ended: make(chan struct{}), log: log, fault: fault}
+// show lets readers see all that was answered so far.
+func (s *Store) show(ctx context.Context) error {
+	if !s.w.hidden.Load() {
+		return nil
+	}
+	return s.submit(&job{ctx: ctx, kind: toShow})
 }
 
 // stop lets the writer finish what waits and waits for its end.
@@ -152,7 +179,7 @@ func (w *writer) run() {
 		select {
 		case j := <-w.jobs:
 			group = w.gather(append(group[:0], j))
-			w.commit(group)
+			w.serve(group)
 			w.upkeep()
 			timer.Reset(idle)
 		case <-timer.C:
@@ -164,7 +191,7 @@ func (w *writer) run() {
 				select {
 				case j := <-w.jobs:
 					group = w.gather(append(group[:0], j))
-					w.commit(group)
+					w.serve(group)
 				default:
 					return
 				}
@@ -186,44 +213,53 @@ func (w *writer) gather(group []*job) []*job {
 	return group
 }
 
-// commit answers every job of the group. A job that fails after it wrote something is answered and left
-// out, and the rest is done again from the beginning: that is rare, and so nobody pays for savepoints.
-func (w *writer) commit(group []*job) {
-	group = slices.DeleteFunc(group, func(j *job) bool {
-		if j.alone {
-			j.answer(guard(j.do, &tx{conn: w.c, fault: w.fault}))
+// serve answers every job of a group. One that fails after it wrote something is answered and left out, and the rest is
+// done again from the beginning.
+func (w *writer) serve(group []*job) {
+	var writes, others []*job
+	for _, j := range group {
+		if j.kind == inGroup {
+			writes = append(writes, j)
+		} else {
+			others = append(others, j)
 		}
-		return j.alone
-	})
-	for len(group) > 0 {
-		bad, err := w.try(group)
-		switch {
-		case err != nil: // the disk's fault: it is everybody's
+	}
+	for len(writes) > 0 {
+		bad, err := w.try(writes)
+		if err == nil && bad >= 0 {
+			writes[bad].answer(writes[bad].err)
+			writes = slices.Delete(writes, bad, bad+1)
+			continue
+		}
+		if err != nil { // the disk's fault: it is everybody's
 			w.log.Error("commit failed, its mails stay with their senders", logkey.Error, err)
-			for _, j := range group {
-				j.answer(fault.As(fault.Unavailable, fmt.Errorf("commit: %w", err)))
-			}
-			return
-		case bad < 0:
-			for _, j := range group {
-				j.answer(j.err)
-			}
-			return
-		default:
-			group[bad].answer(group[bad].err)
-			group = append(group[:bad], group[bad+1:]...)
 		}
+		for _, j := range writes {
+			if err != nil {
+				j.err = fault.As(fault.Unavailable, fmt.Errorf("commit: %w", err))
+			}
+			j.answer(j.err)
+		}
+		break
+	}
+	for _, j := range others {
+		err := w.commit()
+		if j.kind == alone && err == nil {
+			err = guard(j.do, &tx{conn: w.c, fault: w.fault})
+		}
+		j.answer(err)
 	}
 }
 
-// try runs the jobs in one transaction. It returns the place of the one that spoilt it, or an error that
-// concerns all; in both cases nothing was written.
+// try does the jobs. It returns the place of the one that spoilt it, or an error that concerns all; in both cases nothing
+// was written.
 func (w *writer) try(group []*job) (bad int, err error) {
-	if _, err := w.c.exec("BEGIN IMMEDIATE"); err != nil {
+	if err := w.begin(); err != nil {
 		return -1, err
 	}
-	t := &tx{conn: w.c, fault: w.fault}
-	texts, bytes := 0, 0
+	w.frame.reset()
+	t := &tx{conn: w.c, fault: w.fault, redo: &w.frame}
+	texts, done := 0, 0
 	for i, j := range group {
 		if err := j.ctx.Err(); err != nil {
 			j.err = fault.As(fault.Unavailable, err)
@@ -233,32 +269,120 @@ func (w *writer) try(group []*job) (bad int, err error) {
 		j.err = guard(j.do, t)
 		switch {
 		case j.err == nil:
-			texts, bytes = texts+t.texts, bytes+j.bytes+rowBytes
+			texts, done = texts+t.texts, done+1
 		case t.wrote && fault.Is(j.err, fault.Unavailable):
-			w.rollback()
+			w.takeBack()
 			return -1, j.err
 		case t.wrote:
-			w.rollback()
+			w.takeBack()
 			return i, nil
 		}
 	}
-	if w.fault != nil {
-		if err := w.fault("commit"); err != nil {
-			w.rollback()
-			return -1, err
-		}
-	}
-	if _, err := w.c.exec("COMMIT"); err != nil {
-		w.rollback()
+	if err := w.keep(); err != nil {
+		w.takeBack()
 		return -1, err
 	}
+	if _, err := w.c.exec("RELEASE frame"); err != nil {
+		w.lose(err) // it is durable all the same
+	}
+	if len(w.frame.b) > 0 {
+		w.hidden.Store(true)
+	}
+	w.held += done
 	w.backlog += texts
-	w.behind += bytes
+	if t.users {
+		w.users()
+	}
 	return -1, nil
 }
 
-// rollback fails where SQLite has already rolled back by itself, as it does on a full disk.
-func (w *writer) rollback() { _, _ = w.c.exec("ROLLBACK") }
+// begin opens the transaction where none is open, and a savepoint for what one frame of the redo log will hold.
+func (w *writer) begin() error {
+	if err := w.findAgain(); err != nil {
+		return err
+	}
+	if w.open.IsZero() {
+		if _, err := w.c.exec("BEGIN IMMEDIATE"); err != nil {
+			return err
+		}
+		w.open = time.Now()
+	}
+	_, err := w.c.exec("SAVEPOINT frame")
+	return err
+}
+
+// keep makes the frame durable.
+func (w *writer) keep() error {
+	if w.fault != nil {
+		if err := w.fault("redo"); err != nil {
+			return err
+		}
+	}
+	if len(w.frame.b) == 0 {
+		return nil
+	}
+	return w.redo.append(w.frame.b)
+}
+
+// takeBack undoes what was done since the savepoint. On a full disk SQLite may have taken back the whole
+// transaction by itself.
+func (w *writer) takeBack() {
+	if _, err := w.c.exec("ROLLBACK TO frame"); err != nil {
+		w.lose(err)
+		return
+	}
+	_, _ = w.c.exec("RELEASE frame")
+}
+
+// commit ends the transaction, so that readers see what it wrote.
+func (w *writer) commit() error {
+	if err := w.findAgain(); err != nil {
+		return err
+	}
+	if w.open.IsZero() {
+		w.hidden.Store(false)
+		return nil
+	}
+	err := error(nil)
+	if w.fault != nil {
+		err = w.fault("commit")
+	}
+	if err == nil && w.held > 0 {
+		err = putPlace(w.c, w.redo.seq)
+	}
+	if err == nil {
+		_, err = w.c.exec("COMMIT")
+	}
+	if err != nil {
+		w.lose(err)
+		return fault.As(fault.Unavailable, fmt.Errorf("commit: %w", err))
+	}
+	w.open, w.held = time.Time{}, 0
+	w.hidden.Store(false)
+	return nil
+}
+
+// lose ends a transaction that cannot be committed. What it held is taken from the redo log again; until that succeeds
+// nothing new is written.
+func (w *writer) lose(err error) {
+	_, _ = w.c.exec("ROLLBACK")
+	if w.held > 0 {
+		w.log.Warn("the database fell behind its redo log", logkey.Error, err)
+	}
+	w.open, w.held, w.lost = time.Time{}, 0, true
+}
+
+// findAgain does what was lost once more.
+func (w *writer) findAgain() error {
+	if !w.lost {
+		return nil
+	}
+	if err := catchUp(w.c, w.redo); err != nil {
+		return err
+	}
+	w.lost = false
+	return nil
+}
 
 // guard turns a panic into an error: one job's bug must not take down the writer.
 func guard(do func(*tx) error, t *tx) (err error) {
@@ -272,37 +396,43 @@ func guard(do func(*tx) error, t *tx) (err error) {
 }
 
 // upkeep is what must be done between groups even under load. The search index is filled in large batches, since
-// each one is merged into those before it; meanwhile mail waits as long as for a checkpoint.
+// each one is merged into those before it.
 func (w *writer) upkeep() {
+	if w.held >= openWrites || !w.open.IsZero() && time.Since(w.open) >= openTime {
+		_ = w.commit() // tried again before the next write
+	}
 	if w.backlog >= patience {
 		w.index(indexBatch)
 	}
-	if w.behind >= checkpointBytes {
-		w.checkpoint()
+	if w.redo.size() >= w.turnAt {
+		w.turnRedo()
 	}
 }
 
 // atLeisure does a little of what can wait and says whether there is more.
 func (w *writer) atLeisure() bool {
+	if w.commit() != nil {
+		return false
+	}
 	if w.backlog > 0 {
 		return w.index(indexBatch)
 	}
-	if w.behind >= checkpointBytes/8 {
-		w.checkpoint()
+	if w.redo.size() >= w.turnAt/8 {
+		w.turnRedo()
 	}
 	return false
 }
 
-// checkpoint moves the log into the database and starts it over. A reader that is still in the log
-// only delays it. A full disk fails it, and the log goes on.
-func (w *writer) checkpoint() {
-	w.behind = 0
-	if w.fault != nil && w.fault("checkpoint") != nil {
+// turnRedo goes on in the other file of the redo log and has the database made durable behind this one. Where the other is
+// not free, because that failed the last time, it is tried again.
+func (w *writer) turnRedo() {
+	if w.turning || w.commit() != nil {
 		return
 	}
-	_, _ = w.c.exec("PRAGMA busy_timeout = 100") // it would wait for readers
-	if _, err := w.c.exec("PRAGMA wal_checkpoint(RESTART)"); err != nil {
-		w.log.Warn("checkpoint failed, the log grows", logkey.Error, err)
+	w.turning = true
+	if other := 1 - w.redo.on; !w.redo.free(other) {
+		w.turn(other)
+		return
 	}
-	_, _ = w.c.exec("PRAGMA busy_timeout = 5000")
+	w.turn(w.redo.turn())
 }
