@@ -12,11 +12,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 )
 
 // InMemory is the size in bytes up to which a body stays in memory.
 const InMemory = 256 << 10
+
+// prefix begins the names of the files.
+const prefix = "body-"
 
 // A Dir makes bodies; those above InMemory become files below its path, which should be on the same
 // file system as the store's blobs so that they can be moved there instead of copied.
@@ -27,12 +31,14 @@ func Open(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
-	left, err := filepath.Glob(filepath.Join(path, "body-*"))
+	left, err := os.ReadDir(path)
 	if err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
-	for _, name := range left {
-		_ = os.Remove(name) // never acknowledged: the sender still has it
+	for _, e := range left {
+		if strings.HasPrefix(e.Name(), prefix) {
+			_ = os.Remove(filepath.Join(path, e.Name())) // never acknowledged: the sender still has it
+		}
 	}
 	return &Dir{path}, nil
 }
@@ -84,7 +90,7 @@ func (w *Writer) Spill() error {
 	if w.err != nil || w.file != nil {
 		return w.err
 	}
-	if w.file, w.err = os.CreateTemp(w.dir.path, "body-*"); w.err != nil {
+	if w.file, w.err = os.CreateTemp(w.dir.path, prefix+"*"); w.err != nil {
 		return w.err
 	}
 	_, w.err = w.file.Write(w.buf.Bytes())
@@ -98,7 +104,7 @@ func (w *Writer) Held() int64 { return int64(w.buf.Cap()) }
 // Size is the number of bytes written so far.
 func (w *Writer) Size() int64 { return w.size }
 
-// Body ends writing. After an error there is no body and no file.
+// Body ends writing; Abort has no effect after it. After an error there is no body and no file.
 func (w *Writer) Body() (*Body, error) {
 	if w.err != nil {
 		w.Abort()
@@ -110,7 +116,8 @@ func (w *Writer) Body() (*Body, error) {
 		return b, nil
 	}
 	b.path = w.file.Name()
-	if err := w.file.Close(); err != nil {
+	err := w.file.Close()
+	if w.file = nil; err != nil {
 		_ = os.Remove(b.path)
 		return nil, err
 	}
