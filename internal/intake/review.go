@@ -114,7 +114,7 @@ func (in *Intake) again(ctx context.Context, m *issue.Message, past []string, ev
 func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, past []string, ev *issue.Event) (*Replay, error) {
 	q := j.question()
 	q.past, q.sender = past, trusted(m)
-	d, err := decide(ctx, in.store, q)
+	d, err := in.decideWhole(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -154,6 +154,21 @@ func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, pas
 	}
 	r.Applied, r.Became, r.Issue = true, c.Message.ID, done.Issue
 	return r, nil
+}
+
+// decideWhole asks the envelope rules, too, which a mail that just comes has behind it.
+func (in *Intake) decideWhole(ctx context.Context, q *question) (*decision, error) {
+	held, err := envelopeRules(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if v, reason := verdictOf(held); v == Rejected || v == TryLater {
+		d := bareDecision(q, reason)
+		d.verdict, d.result = v, held
+		return d, nil
+	}
+	q.envelope = held
+	return decide(ctx, in.store, q)
 }
 
 // rename gives what comes of a message decided again the id it always had.
@@ -210,6 +225,9 @@ func (in *Intake) asked(m *issue.Message, p *parsed) (*job, error) {
 	}
 	if ip, err := netip.ParseAddr(e.Peer); err == nil {
 		env.Peer = ip
+	}
+	if was := trusted(m); was != nil && was.Trust == trustAuthenticated && e.User != "" {
+		env.WriteAs = []string{mail.ParseAddress(e.From).Email} // what else the user may write as is not known any more
 	}
 	t := &Transaction{in: in, env: env, pol: pol, set: in.rules()}
 	return &job{t: t, p: p, mailbox: pol.Mailboxes[i], recipient: e.To, view: envelopeView(&env, mail.ParseAddress(e.From), e.To)}, nil

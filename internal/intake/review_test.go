@@ -193,3 +193,28 @@ rule "works" { then { tag("whole") } }`)
 		t.Error("the message is not marked")
 	}
 }
+
+// A mail that is decided again has the envelope rules before it, as one that comes: those that tag, and those that refuse.
+func TestReplayAsksEnvelopeRules(t *testing.T) {
+	const partner = `rule "partner" { on envelope
+  when envelope.from.domain == "example.org"
+  then { tag("partner") } }
+`
+	r := newRig(t, partner+stops)
+	stopped := r.one(plain("<1@example.org>", "ann@example.org", "stop here", "Hi"))
+	refused := r.one(plain("<2@example.org>", "ann@example.org", "refuse this", "Hi"))
+	r.rules(partner)
+	a, err := r.in.Replay(t.Context(), stopped.Message, "cli")
+	if err != nil || a.Now != intake.Committed || len(a.Trace) != 1 {
+		t.Fatalf("stopped: %+v, %v", a, err)
+	}
+	if is := r.issue(a.Issue); len(is.Tags) != 1 || is.Tags[0] != "partner" {
+		t.Errorf("tags %v", is.Tags)
+	}
+	r.rules(`rule "closed" { on envelope
+  then { reject("closed") } }`)
+	b, err := r.in.Replay(t.Context(), refused.Message, "cli")
+	if err != nil || b.Now != intake.Rejected || b.Reason != "closed" {
+		t.Errorf("refused: %+v, %v", b, err)
+	}
+}
