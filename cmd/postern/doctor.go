@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"slices"
@@ -122,9 +124,12 @@ func (p *program) server(ctx context.Context, c *config.Config) []finding {
 		return nil
 	}
 	conn, err := net.Dial("unix", socket)
-	if err == nil {
+	switch {
+	case err == nil:
 		_ = conn.Close()
 		return p.askStatus(ctx, "the running server")
+	case errors.Is(err, fs.ErrPermission):
+		return p.askStatus(ctx, "store")
 	}
 	out := []finding{{What: "store", State: "ok", Says: "none yet: the first start makes it"}}
 	if began(c) {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -40,5 +42,5 @@ func began(c *config.Config) bool {
 		return true
 	}
 	_, err := os.Stat(filepath.Join(c.Store.SQLite, "postern.db"))
-	return err == nil
+	return !errors.Is(err, fs.ErrNotExist) // one that we may not see is there
 }
