@@ -199,11 +199,14 @@ func (u *unit) atRune(at int, message, hint string) {
 	u.at(u.frag.offset(at), message, hint)
 }
 
-func (u *unit) warn(n ast.Node, message, hint string) {
-	if len(u.c.diags) >= mostDiagnostics {
-		return
+func (u *unit) warn(n ast.Node, message, hint string) { u.warnRune(startOf(n), message, hint) }
+
+func (u *unit) warnAt(loc file.Location, message, hint string) { u.warnRune(loc.From, message, hint) }
+
+func (u *unit) warnRune(at int, message, hint string) {
+	if len(u.c.diags) < mostDiagnostics {
+		u.c.report(u.frag.src, u.frag.offset(at), SeverityWarning, message, hint)
 	}
-	u.c.report(u.frag.src, u.frag.offset(startOf(n)), SeverityWarning, message, hint)
 }
 
 // startOf is the rune at which a node's text begins; expr's location of an operator or a member is

@@ -57,6 +57,9 @@ func (u *unit) explainMember(n *ast.MemberNode) {
 		return
 	}
 	if fieldIndex(base, name.Value) >= 0 {
+		if base == typeSender.Elem() && u.scope.stage == StageEnvelope && name.Value != "email" {
+			u.warnAt(name.Location(), "sender."+name.Value+" is always false or empty at stage envelope", nobodyYet)
+		}
 		return
 	}
 	fields := fieldNames(base)
@@ -72,6 +75,9 @@ func (u *unit) explainMember(n *ast.MemberNode) {
 	}
 	u.errorAt(name.Location(), message, hint)
 }
+
+// nobodyYet: an answer to RCPT that depended on whom we know would tell a stranger.
+const nobodyYet = `there only sender.email and sender.atLeast("authenticated") are: whom we know must not show in the answer; decide it in a mail rule`
 
 func typeNameOf(t reflect.Type) string { return typeName(t) }
 

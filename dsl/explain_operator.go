@@ -238,14 +238,14 @@ func (u *unit) warnField(n *ast.MemberNode, name *ast.StringNode) {
 		return
 	}
 	fields := u.c.opts.Vocabulary.Fields
-	if slices.Contains(fields, name.Value) || len(u.c.diags) >= mostDiagnostics {
+	if slices.Contains(fields, name.Value) {
 		return
 	}
 	hint := "the configuration has no fields"
 	if len(fields) > 0 {
 		hint = "the fields are: " + enumerate(fields)
 	}
-	u.c.report(u.frag.src, u.frag.offset(name.Location().From), SeverityWarning, "unknown field "+quoteShort(name.Value)+didYouMean(name.Value, fields), hint)
+	u.warnAt(name.Location(), "unknown field "+quoteShort(name.Value)+didYouMean(name.Value, fields), hint)
 }
 
 // lowerFields are fields that are lower case whatever the mail says.

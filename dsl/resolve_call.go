@@ -138,6 +138,9 @@ func (u *unit) resolveMethod(node *ast.Node, n *ast.CallNode, callee *ast.Member
 		u.resolveArguments(n)
 		return
 	}
+	if f.name == "recent" && u.scope.stage == StageEnvelope {
+		u.warnAt(property.Location(), "sender.recent is always 0 at stage envelope", nobodyYet)
+	}
 	args := append([]ast.Node{callee.Node}, n.Arguments...)
 	switch arity := f.arity(len(args)); {
 	case arity < 0:
