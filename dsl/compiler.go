@@ -50,7 +50,7 @@ func newCompiler(opts Options) *compiler {
 	c.listRun = newRun(background(), nil, listBudget)
 	c.listRun.lists = true
 	c.cfg = conf.CreateNew()
-	c.cfg.WithEnv(env{}) // by value: of a pointer, the code would look names up again at each run
+	c.cfg.WithEnv(env{})  // by value: of a pointer, the code would look names up again at each run
 	c.cfg.Optimize = true // only the jumps of the byte code: optimizer.Optimize is never called
 	for _, f := range append(functions(), actions()...) {
 		if f.method {
