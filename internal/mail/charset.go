@@ -141,8 +141,6 @@ func lookupCharset(name string) encoding.Encoding {
 	switch name {
 	case "utf-8":
 		return encoding.Nop
-	case "gb2312", "gbk":
-		return simplifiedchinese.GB18030 // its superset, as in the WHATWG table
 	case "hz-gb-2312":
 		return simplifiedchinese.HZGB2312
 	case "utf-32", "utf-32be":
@@ -166,10 +164,12 @@ func lookupCharset(name string) encoding.Encoding {
 	if err != nil {
 		return nil
 	}
-	if n, _ := htmlindex.Name(enc); n == "utf-8" {
+	switch n, _ := htmlindex.Name(enc); n {
+	case "utf-8":
 		return encoding.Nop
-	}
-	if n, _ := htmlindex.Name(enc); n == "replacement" {
+	case "gbk":
+		return simplifiedchinese.GB18030 // its superset, as in the WHATWG table
+	case "replacement":
 		return nil
 	}
 	return enc

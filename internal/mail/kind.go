@@ -39,7 +39,7 @@ func (p *parser) classify(prefix prefixKind, forwards bool) {
 	still := p.news && !p.failed || !delivery && delaySubject(m.Subject) && (daemon || s.nullPath)
 	m.IsBounce = m.IsBounce && !still // still on its way, or arrived
 	m.IsAutoReply = !m.IsBounce && !still && (s.replied && p.report == "" || s.autoReply || s.precedence == "auto_reply" ||
-		absenceSubject(m.Subject) && prefix != forwardPrefix && (prefix != replyPrefix || s.generated || s.nullPath))
+		s.absence(m) && prefix != forwardPrefix && (prefix != replyPrefix || s.generated || s.nullPath))
 	m.IsList = s.listID || s.listPost || s.precedence == "list"
 	m.AutoSubmitted = m.IsBounce || m.IsAutoReply || m.IsList || robot || p.report != "" ||
 		s.generated || s.replied || s.precedence != "" || s.unsubscribe || s.nullPath || s.feedback || s.machine || s.noAnswer
@@ -158,6 +158,13 @@ func bounceSubject(s string) bool {
 		}
 	}
 	return false
+}
+
+// absence says whether a subject is an absence note's. People write about their absence too: without
+// another sign it must be followed by the subject that it answers.
+func (s *signs) absence(m *Message) bool {
+	return absenceSubject(m.Subject) &&
+		(s.generated || s.nullPath || s.noAnswer || s.precedence != "" || len(m.InReplyTo) > 0 || strings.Contains(m.Subject, ":"))
 }
 
 // absenceSubject says whether a subject begins as programs that answer for the absent let it begin.

@@ -80,7 +80,7 @@ func (p *parser) openLeaf(h *header, ct *value) {
 		}
 	}
 	l := p.newLeaf(fileLeaf)
-	if ct.word == "message/delivery-status" && len(p.stack) == 1 {
+	if (ct.word == "message/delivery-status" || ct.word == "message/global-delivery-status") && len(p.stack) == 1 {
 		p.dsn, l.report = true, true
 	}
 	l.dec.enc = enc
