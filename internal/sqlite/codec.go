@@ -31,6 +31,28 @@ type trace struct {
 	Trace json.RawMessage `json:"trace,omitempty"`
 }
 
+// with appends members to a JSON object, each a value that is JSON already. encoding/json would read and copy each of them
+// once more.
+func with(object []byte, members ...member) []byte {
+	for _, m := range members {
+		if len(m.value) == 0 {
+			continue
+		}
+		object = object[:len(object)-1]
+		if len(object) > 1 {
+			object = append(object, ',')
+		}
+		object = append(append(append(append(object, '"'), m.name...), `":`...), m.value...)
+		object = append(object, '}')
+	}
+	return object
+}
+
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
 // encodeMessage makes the doc and trace columns. What has a column of its own is not in the doc.
 func encodeMessage(m *issue.Message) (doc, tr []byte, err error) {
 	d := *m
@@ -39,17 +61,14 @@ func encodeMessage(m *issue.Message) (doc, tr []byte, err error) {
 	d.ReplayOf, d.ReplayedBy, d.Issue, d.Copies, d.DeletedAt, d.Raw = "", "", 0, 0, nil, issue.Blob{}
 	d.ReceivedAt = time.Time{}
 	d.Date = stamp(m.Date)
+	d.Spans, d.Warnings = nil, nil
 	b, err := json.Marshal(&d)
 	if err != nil {
 		return nil, nil, fault.As(fault.Invalid, fmt.Errorf("encode message: %w", err))
 	}
-	doc = pack(b)
+	doc = pack(with(b, member{"spans", m.Spans}, member{"warnings", m.Warnings}))
 	if len(m.Decision.Facts)+len(m.Decision.Trace) > 0 {
-		b, err := json.Marshal(trace{m.Decision.Facts, m.Decision.Trace})
-		if err != nil {
-			return nil, nil, fault.As(fault.Invalid, fmt.Errorf("encode the decision: %w", err))
-		}
-		tr = pack(b)
+		tr = pack(with([]byte("{}"), member{"facts", m.Decision.Facts}, member{"trace", m.Decision.Trace}))
 	}
 	return doc, tr, nil
 }

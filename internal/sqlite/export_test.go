@@ -91,12 +91,13 @@ func (s *Store) TurnAt(n int64) error {
 // RoundTrip makes a payload of the redo log and reads it again.
 func RoundTrip(query string, args ...any) (queries []string, values [][]any, err error) {
 	var f frame
+	f.reset()
 	for range 2 {
 		if err := f.add(query, args); err != nil {
 			return nil, nil, err
 		}
 	}
-	err = ReadPayload(f.b, func(q string, v []any) { queries, values = append(queries, q), append(values, v) })
+	err = ReadPayload(f.b[frameRoom:], func(q string, v []any) { queries, values = append(queries, q), append(values, v) })
 	return queries, values, err
 }
 
@@ -112,10 +113,13 @@ func OpenRedo(dir string, id uint64) (*Redo, error) {
 	return &Redo{r}, err
 }
 
-func (r *Redo) Append(b []byte) error { return r.r.append(b) }
-func (r *Redo) Turn() int             { return r.r.turn() }
-func (r *Redo) Release(i int)         { r.r.release(i) }
-func (r *Redo) Close() error          { return r.r.close() }
+func (r *Redo) Append(payload []byte) error {
+	return r.r.append(append(make([]byte, frameRoom), payload...))
+}
+
+func (r *Redo) Turn() int     { return r.r.turn() }
+func (r *Redo) Release(i int) { r.r.release(i) }
+func (r *Redo) Close() error  { return r.r.close() }
 
 func (r *Redo) Replay(after uint64) (payloads []string, err error) {
 	_, err = r.r.replay(after, func(_ uint64, b []byte) error { payloads = append(payloads, string(b)); return nil })

@@ -34,7 +34,6 @@ type redo struct {
 	files [2]*redoFile
 	on    int    // the file that is written
 	seq   uint64 // the last frame's number
-	buf   []byte
 }
 
 type redoFile struct {
@@ -48,6 +47,7 @@ const (
 	redoMagic  = "postern redo 1\n\x00"
 	redoHeader = len(redoMagic) + 16
 	frameHead  = 16
+	frameRoom  = redoHeader + frameHead
 
 	redoGrowth = 1 << 20   // bytes by which a file grows at most
 	frameMax   = 256 << 20 // bytes of a frame that could be ours
@@ -88,24 +88,21 @@ func (r *redo) close() error {
 	return errors.Join(errs...)
 }
 
-// append makes a payload durable as the next frame.
-func (r *redo) append(payload []byte) error {
+// append makes the payload of b durable as the next frame. In front of it b has frameRoom bytes for the heads.
+func (r *redo) append(b []byte) error {
 	f := r.files[r.on]
-	b := r.buf[:0]
 	if f.size == 0 {
 		f.salt = rand.Uint64()
-		b = append(b, redoMagic...)
-		b = binary.LittleEndian.AppendUint64(b, r.id)
-		b = binary.LittleEndian.AppendUint64(b, f.salt)
+		copy(b, redoMagic)
+		binary.LittleEndian.PutUint64(b[len(redoMagic):], r.id)
+		binary.LittleEndian.PutUint64(b[len(redoMagic)+8:], f.salt)
 	}
-	at := len(b)
-	b = append(b, make([]byte, frameHead)...)
-	binary.LittleEndian.PutUint32(b[at+4:], uint32(len(payload)))
-	binary.LittleEndian.PutUint64(b[at+8:], r.seq+1)
-	b = append(b, payload...)
-	binary.LittleEndian.PutUint32(b[at:], checksum(r.id, f.salt, b[at+4:]))
-	if cap(b) <= 4<<20 {
-		r.buf = b
+	head := b[redoHeader:]
+	binary.LittleEndian.PutUint32(head[4:], uint32(len(b)-frameRoom))
+	binary.LittleEndian.PutUint64(head[8:], r.seq+1)
+	binary.LittleEndian.PutUint32(head, checksum(r.id, f.salt, head[4:]))
+	if f.size > 0 {
+		b = head
 	}
 	if end := f.size + int64(len(b)); end > f.length {
 		grow := min(max(f.length, redoGrowth/16), redoGrowth) // doubles at first

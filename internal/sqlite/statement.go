@@ -11,17 +11,22 @@ import (
 // earlier one of the frame has the same, and has its values. All our statements say what they write by values alone, never by
 // the time or by chance, so that doing them again on what was there before does the same.
 type frame struct {
-	b     []byte
+	b     []byte // begins with frameRoom bytes for the heads
 	texts map[string]uint64
 }
 
+// frameFull is how many bytes a group writes before what is left of it becomes a group of its own.
+const frameFull = 1 << 20
+
 func (f *frame) reset() {
-	if cap(f.b) > 4<<20 {
+	if cap(f.b) > 2*frameFull {
 		f.b = nil
 	}
-	f.b = f.b[:0]
+	f.b = append(f.b[:0], make([]byte, frameRoom)...)
 	clear(f.texts)
 }
+
+func (f *frame) size() int { return len(f.b) - frameRoom }
 
 // Kinds of values.
 const (

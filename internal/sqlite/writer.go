@@ -225,22 +225,23 @@ func (w *writer) serve(group []*job) {
 		}
 	}
 	for len(writes) > 0 {
-		bad, err := w.try(writes)
-		if err == nil && bad >= 0 {
-			writes[bad].answer(writes[bad].err)
-			writes = slices.Delete(writes, bad, bad+1)
-			continue
-		}
-		if err != nil { // the disk's fault: it is everybody's
+		done, bad, err := w.try(writes)
+		switch {
+		case err != nil: // the disk's fault: it is everybody's
 			w.log.Error("commit failed, its mails stay with their senders", logkey.Error, err)
-		}
-		for _, j := range writes {
-			if err != nil {
-				j.err = fault.As(fault.Unavailable, fmt.Errorf("commit: %w", err))
+			for _, j := range writes {
+				j.answer(fault.As(fault.Unavailable, fmt.Errorf("commit: %w", err)))
 			}
-			j.answer(j.err)
+			writes = nil
+		case bad != nil:
+			bad.answer(bad.err)
+			writes = slices.DeleteFunc(writes, func(j *job) bool { return j == bad })
+		default:
+			for _, j := range writes[:done] {
+				j.answer(j.err)
+			}
+			writes = writes[done:]
 		}
-		break
 	}
 	for _, j := range others {
 		err := w.commit()
@@ -251,16 +252,20 @@ func (w *writer) serve(group []*job) {
 	}
 }
 
-// try does the jobs. It returns the place of the one that spoilt it, or an error that concerns all; in both cases nothing
-// was written.
-func (w *writer) try(group []*job) (bad int, err error) {
+// try does the first jobs, as many as make one frame of the redo log, and says how many. Where nothing was written it returns
+// the one that spoilt it, or an error that concerns all.
+func (w *writer) try(group []*job) (done int, bad *job, err error) {
 	if err := w.begin(); err != nil {
-		return -1, err
+		return 0, nil, err
 	}
 	w.frame.reset()
 	t := &tx{conn: w.c, fault: w.fault, redo: &w.frame}
-	texts, done := 0, 0
-	for i, j := range group {
+	texts := 0
+	for _, j := range group {
+		if w.frame.size() >= frameFull {
+			break
+		}
+		done++
 		if err := j.ctx.Err(); err != nil {
 			j.err = fault.As(fault.Unavailable, err)
 			continue
@@ -269,23 +274,23 @@ func (w *writer) try(group []*job) (bad int, err error) {
 		j.err = guard(j.do, t)
 		switch {
 		case j.err == nil:
-			texts, done = texts+t.texts, done+1
+			texts += t.texts
 		case t.wrote && fault.Is(j.err, fault.Unavailable):
 			w.takeBack()
-			return -1, j.err
+			return 0, nil, j.err
 		case t.wrote:
 			w.takeBack()
-			return i, nil
+			return 0, j, nil
 		}
 	}
 	if err := w.keep(); err != nil {
 		w.takeBack()
-		return -1, err
+		return 0, nil, err
 	}
 	if _, err := w.c.exec("RELEASE frame"); err != nil {
 		w.lose(err) // it is durable all the same
 	}
-	if len(w.frame.b) > 0 {
+	if w.frame.size() > 0 {
 		w.hidden.Store(true)
 	}
 	w.held += done
@@ -293,7 +298,7 @@ func (w *writer) try(group []*job) (bad int, err error) {
 	if t.users {
 		w.users()
 	}
-	return -1, nil
+	return done, nil, nil
 }
 
 // begin opens the transaction where none is open, and a savepoint for what one frame of the redo log will hold.
@@ -318,7 +323,7 @@ func (w *writer) keep() error {
 			return err
 		}
 	}
-	if len(w.frame.b) == 0 {
+	if w.frame.size() == 0 {
 		return nil
 	}
 	return w.redo.append(w.frame.b)
