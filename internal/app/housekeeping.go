@@ -10,6 +10,7 @@ import (
 )
 
 const (
+	housekeepingFirst = time.Minute // after the start, so that a server that is restarted often cleans up as well
 	housekeepingEvery = time.Hour
 	recoverEvery      = 30 * time.Second
 	sweepGrace        = 24 * time.Hour
@@ -18,8 +19,8 @@ const (
 // housekeeping takes what is older than the configuration keeps, sweeps blobs that nothing names, and finishes what
 // another node's crash left half applied, until ctx ends.
 func (a *App) housekeeping(ctx context.Context) {
-	hour, soon := time.NewTicker(housekeepingEvery), time.NewTicker(recoverEvery)
-	defer hour.Stop()
+	clean, soon := time.NewTimer(housekeepingFirst), time.NewTicker(recoverEvery)
+	defer clean.Stop()
 	defer soon.Stop()
 	log := a.part("housekeeping")
 	for {
@@ -30,7 +31,8 @@ func (a *App) housekeeping(ctx context.Context) {
 			if err := a.store.Recover(ctx); err != nil && ctx.Err() == nil {
 				log.WarnContext(ctx, "unfinished work in the store could not be finished now", logkey.Error, err)
 			}
-		case <-hour.C:
+		case <-clean.C:
+			clean.Reset(housekeepingEvery)
 			gone, err := a.store.Retain(ctx, retention(a.conf.Config().Keep, a.o.Now()))
 			if err != nil && ctx.Err() == nil {
 				log.WarnContext(ctx, "retention did not finish", logkey.Error, err)

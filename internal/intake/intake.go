@@ -78,6 +78,7 @@ type Transaction struct {
 
 	from     mail.Address // env.From
 	fromRead bool
+	said     *mail.Message // once it was read
 }
 
 type recipient struct {
@@ -168,6 +169,17 @@ func (t *Transaction) line(to string) issue.LedgerLine {
 	return l
 }
 
+// about notes which mail a line is about, where it was read.
+func about(l *issue.LedgerLine, m *mail.Message) {
+	if m == nil {
+		return
+	}
+	l.Subject, l.MessageID = line(m.Subject, 200), cut(m.MessageID, 500)
+	if len(m.From) > 0 {
+		l.Author = cut(m.From[0].Email, 320)
+	}
+}
+
 // Deliver decides and commits the mail for each accepted recipient and says what became of it, in their order. It
 // does not fail: what goes wrong inside us is try later, and the mail stays with its sender.
 func (t *Transaction) Deliver(ctx context.Context, raw *spool.Body) []Outcome {
@@ -184,6 +196,7 @@ func (t *Transaction) Deliver(ctx context.Context, raw *spool.Body) []Outcome {
 		if o.Verdict == TryLater && o.Message == "" {
 			l := t.line(cut(o.Recipient, 320))
 			l.Mailbox, l.Verdict, l.Reason = o.Mailbox, string(TryLater), o.Reason
+			about(&l, t.said)
 			t.in.ledger.add(l)
 		}
 		first := !slices.ContainsFunc(out[:i], func(before Outcome) bool { return before.Mailbox == o.Mailbox })
@@ -208,6 +221,7 @@ func (t *Transaction) deliver(ctx context.Context, raw *spool.Body, out []Outcom
 		return err
 	}
 	defer p.close()
+	t.said = p.msg
 
 	jobs := t.jobs(p, broken)
 	for _, j := range jobs {

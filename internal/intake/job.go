@@ -223,8 +223,8 @@ func (j *job) duplicate(ctx context.Context, m *issue.Message) error {
 		Mailbox: j.mailbox.Name, Verdict: Verdict(m.Verdict), Again: true, Reason: m.Reason, Message: m.ID, Issue: m.Issue,
 	}
 	l := j.t.line(j.recipient)
-	l.Mailbox, l.Verdict, l.Message, l.Issue, l.MessageID = j.mailbox.Name, string(Duplicate), m.ID, m.Issue, m.MessageID
-	l.Author, l.Subject = j.p.author().Email, line(j.p.msg.Subject, 200)
+	l.Mailbox, l.Verdict, l.Message, l.Issue = j.mailbox.Name, string(Duplicate), m.ID, m.Issue
+	about(&l, j.p.msg)
 	in.ledger.add(l)
 	in.log.InfoContext(ctx, "mail came again", logkey.Session, j.t.env.Session, logkey.Message, m.ID, logkey.Mailbox, m.Mailbox, logkey.Issue, m.Issue)
 	return nil

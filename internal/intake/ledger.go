@@ -29,7 +29,8 @@ type ledgerStore interface {
 	AppendLedger(ctx context.Context, lines []issue.LedgerLine) error
 }
 
-type lineKey struct{ source, peer, from, to, verdict, reason string }
+// lineKey is what lines that are alike have in common. Different mails, where the mail is known, are never alike.
+type lineKey struct{ source, peer, from, to, verdict, reason, messageID, message string }
 
 const (
 	ledgerWindow = time.Minute
@@ -49,7 +50,7 @@ func (l *ledger) add(line issue.LedgerLine) {
 	if now.Sub(l.window) >= ledgerWindow {
 		l.turn(now)
 	}
-	k := lineKey{line.Source, line.Peer, line.From, line.To, line.Verdict, line.Reason}
+	k := lineKey{line.Source, line.Peer, line.From, line.To, line.Verdict, line.Reason, line.MessageID, line.Message}
 	if l.seen[k] == nil && len(l.seen) >= maxLines {
 		k = lineKey{source: line.Source, verdict: line.Verdict, reason: "many more, not listed one by one"}
 		line = issue.LedgerLine{Source: k.source, Verdict: k.verdict, Reason: k.reason}

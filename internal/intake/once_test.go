@@ -1,7 +1,9 @@
 package intake_test
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"sync"
 	"testing"
@@ -230,29 +232,47 @@ func TestLedger(t *testing.T) {
 		tx.Abandon(ctx, "client quit")
 	}
 	r.one(plain("<a@example.org>", "ann@example.org", "Hello", "Hi"))
-	var lines []*issue.LedgerLine
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		var err error
-		lines, _, err = r.store.Ledger(ctx, issue.LedgerQuery{})
+	r.ledger(3, map[string]int{"rejected x@banned.example ": 5, "aborted x@banned.example ": 5, "committed someone@example.org Hello": 1})
+}
+
+// Attempts that are alike are counted; different mails are not alike.
+func TestLedgerTellsMailsApart(t *testing.T) {
+	r := newRig(t, "")
+	down := errors.New("down")
+	mails := []string{plain("<a@example.org>", "ann@example.org", "One", "Hi"), plain("<b@example.org>", "ann@example.org", "Two", "Ho")}
+	want := map[string]int{}
+	for i, subject := range []string{"One", "Two"} {
+		r.fail.Store(&down)
+		if o := r.one(mails[i]); o.Verdict != intake.TryLater {
+			t.Fatalf("while the store is down: %+v", o)
+		}
+		r.fail.Store(nil)
+		for range 3 {
+			r.one(mails[i])
+		}
+		for verdict, n := range map[string]int{"try later": 1, "committed": 1, "duplicate": 2} {
+			want[verdict+" someone@example.org "+subject] = n
+		}
+	}
+	r.ledger(6, want)
+}
+
+// ledger waits until the ledger has so many lines, whose counts by verdict, sender and subject are as wanted.
+func (r *rig) ledger(lines int, want map[string]int) {
+	r.t.Helper()
+	var got map[string]int
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		all, _, err := r.store.Ledger(r.t.Context(), issue.LedgerQuery{})
 		if err != nil {
-			t.Fatal(err)
+			r.t.Fatal(err)
 		}
-		refused := 0
-		for _, l := range lines {
-			if l.Verdict == "rejected" && l.From == "x@banned.example" && l.Reason == "go away" {
-				refused += l.Count
-			}
+		got = map[string]int{}
+		for _, l := range all {
+			got[l.Verdict+" "+l.From+" "+l.Subject] += l.Count
 		}
-		if refused == 5 && len(lines) == 3 { // refused, aborted, committed
+		if len(all) == lines && maps.Equal(got, want) {
 			return
 		}
-		if time.Now().After(deadline) {
-			for _, l := range lines {
-				t.Logf("%+v", *l)
-			}
-			t.Fatalf("%d refusals in %d lines", refused, len(lines))
-		}
-		time.Sleep(50 * time.Millisecond)
 	}
+	r.t.Errorf("the ledger has %v, want %v in %d lines", got, want, lines)
 }
