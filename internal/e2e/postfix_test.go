@@ -17,9 +17,11 @@ import (
 	"postern/internal/peers"
 )
 
+var aPDF = "%PDF-1.4\n" + strings.Repeat("x", 300)
+
 // umlauts is a mail as a German office sends it: umlauts in names and text, a PDF, an invitation.
 func umlauts(id string) []byte {
-	pdf := base64.StdEncoding.EncodeToString([]byte("%PDF-1.4\n" + strings.Repeat("x", 300)))
+	pdf := base64.StdEncoding.EncodeToString([]byte(aPDF))
 	return []byte(crlf(`From: =?UTF-8?Q?J=C3=BCrgen_Gr=C3=B6=C3=9Fe?= <juergen@firma.example>
 To: support@example.com
 Subject: =?ISO-8859-1?Q?Best=E4tigung_f=FCr_M=FCnchen?=
@@ -100,7 +102,14 @@ func TestPostfixForwards(t *testing.T) {
 			var m messageJSON
 			s.get("/api/v1/messages/"+is.Message, &m)
 			if len(m.Attachments) != 2 || m.Attachments[0].Name != "Übersicht.pdf" || m.Attachments[0].Size != 309 || m.Attachments[1].Type != "text/calendar" {
-				t.Errorf("attachments %+v", m.Attachments)
+				t.Fatalf("attachments %+v", m.Attachments)
+			}
+			file := func(i int) string {
+				_, body, _ := strings.Cut(string(fetch(t, s.url(fmt.Sprintf("/api/v1/issues/%d/attachments/%s", is.Number, m.Attachments[i].SHA256)), nil)), "\r\n\r\n")
+				return body
+			}
+			if file(0) != aPDF || !strings.Contains(file(1), "SUMMARY:Gespräch") {
+				t.Errorf("the files are %q and %q", file(0), file(1))
 			}
 
 			if err := pf.Send("juergen@firma.example", []string{"support@example.com"}, []byte(crlf(simple("l-"+way, "You won the lottery")))); err != nil {
