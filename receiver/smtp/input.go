@@ -19,7 +19,7 @@ var bigBuffers = sync.Pool{New: func() any { b := make([]byte, bigBuffer); retur
 // readLine returns the next line with its end, valid until the next read.
 func (w *wire) readLine() ([]byte, error) {
 	seen := 0
-	deadline := time.Now().Add(w.srv.o.Timeouts.Command)
+	deadline := w.commandDeadline()
 	for {
 		have := w.in[w.r:w.w]
 		if i := bytes.IndexByte(have[seen:], '\n'); i >= 0 {
@@ -37,6 +37,15 @@ func (w *wire) readLine() ([]byte, error) {
 			return nil, err
 		}
 	}
+}
+
+// commandDeadline says until when a command must be here. Who only keeps a place is not waited for long when places are few.
+func (w *wire) commandDeadline() time.Time {
+	d := w.srv.o.Timeouts.Command
+	if !w.ours && w.srv.peers.crowded(w.live.limits) {
+		d = min(d, w.srv.o.Timeouts.Crowded)
+	}
+	return time.Now().Add(d)
 }
 
 func (w *wire) maxLine(line []byte) int {

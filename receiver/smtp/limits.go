@@ -120,6 +120,13 @@ func (p *peers) enter(key netip.Prefix, l Limits, now time.Time) (ticket, string
 	return ticket{p: p, key: key}, ""
 }
 
+// crowded reports whether places are getting few.
+func (p *peers) crowded(l Limits) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return over(p.conns, l.Connections-l.Connections/4)
+}
+
 // leave gives the place back.
 func (t *ticket) leave() {
 	if t.p == nil {

@@ -103,3 +103,25 @@ func TestRelayOfOursMayAskMuch(t *testing.T) {
 		}
 	}
 }
+
+// When places are few, who says nothing gives its place up soon.
+func TestCrowded(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, func(o *smtp.Options) {
+		o.Timeouts.Crowded = 100 * time.Millisecond
+		o.Settings.Limits.Connections = 4
+	})
+	var patient []*talk // these came while there was room
+	for range 3 {
+		c := g.talk()
+		c.want("220")
+		patient = append(patient, c)
+	}
+	last := g.talk()
+	last.want("220")
+	last.want("421 4.4.2 timed out")
+	for _, c := range patient {
+		c.send("NOOP\r\n")
+		c.want("250")
+	}
+}

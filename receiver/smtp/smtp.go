@@ -86,6 +86,7 @@ type Settings struct {
 type Timeouts struct {
 	Greeting time.Duration // PROXY header and TLS handshake; 30 s
 	Command  time.Duration // from one command to the end of the next; 5 min (RFC 5321 section 4.5.3.2.7)
+	Crowded  time.Duration // the same while three quarters of the connections are taken, for peers that are not ours; 10 s
 	Block    time.Duration // silence within a body; 3 min (RFC 5321 section 4.5.3.2.5)
 	Body     time.Duration // a whole body; 1 h
 	Grace    time.Duration // a body may be slower than MinRate for so long; 3 min
@@ -104,6 +105,7 @@ func (t Timeouts) withDefaults() Timeouts {
 	}
 	def(&t.Greeting, 30*time.Second)
 	def(&t.Command, 5*time.Minute)
+	def(&t.Crowded, 10*time.Second)
 	def(&t.Block, 3*time.Minute)
 	def(&t.Body, time.Hour)
 	def(&t.Grace, 3*time.Minute)
