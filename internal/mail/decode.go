@@ -37,6 +37,9 @@ type decoder struct {
 	bad   bool   // something was wrong
 	group uint32 // base64: bits not yet written
 	n     int    // base64: how many characters they are from
+	text  bool   // base64: of text, into which others write what is none
+	begun bool   // base64: a line of it was seen
+	ended bool   // base64: the last line was padded
 	carry []byte // quoted-printable: the end of a piece that needs what follows
 	soft  bool   // quoted-printable: the line ended in a soft break, so its line end is not of the body
 	out   []byte // scratch
@@ -47,7 +50,16 @@ type decoder struct {
 func (d *decoder) lines(text []byte, last bool) []byte {
 	switch d.enc {
 	case base64Encoding:
-		d.out = d.appendBase64(d.out[:0], text)
+		n := len(text)
+		if d.text {
+			n = d.base64Length(text)
+		}
+		d.out = d.appendBase64(d.out[:0], text[:n])
+		if n < len(text) {
+			d.bad = true
+			d.out = append(d.flush(d.out), text[n:]...)
+			d.enc = identity // to the end
+		}
 	case quotedPrintable:
 		d.out = d.out[:0]
 		for {
@@ -70,6 +82,42 @@ func (d *decoder) lines(text []byte, last bool) []byte {
 		return text
 	}
 	return d.out
+}
+
+// base64Length returns where the first line begins that is plain text: senders label as base64 what
+// they have not encoded, and lists and gateways write their footers below what is.
+func (d *decoder) base64Length(text []byte) int {
+	for rest := text; len(rest) > 0; {
+		at := len(text) - len(rest)
+		var ln []byte
+		ln, rest = nextLine(rest)
+		if ln = bytes.TrimSpace(ln); len(ln) == 0 {
+			continue
+		}
+		last := ln[len(ln)-1]
+		if prose(ln) || d.ended && !alphabetic(ln) || !d.begun && last != '=' && base64Value[last] >= 64 { // "Hello,"
+			return at
+		}
+		d.begun, d.ended = true, last == '='
+	}
+	return len(text)
+}
+
+// prose says whether a line has spaces between words that are short.
+func prose(ln []byte) bool {
+	const long = 40
+	i := bytes.IndexByte(ln, ' ')
+	return i > 0 && i < long && len(ln)-1-bytes.LastIndexByte(ln, ' ') < long
+}
+
+// alphabetic says whether a line has nothing but characters of base64.
+func alphabetic(ln []byte) bool {
+	for _, c := range ln {
+		if base64Value[c] >= 64 && c != '=' {
+			return false
+		}
+	}
+	return true
 }
 
 // end returns what was held back.

@@ -62,7 +62,7 @@ func (p *parser) openLeaf(h *header, ct *value) {
 	}
 	if p.isText(ct, &disp) {
 		l := p.newLeaf(textLeaf)
-		l.dec.enc = enc
+		l.dec.enc, l.dec.text = enc, true
 		l.html = ct.word == "text/html"
 		l.charset = ct.get("charset")
 		p.learnCharset(l.charset)

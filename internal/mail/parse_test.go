@@ -48,6 +48,27 @@ func TestAttachmentBytesReachTheirWriter(t *testing.T) {
 	}
 }
 
+// TestBase64ThatIsNone: text that is labelled base64 and was never encoded, or only above a footer, is text.
+func TestBase64ThatIsNone(t *testing.T) {
+	t.Parallel()
+	const word = "R3LDvMOfZQo=" // Grüße
+	for _, tt := range []struct{ body, want string }{
+		{"Hello Support, this is not encoded.\nAnn\n", "Hello Support, this is not encoded.\nAnn\n"},
+		{"Hello,\n\nneither is this.\n", "Hello,\n\nneither is this.\n"},
+		{word + "\n\n_______________\nusers mailing list\nhttps://example.org/\n", "Grüße\n_______________\nusers mailing list\nhttps://example.org/\n"},
+		{word + "\n" + word + "\n", "Grüße\nGrüße\n"}, // encoded in pieces
+		{"R3LD\n  vMOf  \nZQo=\n", "Grüße\n"},
+		{strings.Repeat("QUJD", 15) + " " + strings.Repeat("QUJD", 15) + "\n", strings.Repeat("ABC", 30)}, // lines joined by a space
+		{strings.Repeat("QUJD", 20_000) + "\n", strings.Repeat("ABC", 20_000)},
+		{"R3LD!vMOf*ZQo=\n", "Grüße\n"},
+	} {
+		m := parse(t, []byte("Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"+tt.body))
+		if m.Text != tt.want {
+			t.Errorf("%.80q:\n got %.80q\nwant %.80q", tt.body, m.Text, tt.want)
+		}
+	}
+}
+
 var errDisk = errors.New("disk full")
 
 type failing struct{}
