@@ -29,6 +29,9 @@ func policy(c *config.Config) *intake.Policy {
 		}
 		return byName[m.Name], true
 	}
+	for _, r := range c.SMTP.Relays {
+		p.Relays = append(p.Relays, r.Net)
+	}
 	for _, o := range c.SMTP.Origins {
 		p.Origins = append(p.Origins, intake.Origin{Net: o.Net, From: o.From})
 	}

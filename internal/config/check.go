@@ -49,11 +49,6 @@ func (ch *checker) complete() {
 	if c.Data == "" {
 		c.Data = c.Store.SQLite
 	}
-	if c.Rules == "" && !ch.said("rules") {
-		if folder := filepath.Join(filepath.Dir(c.File), "rules"); isDir(folder) {
-			c.Rules = folder
-		}
-	}
 	priority, status := "", ""
 	if len(c.Priorities) > 0 {
 		priority = c.Priorities[0]

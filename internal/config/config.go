@@ -24,7 +24,7 @@ type Config struct {
 	Store     Store     `yaml:"store" restart:"true" doc:"Where issues are kept. MongoDB when it is configured, else SQLite."`
 	Data      string    `yaml:"data" path:"true" restart:"true" doc:"The data folder: lock, control socket, mail while it is being received, the key file. The SQLite folder when not set."`
 	KeyFile   string    `yaml:"key-file" path:"true" restart:"true" doc:"The key file, the same on all nodes (see postern keys). postern.key in the data folder when not set."`
-	Rules     string    `yaml:"rules" path:"true" restart:"true" doc:"The folder of rules. The built-in examples are used when neither is there: this key, nor a folder rules beside the configuration."`
+	Rules     string    `yaml:"rules" path:"true" restart:"true" doc:"The folder of rules. Without this key it is the folder rules beside the configuration, and while that holds no rules the built-in examples are used."`
 	SMTP      SMTP      `yaml:"smtp" doc:"Mail that is pushed to us by SMTP."`
 	LMTP      LMTP      `yaml:"lmtp" doc:"Mail that a mail server on our side hands us by LMTP."`
 	HTTP      HTTP      `yaml:"http" doc:"The API, health and metrics."`
@@ -72,7 +72,7 @@ type SMTP struct {
 	Hostname string     `yaml:"hostname" restart:"true" doc:"Our name in greetings and Received lines. The machine's name when not set."`
 	TLS      TLS        `yaml:"tls" restart:"true" doc:"The certificate for STARTTLS and tls:// listeners. Renewed files are read again by themselves."`
 	Relays   []Relay    `yaml:"relays" doc:"Machines that hand us other people's mail, and are believed about the client's address: networks, or {net, proxy}. With proxy: true each connection must start with the PROXY protocol."`
-	Origins  []Origin   `yaml:"origins" doc:"Networks with the From domains that they may write as: {net, from}."`
+	Origins  []Origin   `yaml:"origins" doc:"Networks with the From domains that they may write as, by SMTP: {net, from}. A relay inside one is none."`
 	Users    []User     `yaml:"users" doc:"Who may authenticate (PLAIN and LOGIN, over TLS only)."`
 	MaxSize  Size       `yaml:"max-size" min:"1KiB" restart:"true" doc:"The largest mail taken, as told in the SIZE extension."`
 	Limits   SMTPLimits `yaml:"limits" doc:"What one client, and all at once, may ask of us. For LMTP, only connections, recipients and the timeouts count."`

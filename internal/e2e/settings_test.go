@@ -74,6 +74,24 @@ func TestOriginsAreBelieved(t *testing.T) {
 	}
 }
 
+// What a program posts proves nothing, wherever the program runs.
+func TestPostsProveNothing(t *testing.T) {
+	t.Parallel()
+	s := serve(t, strings.Replace(plainConfig, "hostname:", "origins: [{net: 127.0.0.0/8, from: [example.org]}], hostname:", 1), map[string]string{
+		"10.rules": "rule \"proven\" {\n    when sender.atLeast(\"authenticated\")\n    then { tag(\"proven\") }\n}\n",
+	})
+	resp, err := http.Post(s.url("/api/v1/messages?to=support@example.com"), "message/rfc822", strings.NewReader(crlf(simple("1", "One"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusCreated {
+		t.Fatalf("posted: %s, %v", resp.Status, err)
+	}
+	if got := s.issues()[0]; got.Subject != "One" || len(got.Tags) != 0 {
+		t.Errorf("issue %q has tags %v", got.Subject, got.Tags)
+	}
+}
+
 // A pipe gives one answer for several recipients: nobody's refusal is lost in it, and a recipient that is put off puts off the mail.
 func TestDeliverToSeveral(t *testing.T) {
 	t.Parallel()

@@ -22,7 +22,7 @@ const (
 
 // An Envelope is what a source knows of a mail before its body comes.
 type Envelope struct {
-	Source       string     // "smtp", "lmtp", "deliver", "api", or the name of a configured source
+	Source       string     // SourceSMTP, "lmtp", "deliver", "api", or the name of a configured source
 	Session      string     // the connection's or request's id, for the logs
 	Peer         netip.Addr // the client, after PROXY protocol
 	Helo         string
@@ -36,6 +36,10 @@ type Envelope struct {
 	SMTPUTF8     bool
 	EachAnswered bool // the source answers each recipient by itself (LMTP): a refusal by one mailbox need not wait for the others
 }
+
+// SourceSMTP is the one source whose peer may be an author's own machine. By LMTP a mail server hands us what it took from
+// others, by HTTP a program.
+const SourceSMTP = "smtp"
 
 // An Outcome is what became of a mail for one recipient.
 type Outcome struct {

@@ -13,6 +13,7 @@ import (
 type Policy struct {
 	Route      func(address string) (*Mailbox, bool) // which mailbox an address belongs to
 	Ours       func(address string) bool             // an address of ours, spelled out: never a participant
+	Relays     []netip.Prefix                        // machines that hand us other people's mail
 	Origins    []Origin                              // networks that may write as some domains
 	Marker     string                                // how a token starts, "[["
 	TextLimit  int64                                 // bytes each of decoded text and HTML that rules see; 0 means the default of package mail

@@ -56,6 +56,7 @@ func newRig(t *testing.T, script string) *rig {
 	boxes := map[string]*intake.Mailbox{}
 	r.pol = &intake.Policy{
 		Marker:  "[[",
+		Relays:  []netip.Prefix{netip.MustParsePrefix("192.0.2.25/32")},
 		Origins: []intake.Origin{{Net: netip.MustParsePrefix("192.0.2.0/24"), From: []string{"proven.example"}}},
 		Route: func(a string) (*intake.Mailbox, bool) {
 			mb, ok := boxes[strings.ToLower(a)]

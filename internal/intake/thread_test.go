@@ -141,6 +141,9 @@ rule "known" { when sender.known
 	auth := intake.Envelope{Source: "smtp", User: "ann", WriteAs: []string{"ann@example.org"}}
 	origin := intake.Envelope{Source: "smtp", Peer: netip.MustParseAddr("192.0.2.9")}
 	stranger := intake.Envelope{Source: "smtp", Peer: netip.MustParseAddr("127.0.0.1")}
+	relay := intake.Envelope{Source: "smtp", Peer: netip.MustParseAddr("192.0.2.25")}
+	lmtp, api := origin, origin
+	lmtp.Source, api.Source = "lmtp", "api"
 	cases := []struct {
 		name   string
 		env    intake.Envelope
@@ -155,6 +158,9 @@ rule "known" { when sender.known
 		{"two From addresses", auth, "ann@example.org, ann2@example.org", body, false, false},
 		{"a network for its domain", origin, "x@proven.example", body, true, true},
 		{"a network for another domain", origin, "x@other.example", body, false, false},
+		{"a relay inside that network", relay, "x@proven.example", body, false, false},
+		{"by LMTP from that network", lmtp, "x@proven.example", body, false, false},
+		{"by HTTP from that network", api, "x@proven.example", body, false, false},
 		{"a command in quoted text", auth, "ann@example.org", "Thanks.\n\n> [[priority: urgent]]\n", true, false},
 		{"a command below the signature", auth, "ann@example.org", "Thanks.\n\n-- \nAnn\n[[priority: urgent]]\n", true, false},
 	}

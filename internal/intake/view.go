@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"encoding/json"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -35,15 +36,21 @@ func identify(ctx context.Context, w World, pol *Policy, env *Envelope, p *parse
 	case !fault.Is(err, fault.NotFound):
 		return who{}, err
 	}
-	if env.User != "" && mayWriteAs(env.WriteAs, a.Email, a.Domain) || fromOrigin(pol.Origins, env, a) {
+	if env.User != "" && mayWriteAs(env.WriteAs, a.Email, a.Domain) || fromOrigin(pol, env, a) {
 		id.trust = trustAuthenticated
 	}
 	return id, nil
 }
 
-func fromOrigin(origins []Origin, env *Envelope, a mail.Address) bool {
-	return env.Peer.IsValid() && slices.ContainsFunc(origins, func(o Origin) bool {
-		return o.Net.Contains(env.Peer.Unmap()) && mayWriteAs(o.From, a.Email, a.Domain)
+// fromOrigin reports whether the peer itself is named as one that writes as the address. A relay inside such a network hands us
+// other people's mail.
+func fromOrigin(pol *Policy, env *Envelope, a mail.Address) bool {
+	peer := env.Peer.Unmap()
+	if env.Source != SourceSMTP || slices.ContainsFunc(pol.Relays, func(r netip.Prefix) bool { return r.Contains(peer) }) {
+		return false
+	}
+	return slices.ContainsFunc(pol.Origins, func(o Origin) bool {
+		return o.Net.Contains(peer) && mayWriteAs(o.From, a.Email, a.Domain)
 	})
 }
 
