@@ -1,10 +1,12 @@
 package sqlite
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -14,8 +16,23 @@ import (
 )
 
 // pack compresses. Mail is text: this halves what is written to the log and to the database. S2 takes a fifth of
-// the time of zstd at its fastest, which was most of what a commit cost.
-func pack(b []byte) []byte { return s2.Encode(nil, b) }
+// the time of zstd at its fastest, which was most of what a commit cost. It is given room for the worst case, and only
+// what came of it is kept.
+func pack(b []byte) []byte {
+	room, _ := packing.Get().(*[]byte)
+	if room == nil {
+		room = new([]byte)
+	}
+	if need := s2.MaxEncodedLen(len(b)); need > cap(*room) {
+		*room = make([]byte, need)
+	}
+	packed := s2.Encode((*room)[:cap(*room)], b)
+	out := bytes.Clone(packed)
+	packing.Put(room)
+	return out
+}
+
+var packing sync.Pool
 
 func unpack(b []byte) ([]byte, error) {
 	out, err := s2.Decode(nil, b)
