@@ -31,9 +31,11 @@ peers:
 check: peers lint
 	bash internal/peers/with-mongo.sh go test -race -timeout 15m ./...
 
-# Messages a second, acknowledgement times, CPU and memory beside a bare server: docs/performance.md.
+# Messages a second, acknowledgement times, CPU and memory beside a bare server, on MongoDB, and beside Mailpit where
+# the Go module proxy serves it: docs/performance.md.
 bench:
-	go run ./internal/bench
+	GOBIN=$(CURDIR)/bin go install github.com/axllent/mailpit@v1.33.1 || echo "Mailpit is not to be had here: it is left out" >&2
+	bash internal/peers/with-mongo.sh go run ./internal/bench $$(test -x bin/mailpit && echo -mailpit bin/mailpit) $(BENCH)
 
 # SIGKILL at random moments under load: make crash N=1000
 crash:

@@ -78,6 +78,8 @@ func contestants(dir, mailpit string) ([]*contestant, error) {
 		return []string{self, "bare", addr, folder}, nil
 	}))
 	if mailpit != "" {
+		mailpit, perr := filepath.Abs(mailpit) // each server runs in a folder of its own
+		err = errors.Join(err, perr)
 		err = errors.Join(err, add("Mailpit", func(folder, addr string) ([]string, error) {
 			web, err := freePort()
 			return []string{mailpit, "--smtp", addr, "--listen", web, "--database", filepath.Join(folder, "mailpit.db"), "--max", "0", "--quiet", "--disable-version-check"}, err

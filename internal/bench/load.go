@@ -87,11 +87,13 @@ func sender(addr string, s scenario, body string, end time.Time) ([]time.Duratio
 	return times, nil
 }
 
-// A peer is a plain SMTP client: one command, one answer.
+// A peer is an SMTP client as mail servers are: where the other side takes PIPELINING (RFC 2920) it sends MAIL, RCPT and DATA
+// at once, else one command after the other.
 type peer struct {
-	conn net.Conn
-	r    *bufio.Reader
-	buf  bytes.Buffer
+	conn       net.Conn
+	r          *bufio.Reader
+	buf        bytes.Buffer
+	pipelining bool
 }
 
 func dial(addr string) (*peer, error) {
@@ -106,14 +108,28 @@ func dial(addr string) (*peer, error) {
 	return p, p.say("EHLO bench.example\r\n", "250")
 }
 
-func (p *peer) send(body string) (time.Duration, error) {
-	n := serial.Add(1)
-	for _, line := range []string{"MAIL FROM:<load@bench.example>\r\n", "RCPT TO:<support@example.com>\r\n"} {
-		if err := p.say(line, "250"); err != nil {
-			return 0, err
+// envelope says where a mail comes from and goes to, up to the answer to DATA.
+func (p *peer) envelope() error {
+	steps := [][2]string{{"MAIL FROM:<load@bench.example>\r\n", "250"}, {"RCPT TO:<support@example.com>\r\n", "250"}, {"DATA\r\n", "354"}}
+	if p.pipelining {
+		if _, err := io.WriteString(p.conn, steps[0][0]+steps[1][0]+steps[2][0]); err != nil {
+			return err
+		}
+		for i := range steps {
+			steps[i][0] = ""
 		}
 	}
-	if err := p.say("DATA\r\n", "354"); err != nil {
+	for _, step := range steps {
+		if err := p.say(step[0], step[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *peer) send(body string) (time.Duration, error) {
+	n := serial.Add(1)
+	if err := p.envelope(); err != nil {
 		return 0, err
 	}
 	p.buf.Reset()
@@ -130,8 +146,10 @@ func (p *peer) send(body string) (time.Duration, error) {
 }
 
 func (p *peer) say(line, code string) error {
-	if _, err := io.WriteString(p.conn, line); err != nil {
-		return err
+	if line != "" {
+		if _, err := io.WriteString(p.conn, line); err != nil {
+			return err
+		}
 	}
 	return p.expect(code)
 }
@@ -146,6 +164,7 @@ func (p *peer) expect(code string) error {
 		if !strings.HasPrefix(line, code) {
 			return fmt.Errorf("wanted %s, the server says %q", code, strings.TrimSpace(line))
 		}
+		p.pipelining = p.pipelining || strings.TrimSpace(line[3:]) == "-PIPELINING" || strings.TrimSpace(line[3:]) == "PIPELINING"
 		if len(line) > 3 && line[3] == ' ' {
 			return nil
 		}
@@ -172,10 +191,8 @@ func bigOnes(c *contestant) (time.Duration, error) {
 					return err
 				}
 				defer p.conn.Close()
-				for _, step := range [][2]string{{"MAIL FROM:<load@bench.example>\r\n", "250"}, {"RCPT TO:<support@example.com>\r\n", "250"}, {"DATA\r\n", "354"}} {
-					if err := p.say(step[0], step[1]); err != nil {
-						return err
-					}
+				if err := p.envelope(); err != nil {
+					return err
 				}
 				head := fmt.Sprintf("From: big%d@bench.example\r\nTo: support@example.com\r\nSubject: big %d\r\nMessage-ID: <big.%d.%d@bench.example>\r\nMIME-Version: 1.0\r\n"+
 					"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nSee the file.\r\n--b\r\nContent-Type: application/pdf\r\n"+

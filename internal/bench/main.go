@@ -42,7 +42,7 @@ func main() {
 	}
 	rounds := flag.Int("rounds", 5, "rounds; the figures are medians of them")
 	each := flag.Duration("for", 2*time.Second, "how long one load lasts")
-	mailpit := flag.String("mailpit", "", "Mailpit's program (go install github.com/axllent/mailpit@v1.28.0)")
+	mailpit := flag.String("mailpit", "", "Mailpit's program; a path")
 	only := flag.String("only", "", "only servers whose name contains this")
 	big := flag.Bool("big", true, "32 mails of 25 MB at once, at the end")
 	flag.Parse()
