@@ -123,7 +123,7 @@ func (l *Live) Start(ctx context.Context, stored map[string]string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	had := l.holdsRules()
-	if !l.o.Builtin { // the folder was named, so it is meant to be there
+	if !l.o.Builtin || !missing(l.o.Dir) && !isBuiltin(stored) { // a folder that was named, or is there, is meant to hold rules
 		had = had || len(stored) > 0
 	}
 	set, from, err := l.read(had)
