@@ -131,7 +131,7 @@ func (s *Store) adopt(c *conn) error {
 		return err
 	}
 	s.w.redo.restart(id, place)
-	s.users.forget()
+	s.users.forgetAll()
 	return s.count(c)
 }
 

@@ -402,7 +402,9 @@ func putLinks(t *tx, p *plan, number int64, is *issue.Issue) error {
 		if err != nil {
 			return err
 		}
-		t.users = t.users || n > 0
+		if n > 0 {
+			t.users = append(t.users, u.Email)
+		}
 	}
 	return nil
 }

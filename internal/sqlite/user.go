@@ -13,7 +13,7 @@ import (
 type users struct {
 	mu    sync.Mutex
 	known map[string]*issue.User // nil: not in the table
-	round int                    // how often it was emptied
+	round int                    // how often something was forgotten
 }
 
 const maxRemembered = 4096
@@ -38,7 +38,17 @@ func (u *users) remember(email string, who *issue.User, round int) {
 	u.known[email] = who
 }
 
-func (u *users) forget() {
+// forget is for those who were written just now.
+func (u *users) forget(emails []string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, email := range emails {
+		delete(u.known, email)
+	}
+	u.round++
+}
+
+func (u *users) forgetAll() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.known = nil

@@ -63,9 +63,9 @@ type tx struct {
 	*conn
 	fault func(step string) error
 	redo  *frame
-	wrote bool // something since the current job began
-	texts int  // put into the search queue since then
-	users bool // were written since the group began
+	wrote bool     // something since the current job began
+	texts int      // put into the search queue since then
+	users []string // who were written since the group began
 }
 
 // write runs a statement that changes something; step names it for faults.
@@ -97,8 +97,8 @@ type writer struct {
 	ended chan struct{}
 	log   *slog.Logger
 	fault func(step string) error
-	turn  func(file int) // begins to make the database durable behind a file of the redo log
-	users func()         // says that some were written
+	turn  func(file int)        // begins to make the database durable behind a file of the redo log
+	users func(emails []string) // were written
 
 	frame   frame
 	hidden  atomic.Bool // something was answered that readers do not see yet
@@ -295,8 +295,8 @@ func (w *writer) try(group []*job) (done int, bad *job, err error) {
 	}
 	w.held += done
 	w.backlog += texts
-	if t.users {
-		w.users()
+	if len(t.users) > 0 {
+		w.users(t.users)
 	}
 	return done, nil, nil
 }
