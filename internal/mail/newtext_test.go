@@ -10,6 +10,10 @@ func TestAttributions(t *testing.T) {
 	t.Parallel()
 	for _, line := range strings.Split(strings.TrimSpace(`
 On Mon, Jan 5, 2026 at 2:04 PM Support <support@example.com> wrote:
+---- On Mon, 05 Jan 2026 14:04:05 +0100 Support <support@example.com> wrote ----
+5 Jan 2026, 14:04 by support@example.com:
+On Mon, 5 Jan 2026, at 2:04 PM, Support wrote:
+On Mon, Jan 05, 2026 at 02:04:05PM +0100, Support wrote:
 On Monday, January 5, 2026 at 02:04:05 PM GMT+1, Support <support@example.com> wrote:
 Am Mo., 5. Jan. 2026 um 14:04 Uhr schrieb Support <support@example.com>:
 Am 05.01.2026 um 14:04 schrieb Support:
@@ -71,6 +75,20 @@ func TestHeaderBlocks(t *testing.T) {
 		m := parse(t, []byte("Subject: Re: x\nContent-Type: text/plain; charset=utf-8\n\nYes.\n\n"+block+"\nIs there paper?\n"))
 		if got := m.NewText(); got != "Yes." {
 			t.Errorf("%s: new text %q", labels, got)
+		}
+	}
+}
+
+// TestLinesOfPhones: what phones and programs add below a text is no part of it.
+func TestLinesOfPhones(t *testing.T) {
+	t.Parallel()
+	for _, line := range strings.Split("Sent from my iPhone|Sent from Outlook for Android<https://aka.ms/x>|Get Outlook for iOS|Sent from Yahoo Mail on Android|Sent from Mail for Windows|Sent with Proton Mail secure email.|"+
+		"Sent via the Samsung Galaxy S21, an AT&T 5G smartphone|Von meinem iPhone gesendet|Von meinem Samsung Galaxy Smartphone gesendet.|Gesendet mit der GMX Mail App|"+
+		"Diese Nachricht wurde von meinem Android Mobiltelefon mit WEB.DE Mail gesendet.|Envoyé de mon iPhone|Enviado desde mi iPhone|Enviado do meu iPhone|Inviato da iPhone|Verstuurd vanaf mijn iPhone|"+
+		"Skickat från min iPhone|Sendt fra min iPhone|Lähetetty iPhonesta|Wysłane z iPhone'a|Odesláno z iPhonu|Отправлено с iPhone|发自我的iPhone|从我的 iPhone 发送|iPhoneから送信|나의 iPhone에서 보냄|iPhone'umdan gönderildi", "|") {
+		m := parse(t, []byte("Content-Type: text/plain; charset=utf-8\n\nYes, it works.\n\n"+line+"\n"))
+		if got := m.NewText(); got != "Yes, it works." {
+			t.Errorf("%s: new text %q", line, got)
 		}
 	}
 }

@@ -97,5 +97,8 @@ var mobileSignatures = []struct{ opens, has string }{
 	{"enviado desde mi ", ""}, {"enviado desde outlook", ""}, {"enviado do meu ", ""}, {"enviado a partir do meu ", ""}, {"enviado de mi ", ""}, {"obtener outlook para", ""}, {"obter o outlook para", ""}, {"obter outlook para", ""},
 	{"inviato da iphone", ""}, {"inviato da ipad", ""}, {"inviato da outlook", ""}, {"inviato dal mio ", ""}, {"ottieni outlook per", ""}, {"scarica outlook per", ""},
 	{"verstuurd vanaf mijn ", ""}, {"verzonden vanaf mijn ", ""}, {"verzonden met outlook", ""}, {"verstuurd met outlook", ""}, {"outlook voor ", "downloaden"},
-	{"skickat från min ", ""}, {"sendt fra min ", ""}, {"lähetetty ", "puhelimesta"}, {"lähetetty iphonesta", ""}, {"wysłane z ", "iphone"}, {"odesláno z ", "iphone"}, {"отправлено с iphone", ""}, {"отправлено из ", "почты"},
+	{"skickat från min ", ""}, {"sendt fra min ", ""}, {"lähetetty ", "puhelimesta"}, {"lähetetty iphonesta", ""}, {"wysłane z ", "iphone"}, {"odesláno z ", "iphon"}, {"отправлено с iphone", ""}, {"отправлено с моего ", ""}, {"отправлено из ", "почты"},
+	{"sent via the samsung ", ""}, {"sent from aol", ""}, {"sent from the all new ", ""}, {"sent from gmail mobile", ""}, {"sent using zoho", ""}, {"von samsung ", "gesendet"}, {"wysłane z mojego ", ""}, {"odoslané z ", "iphon"},
+	{"trimis de pe ", ""}, {"poslano z ", "iphone"}, {"iphone'umdan gönderildi", ""}, {"надіслано з iphone", ""}, {"enviat des del meu ", ""}, {"στάλθηκε από το iphone", ""}, {"נשלח מה-iphone", ""}, {"נשלח מה‑iphone", ""},
+	{"发自我的", ""}, {"从我的", "发送"}, {"從我的", "傳送"}, {"iphoneから送信", ""}, {"ipadから送信", ""}, {"나의 iphone에서", ""}, {"내 iphone에서", ""},
 }
