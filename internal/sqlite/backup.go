@@ -40,6 +40,9 @@ func (s *Store) Backup(ctx context.Context, dir string) error {
 		return fmt.Errorf("backup: %w", err)
 	}
 	defer c.close()
+	if err := private(part); err != nil { // VACUUM INTO takes an empty file
+		return fmt.Errorf("backup: %w", err)
+	}
 	if err := c.query(ctx, "VACUUM INTO ?", []any{part}, func(row) error { return nil }); err != nil {
 		return fmt.Errorf("backup the database: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"time"
 
 	"modernc.org/sqlite"
@@ -33,6 +34,16 @@ const (
 	toCopy          // reads, and writes another file
 )
 
+// private makes the file, where there is none, for its owner alone: mail is in it. What SQLite makes beside it
+// gets the same mode, and so does what somebody changed it to.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fault.As(fault.Unavailable, err)
+	}
+	return f.Close()
+}
+
 // connect opens the database file.
 func connect(ctx context.Context, path string, p purpose) (*conn, error) {
 	q := url.Values{}
@@ -41,6 +52,9 @@ func connect(ctx context.Context, path string, p purpose) (*conn, error) {
 	}
 	switch p {
 	case toWrite:
+		if err := private(path); err != nil {
+			return nil, err
+		}
 		q.Add("_pragma", "journal_mode(WAL)")
 		q.Add("_pragma", "wal_autocheckpoint(0)") // the store has its own, see settle
 		q.Add("_pragma", "cache_size(-16000)")    // KiB
