@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -96,14 +97,14 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 	if a.keys, made, err = keys.Open(c.KeyPath(), o.Now()); err != nil {
 		return nil, err
 	}
-	if made {
-		a.log.InfoContext(ctx, "made a key file: keep a copy of it, apart from the data", logkey.Path, c.KeyPath())
-	}
 	if a.spool, err = spool.Open(filepath.Join(c.Data, "spool")); err != nil {
 		return nil, err
 	}
-	if err := a.openStore(ctx, c); err != nil {
+	if err := a.openStore(ctx, c, made); err != nil {
 		return nil, err
+	}
+	if made {
+		a.log.InfoContext(ctx, "made a key file: keep a copy of it, apart from the data", logkey.Path, c.KeyPath())
 	}
 	if err := a.openRules(ctx, c); err != nil {
 		return nil, err
@@ -148,7 +149,9 @@ func Logger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-func (a *App) openStore(ctx context.Context, c *config.Config) (err error) {
+// openStore opens the store, and holds the key file against it. One that was made just now does not stay where the store has
+// another: it would only be in the way of the right one.
+func (a *App) openStore(ctx context.Context, c *config.Config, made bool) (err error) {
 	log := a.part("store")
 	if c.Store.MongoDB.IsSet() {
 		a.store, err = mongo.Open(ctx, c.Store.MongoDB.Reveal(), mongo.Options{Password: c.Store.Password.Reveal(), Log: log, Now: a.o.Now})
@@ -165,6 +168,10 @@ func (a *App) openStore(ctx context.Context, c *config.Config) (err error) {
 	have, err := a.store.Once(ctx, "keys", a.keys.Fingerprint())
 	if err != nil {
 		return fmt.Errorf("compare the keys with the store's: %w", err)
+	}
+	if have != a.keys.Fingerprint() && made {
+		return errors.Join(fault.Errorf(fault.Invalid, "there is no key file %s, and this store was made with one (%s): put it back; every node needs the same file",
+			c.KeyPath(), have), os.Remove(c.KeyPath()))
 	}
 	if have != a.keys.Fingerprint() {
 		return fault.Errorf(fault.Invalid, "%s is not the key file of this store (it has %s, the store was made with %s): every node needs the same file",

@@ -3,9 +3,13 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -89,6 +93,40 @@ func TestPostsProveNothing(t *testing.T) {
 	}
 	if got := s.issues()[0]; got.Subject != "One" || len(got.Tags) != 0 {
 		t.Errorf("issue %q has tags %v", got.Subject, got.Tags)
+	}
+}
+
+// Without its key file a store is not opened, and no other file takes its place.
+func TestKeyFileIsMissing(t *testing.T) {
+	t.Parallel()
+	s := serve(t, plainConfig, nil)
+	s.stop()
+	path := filepath.Join(s.dir, "data", "postern.key")
+	right, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	open := func() error {
+		a, err := app.Open(t.Context(), app.Options{Config: filepath.Join(s.dir, "postern.yaml"), Getenv: func(string) string { return "" }, Stderr: io.Discard})
+		if a != nil {
+			err = errors.Join(err, a.Close())
+		}
+		return err
+	}
+	if err := open(); err == nil || !strings.Contains(err.Error(), "put it back") {
+		t.Errorf("without it: %v", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("another took its place: %v", err)
+	}
+	if err := os.WriteFile(path, right, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(); err != nil {
+		t.Errorf("with it again: %v", err)
 	}
 }
 
