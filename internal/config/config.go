@@ -81,19 +81,19 @@ type SMTP struct {
 // SMTPLimits bound what clients may cost.
 type SMTPLimits struct {
 	Connections         int           `yaml:"connections" min:"1" doc:"Connections at once in all; more hear 421."`
-	PerIP               int           `yaml:"per-ip" min:"1" doc:"Connections at once from one address. An IPv6 /64 counts as one address, here and below; relays are not counted by address."`
+	PerIP               int           `yaml:"per-ip" min:"1" doc:"Connections at once from one address. An IPv6 /64 counts as one address, here and below; relays and this machine itself (loopback) are not counted by address."`
 	MessagesPerMinute   int           `yaml:"messages-per-minute" min:"0" doc:"Mails a minute in all; more hear 451. 0: no bound."`
 	MessagesPerIP       int           `yaml:"messages-per-ip" min:"1" doc:"Mails a minute from one address."`
 	Recipients          int           `yaml:"recipients" min:"1" doc:"Recipients of one mail; more hear 452."`
 	RecipientsPerIP     int           `yaml:"recipients-per-ip" min:"1" doc:"Recipients a minute from one address."`
 	Errors              int           `yaml:"errors" min:"1" doc:"Errors of one connection before it is closed."`
-	ErrorsPerIP         int           `yaml:"errors-per-ip" min:"1" doc:"Errors a minute from one address; above it new connections hear 421."`
+	ErrorsPerIP         int           `yaml:"errors-per-ip" min:"1" doc:"Errors a minute from one address, unknown recipients included; above it new connections hear 421."`
 	Bytes               Size          `yaml:"bytes" min:"1MiB" doc:"Bodies that are being received and decided, in all."`
 	BytesPerIP          Size          `yaml:"bytes-per-ip" min:"1MiB" doc:"The same from one address."`
 	AuthFailures        int           `yaml:"auth-failures" min:"1" doc:"Failed logins from one address in 15 minutes."`
 	AuthFailuresPerUser int           `yaml:"auth-failures-per-user" min:"1" doc:"Failed logins for one user name in 15 minutes."`
 	MinRate             Size          `yaml:"min-rate" min:"1" restart:"true" doc:"The lowest rate of a body, in bytes a second; slower clients are cut off."`
-	CommandTimeout      time.Duration `yaml:"command-timeout" min:"1s" restart:"true" doc:"How long we wait for a command."`
+	CommandTimeout      time.Duration `yaml:"command-timeout" min:"1s" restart:"true" doc:"How long we wait for a command; while three quarters of the connections are taken, 10 s at most."`
 	DataTimeout         time.Duration `yaml:"data-timeout" min:"1s" restart:"true" doc:"How long we wait for the next piece of a body."`
 	Drain               time.Duration `yaml:"drain" min:"0s" restart:"true" doc:"How long a stop waits for the mail that is on its way."`
 }
