@@ -102,6 +102,9 @@ func (p *program) examine(ctx context.Context) []finding {
 	default:
 		say("ok", "key file", c.KeyPath(), "")
 	}
+	if info, err := os.Stat(c.Data); err == nil && info.Mode().Perm()&0o007 != 0 {
+		say("warning", "data folder", fmt.Sprintf("everybody may look into %s (mode %04o)", c.Data, info.Mode().Perm()), "chmod 700 "+c.Data)
+	}
 	for name, t := range map[string]config.TLS{"smtp.tls": c.SMTP.TLS, "http.tls": c.HTTP.TLS} {
 		if t.Enabled() {
 			out = append(out, certificate(name, t.Cert))
