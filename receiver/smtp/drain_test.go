@@ -102,3 +102,26 @@ func TestDrainDeadline(t *testing.T) {
 		t.Errorf("deliveries: %+v", d)
 	}
 }
+
+// Who is being slowed holds nothing up either.
+func TestDrainEndsPenalties(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, func(o *smtp.Options) {
+		o.Timeouts.Drain = time.Minute
+		o.Settings.Limits.UnknownSlow, o.Settings.Limits.UnknownDelay = 1, time.Hour
+	})
+	c := g.talk()
+	c.want("220")
+	c.send("EHLO c\r\nMAIL FROM:<a@example.net>\r\nRCPT TO:<unknown1@b.c>\r\nRCPT TO:<unknown2@b.c>\r\nRSET\r\n")
+	for _, code := range []string{"250", "250", "550"} { // what came before the penalty is said before it
+		c.want(code)
+	}
+	g.stop()
+	for _, code := range []string{"550", "250", "421 4.3.2"} {
+		c.want(code)
+	}
+	if err := <-g.done; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	g.stop = nil
+}
