@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"time"
 
 	"postern/internal/app"
 	"postern/internal/fault"
@@ -24,8 +25,26 @@ type client struct {
 	close func() error
 }
 
+// patience is how long a command waits for the data folder. Who holds it without answering is another command, soon done, or a
+// server that starts or ends.
+const patience = 5 * time.Second
+
 // open reaches a Postern.
 func (p *program) open(ctx context.Context) (*client, error) {
+	for end := time.Now().Add(patience); ; {
+		c, err := p.reach(ctx)
+		if !fault.Is(err, fault.Conflict) || time.Now().After(end) {
+			return c, err
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+func (p *program) reach(ctx context.Context) (*client, error) {
 	socket, err := app.ControlSocket(p.options())
 	if err != nil {
 		return nil, err
