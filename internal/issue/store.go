@@ -132,17 +132,17 @@ type Commit struct {
 // A Reliance says where the decision saw one id lead: to these issues, by this kind of link, or nowhere.
 // It still holds while FindThread would report the same for that id.
 type Reliance struct {
-	Mailbox string
-	ID      string
-	Links   []Link
+	Mailbox string `json:"mailbox"`
+	ID      string `json:"id"`
+	Links   []Link `json:"links,omitempty"`
 }
 
 // A Link says that an id leads to an issue.
 type Link struct {
-	ID    string
-	Issue int64
-	Kind  LinkKind
-	At    time.Time // of the latest message that made the link; not part of what a Reliance compares
+	ID    string    `json:"id"`
+	Issue int64     `json:"issue"`
+	Kind  LinkKind  `json:"kind"`
+	At    time.Time `json:"at"` // of the latest message that made the link; not part of what a Reliance compares
 }
 
 // LinkKind says how an id came to lead to an issue.
