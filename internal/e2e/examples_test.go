@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goccy/go-yaml"
+
 	"postern/internal/peers"
 )
 
@@ -144,22 +146,47 @@ func TestExamplePostfixPipe(t *testing.T) {
 	}
 }
 
-// The files that the container's recipes name are there.
+// What the container's recipes name is there, and it is built with the Go of go.mod.
 func TestExampleContainer(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(examples, "mongodb")
-	compose := read(t, filepath.Join(dir, "compose.yaml"))
-	for _, name := range []string{"Containerfile", "postern.yaml", "rules"} {
-		if !strings.Contains(compose, name) {
-			t.Errorf("compose.yaml does not name %s", name)
+	var compose struct {
+		Services map[string]struct {
+			Build   struct{ Context, Dockerfile string }
+			Volumes []string
+			Secrets []string
 		}
-		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-			t.Error(err)
+		Volumes map[string]any
+		Secrets map[string]struct{ File string }
+	}
+	if err := yaml.Unmarshal([]byte(read(t, filepath.Join(dir, "compose.yaml"))), &compose); err != nil {
+		t.Fatal(err)
+	}
+	postern := compose.Services["postern"]
+	if _, err := os.Stat(filepath.Join(dir, postern.Build.Context, postern.Build.Dockerfile)); err != nil || postern.Build.Dockerfile == "" {
+		t.Errorf("the file to build from: %v", err)
+	}
+	for name, s := range compose.Services {
+		for _, v := range s.Volumes {
+			source, _, _ := strings.Cut(v, ":")
+			if _, named := compose.Volumes[source]; named {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(dir, source)); err != nil {
+				t.Errorf("service %s mounts %s: %v", name, source, err)
+			}
+		}
+		for _, secret := range s.Secrets {
+			if compose.Secrets[secret].File == "" || !strings.Contains(read(t, filepath.Join(dir, "README.md")), strings.TrimPrefix(compose.Secrets[secret].File, "./")) {
+				t.Errorf("service %s wants the secret %s, and the README does not say how to make it", name, secret)
+			}
 		}
 	}
-	version, _, _ := strings.Cut(strings.TrimPrefix(read(t, "../../go.mod")[strings.Index(read(t, "../../go.mod"), "\ngo ")+1:], "go "), "\n")
-	if !strings.Contains(read(t, filepath.Join(dir, "Containerfile")), "golang:"+version[:4]+" ") {
-		t.Errorf("the Containerfile builds with another Go than go.mod's %s", version)
+	_, version, _ := strings.Cut(read(t, "../../go.mod"), "\ngo ")
+	major, minor, _ := strings.Cut(version, ".")
+	minor, _, _ = strings.Cut(minor, ".")
+	if from := "golang:" + major + "." + minor + " "; !strings.Contains(read(t, filepath.Join(dir, "Containerfile")), from) {
+		t.Errorf("the Containerfile does not build with %s", from)
 	}
 }
 
