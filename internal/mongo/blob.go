@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"golang.org/x/sync/errgroup"
 
 	"postern/internal/fault"
 	"postern/internal/issue"
@@ -19,8 +20,9 @@ import (
 )
 
 const (
-	inlineBlob = 64 << 10  // a blob up to this size is in its head
 	chunkSize  = 255 << 10 // as GridFS has it
+	inlineBlob = chunkSize // a blob up to this size is in its head
+	blobShare  = 8 << 10   // bytes that count as one document in a bulk
 	chunksAt   = 4         // chunks of one write
 	maxUploads = 4         // such writes of this node at once: each is several times in memory on its way
 )
@@ -32,28 +34,34 @@ func (s *Store) putBlobs(ctx context.Context, names []string, bodies []*spool.Bo
 	for _, b := range bodies {
 		given[b.SHA256()] = b
 	}
-	for _, sha := range names {
-		b := given[sha]
-		if b == nil {
-			ok, err := s.touch(ctx, sha, "")
-			if err != nil {
-				return err
-			}
-			if !ok {
-				return fault.Errorf(fault.Conflict, "blob %s is gone meanwhile", sha)
-			}
-			continue
-		}
-		if err := s.putBlob(ctx, b); err != nil {
-			return fmt.Errorf("store blob %s: %w", sha, err)
-		}
+	var g errgroup.Group
+	g.SetLimit(maxUploads)
+	if s.fault != nil {
+		g.SetLimit(1) // a test of crashes wants to know which write it stops
 	}
-	return nil
+	for _, sha := range names {
+		g.Go(func() error {
+			if b := given[sha]; b != nil {
+				return s.putBlob(ctx, b)
+			}
+			ok, err := s.touch(ctx, sha, "")
+			if err == nil && !ok {
+				err = fault.Errorf(fault.Conflict, "blob %s is gone meanwhile", sha)
+			}
+			return err
+		})
+	}
+	return g.Wait()
 }
 
 // putBlob stores a body under its hash. Several may store the same one at once: the ids of its chunks follow from the head, so
 // they write the same documents.
-func (s *Store) putBlob(ctx context.Context, b *spool.Body) error {
+func (s *Store) putBlob(ctx context.Context, b *spool.Body) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("store blob %s: %w", b.SHA256(), err)
+		}
+	}()
 	for try := 0; try < maxRaces; try++ {
 		head, fresh, err := s.putHead(ctx, b)
 		if err != nil {
@@ -97,7 +105,10 @@ func (s *Store) putHead(ctx context.Context, b *spool.Body) (head *blobDoc, fres
 		}
 		head.Data, head.Whole = data, true
 	}
-	err = s.write(ctx, s.files, mongo.NewInsertOneModel().SetDocument(head))[0]
+	o := s.order(s.files, mongo.NewInsertOneModel().SetDocument(head))
+	o.size = 1 + len(head.Data)/blobShare
+	s.send(o)
+	err = s.heard(ctx, o)[0]
 	if err == nil || !errors.Is(err, errDuplicate) {
 		return head, true, err
 	}
@@ -249,7 +260,7 @@ func (s *Store) OpenBlob(ctx context.Context, sha256 string) (io.ReadSeekCloser,
 	if err != nil {
 		return nil, failed("open blob", err)
 	}
-	if head.Length <= inlineBlob {
+	if int64(len(head.Data)) == head.Length {
 		return inMemory{bytes.NewReader(head.Data)}, nil
 	}
 	return &blobReader{ctx: ctx, store: s, head: &head, at: -1}, nil

@@ -75,7 +75,7 @@ func (s *Store) decide(ctx context.Context, c *issue.Commit, m *messageDoc, bega
 	if err := s.ready(ctx, c, m, kept); err != nil {
 		return nil, sure(err)
 	}
-	free, err = s.deeds.reserve(ctx, len(m.Text))
+	free, err = s.deeds.reserve(ctx, m.size())
 	if err != nil {
 		return nil, sure(err)
 	}
@@ -155,6 +155,18 @@ func (s *Store) place(ctx context.Context, m *messageDoc, began time.Time) error
 		return fault.Errorf(fault.Unavailable, "slot %s is taken: %w", m.Doc, readErr)
 	}
 	return fault.Errorf(fault.Conflict, "slot %s is taken", m.Doc)
+}
+
+// size is about how many bytes a message takes in memory until it is applied.
+func (m *messageDoc) size() int {
+	n := len(m.Text) + len(m.Decision.Facts) + len(m.Decision.Trace)
+	if is := m.Todo.NewIssue; is != nil {
+		n += len(is.Description)
+	}
+	for _, note := range m.Todo.Notes {
+		n += len(note.Text)
+	}
+	return n
 }
 
 // encode makes the document's bytes, within bounds.

@@ -28,8 +28,8 @@ func newDeed(m *messageDoc) *deed {
 }
 
 const (
-	maxUnapplied = 16 << 20 // bytes of messages that wait to be applied: more mail waits before its commit
-	deedWeight   = 4 << 10  // what one counts besides its document
+	maxUnapplied = 8 << 20 // bytes of messages that wait to be applied: more mail waits before its commit
+	deedWeight   = 4 << 10 // what one counts besides its document
 )
 
 // deeds are those under way.

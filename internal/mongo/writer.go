@@ -14,7 +14,7 @@ import (
 
 const (
 	maxFlying = 1   // bulk writes of one collection under way at once
-	maxBulk   = 256 // documents of one bulk write
+	maxBulk   = 256 // documents of one bulk write, small ones
 )
 
 // A writer gathers what concurrent commits write to one collection into bulk writes. Each document succeeds or fails
@@ -26,13 +26,14 @@ type writer struct {
 
 func newWriter(s *Store, coll *mongo.Collection) *writer {
 	w := &writer{coll: coll}
-	w.orders = gather[*order]{store: s, work: w.bulk, size: func(o *order) int { return len(o.models) }, most: maxBulk, apart: maxFlying}
+	w.orders = gather[*order]{store: s, work: w.bulk, size: func(o *order) int { return o.size }, most: maxBulk, apart: maxFlying}
 	return w
 }
 
 // An order is what one caller wants written, and how each of it went.
 type order struct {
 	coll   *mongo.Collection
+	size   int                // what it counts in a bulk
 	models []mongo.WriteModel // those that were sent
 	at     []int              // which of the caller's each of them is
 	fates  []error            // one for each that was sent
@@ -50,7 +51,7 @@ func (s *Store) order(coll *mongo.Collection, models ...mongo.WriteModel) *order
 		}
 		o.models, o.at = append(o.models, m), append(o.at, i)
 	}
-	o.fates = make([]error, len(o.models))
+	o.size, o.fates = len(o.models), make([]error, len(o.models))
 	return o
 }
 
