@@ -11,6 +11,13 @@ import (
 // idMax is how many ids of one References field are kept: the first and the newest.
 const idMax = 200
 
+// Bounds of what is kept inline everywhere and indexed, in bytes. A line of mail has 998 at most (RFC 5322 section
+// 2.1.1), and ids are one word of it.
+const (
+	idLength      = 998
+	subjectLength = 4096
+)
+
 // readFields fills in what the message's own header says.
 func (p *parser) readFields(h *header) {
 	m := p.msg
@@ -36,7 +43,10 @@ func (p *parser) readFields(h *header) {
 			m.Cc = p.addresses(m.Cc, f)
 		case "subject":
 			if seen.subject++; m.Subject == "" {
-				m.Subject = f.Value
+				if m.Subject = f.Value; len(m.Subject) > subjectLength {
+					p.warn("subject-too-long", "the rest of the subject was left out")
+					m.Subject = cutString(m.Subject, subjectLength)
+				}
 			}
 		case "date":
 			seen.date++
@@ -143,9 +153,14 @@ func addIDs(ids []string, s string) []string {
 	return ids
 }
 
-// messageIDs returns the ids of a field, with angle brackets. Where a sender left those out, words
-// with an @ are taken for ids. Old In-Reply-To fields hold phrases too; these are left out.
+// messageIDs returns the ids of a field that are no longer than an id can be.
 func messageIDs(s string) []string {
+	return slices.DeleteFunc(readIDs(s), func(id string) bool { return len(id) > idLength })
+}
+
+// readIDs returns the ids of a field, with angle brackets. Where a sender left those out, words
+// with an @ are taken for ids. Old In-Reply-To fields hold phrases too; these are left out.
+func readIDs(s string) []string {
 	var ids []string
 	if !strings.Contains(s, "<") {
 		for _, w := range strings.Fields(s) {

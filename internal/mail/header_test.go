@@ -51,6 +51,15 @@ func TestSubjects(t *testing.T) {
 	}
 }
 
+func TestEndlessSubject(t *testing.T) {
+	t.Parallel()
+	m := parse(t, []byte("Subject: "+strings.Repeat("ü ", 10_000)+"\r\n\r\n"))
+	if len(m.Subject) > 4096 || len(m.Subject) < 4000 || !warned(m, "subject-too-long") {
+		t.Errorf("subject of %d bytes, warnings %v", len(m.Subject), m.Warnings)
+	}
+	check(t, m)
+}
+
 func TestMessageIDs(t *testing.T) {
 	t.Parallel()
 	m := parse(t, []byte("Message-ID: <a@b>\r\nIn-Reply-To: Your message of Monday <c@d>\r\nReferences: <1@x><2@x>\r\n\t<3\r\n @x> <2@x> <4@x\r\nReferences: 5@x, <6@x>\r\n\r\n"))
@@ -62,6 +71,10 @@ func TestMessageIDs(t *testing.T) {
 	}
 	if m := parse(t, []byte("Message-ID: bare@example.org\r\n\r\n")); m.MessageID != "<bare@example.org>" {
 		t.Errorf("got %q", m.MessageID)
+	}
+	long := strings.Repeat("x", 2000) + "@example.org>"
+	if m := parse(t, []byte("Message-ID: <"+long+"\r\nReferences: <1@x> <"+long+" <2@x>\r\n\r\n")); m.MessageID != "" || len(m.References) != 2 {
+		t.Errorf("kept an endless id: %.20q %d", m.MessageID, len(m.References))
 	}
 	var refs strings.Builder
 	for i := range 5000 {
