@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -122,6 +123,6 @@ func (r *Redo) Release(i int) { r.r.release(i) }
 func (r *Redo) Close() error  { return r.r.close() }
 
 func (r *Redo) Replay(after uint64) (payloads []string, err error) {
-	_, err = r.r.replay(after, func(_ uint64, b []byte) error { payloads = append(payloads, string(b)); return nil })
+	_, err = r.r.replay(after, math.MaxUint64, func(_ uint64, b []byte) error { payloads = append(payloads, string(b)); return nil })
 	return payloads, err
 }

@@ -153,8 +153,8 @@ func (r *redo) empty() error {
 	return nil
 }
 
-// replay hands on the payloads of all frames after that number, in order, and says which is the last.
-func (r *redo) replay(after uint64, apply func(seq uint64, payload []byte) error) (last uint64, err error) {
+// replay hands on the payloads of the frames after one number and up to another, in order, and says which is the last.
+func (r *redo) replay(after, upTo uint64, apply func(seq uint64, payload []byte) error) (last uint64, err error) {
 	type part struct {
 		f     *redoFile
 		first uint64
@@ -178,6 +178,8 @@ func (r *redo) replay(after uint64, apply func(seq uint64, payload []byte) error
 	for _, p := range parts {
 		err := r.scan(p.f, func(seq uint64, payload []byte) error {
 			switch {
+			case seq > upTo:
+				return errStop
 			case seq <= last:
 				return nil
 			case seq > last+1:

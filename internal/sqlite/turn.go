@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"strconv"
 
@@ -38,7 +39,7 @@ func (s *Store) join(c *conn) error {
 		return err
 	}
 	s.w.redo, r.seq = r, place
-	if err := catchUp(c, r); err != nil {
+	if err := catchUp(c, r, math.MaxUint64); err != nil {
 		return err
 	}
 	if err := s.syncDatabase(); err != nil {
@@ -78,8 +79,8 @@ func putPlace(c *conn, seq uint64) error {
 	return err
 }
 
-// catchUp does what the redo log holds and the database has not.
-func catchUp(c *conn, r *redo) error {
+// catchUp does what the redo log holds and the database has not, up to frame upTo.
+func catchUp(c *conn, r *redo, upTo uint64) error {
 	_, place, err := readPlace(c)
 	if err != nil {
 		return err
@@ -96,7 +97,7 @@ func catchUp(c *conn, r *redo) error {
 		open = 0
 		return err
 	}
-	last, err := r.replay(place, func(seq uint64, payload []byte) error {
+	last, err := r.replay(place, upTo, func(seq uint64, payload []byte) error {
 		if open == 0 {
 			if _, err := c.exec("BEGIN IMMEDIATE"); err != nil {
 				return err

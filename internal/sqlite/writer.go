@@ -58,7 +58,7 @@ func (j *job) cancel() {
 }
 
 // A tx is what a group of jobs writes by. A job that fails before it wrote anything has simply not happened; one that
-// fails later takes the whole group back, and the others are done again.
+// fails later takes the whole transaction back, and the others are done again.
 type tx struct {
 	*conn
 	fault func(step string) error
@@ -276,19 +276,16 @@ func (w *writer) try(group []*job) (done int, bad *job, err error) {
 		case j.err == nil:
 			texts += t.texts
 		case t.wrote && fault.Is(j.err, fault.Unavailable):
-			w.takeBack()
+			w.lose(j.err)
 			return 0, nil, j.err
 		case t.wrote:
-			w.takeBack()
+			w.lose(j.err)
 			return 0, j, nil
 		}
 	}
 	if err := w.keep(); err != nil {
-		w.takeBack()
+		w.lose(err)
 		return 0, nil, err
-	}
-	if _, err := w.c.exec("RELEASE frame"); err != nil {
-		w.lose(err) // it is durable all the same
 	}
 	if w.frame.size() > 0 {
 		w.hidden.Store(true)
@@ -301,19 +298,16 @@ func (w *writer) try(group []*job) (done int, bad *job, err error) {
 	return done, nil, nil
 }
 
-// begin opens the transaction where none is open, and a savepoint for what one frame of the redo log will hold.
+// begin opens the transaction where none is open.
 func (w *writer) begin() error {
-	if err := w.findAgain(); err != nil {
+	if err := w.findAgain(); err != nil || !w.open.IsZero() {
 		return err
 	}
-	if w.open.IsZero() {
-		if _, err := w.c.exec("BEGIN IMMEDIATE"); err != nil {
-			return err
-		}
-		w.open = time.Now()
+	if _, err := w.c.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
 	}
-	_, err := w.c.exec("SAVEPOINT frame")
-	return err
+	w.open = time.Now()
+	return nil
 }
 
 // keep makes the frame durable.
@@ -327,16 +321,6 @@ func (w *writer) keep() error {
 		return nil
 	}
 	return w.redo.append(w.frame.b)
-}
-
-// takeBack undoes what was done since the savepoint. On a full disk SQLite may have taken back the whole
-// transaction by itself.
-func (w *writer) takeBack() {
-	if _, err := w.c.exec("ROLLBACK TO frame"); err != nil {
-		w.lose(err)
-		return
-	}
-	_, _ = w.c.exec("RELEASE frame")
 }
 
 // commit ends the transaction, so that readers see what it wrote.
@@ -367,14 +351,16 @@ func (w *writer) commit() error {
 	return nil
 }
 
-// lose ends a transaction that cannot be committed. What it held is taken from the redo log again; until that succeeds
-// nothing new is written.
+// lose takes the transaction back, because a part of it failed or it could not be committed; on a full disk SQLite may have
+// done so by itself. What it held for those who were answered is taken from the redo log again, and until that succeeds
+// nothing new is written. That is rare, and so nobody pays for savepoints.
 func (w *writer) lose(err error) {
 	_, _ = w.c.exec("ROLLBACK")
 	if w.held > 0 {
-		w.log.Warn("the database fell behind its redo log", logkey.Error, err)
+		w.log.Warn("the database takes what it had from its redo log again", logkey.Error, err)
 	}
-	w.open, w.held, w.lost = time.Time{}, 0, true
+	w.lost = w.lost || w.held > 0
+	w.open, w.held = time.Time{}, 0
 }
 
 // findAgain does what was lost once more.
@@ -382,7 +368,8 @@ func (w *writer) findAgain() error {
 	if !w.lost {
 		return nil
 	}
-	if err := catchUp(w.c, w.redo); err != nil {
+	// A frame after the last may be there whole, though its fsync failed and nobody was answered.
+	if err := catchUp(w.c, w.redo, w.redo.seq); err != nil {
 		return err
 	}
 	w.lost = false
