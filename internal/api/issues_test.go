@@ -166,6 +166,20 @@ func TestMessage(t *testing.T) {
 	}
 }
 
+// A text that is too long to be kept with the message is read all the same, and not in lists.
+func TestLongText(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	long := strings.Repeat("Ärger ", 20_000)
+	w.commit(letter{id: "m1", subject: "x", long: long})
+	if got := w.object(w.get("/api/v1/messages/m1"), 200)["text"]; got != long {
+		t.Errorf("got %d bytes of text, want %d", len(fmt.Sprint(got)), len(long))
+	}
+	if a := w.get("/api/v1/messages"); strings.Contains(a.body, "Ärger") {
+		t.Error("a list has texts")
+	}
+}
+
 func TestETag(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -77,6 +78,9 @@ func (a *API) getMessage(c *call) error {
 	for i := range m.Attachments {
 		d.Attachments = append(d.Attachments, file("/api/v1/messages/"+m.ID, m, &m.Attachments[i]))
 	}
+	if d.Text, err = a.textOf(ctx, m); err != nil {
+		return err
+	}
 	if m.Copies > 0 {
 		copies, err := a.o.Store.Copies(ctx, m.ID)
 		if err != nil {
@@ -85,6 +89,28 @@ func (a *API) getMessage(c *call) error {
 		d.KeptCopies = notNil(copies)
 	}
 	return c.json(http.StatusOK, d)
+}
+
+const maxText = 2 << 20 // bytes; mail has more only where limits.text was raised, and the raw has all of it
+
+// textOf is a message's text, also where it is long and kept beside it. What retention took is empty.
+func (a *API) textOf(ctx context.Context, m *issue.Message) (string, error) {
+	if m.Text != "" || m.TextBlob.SHA256 == "" {
+		return m.Text, nil
+	}
+	f, err := a.o.Store.OpenBlob(ctx, m.TextBlob.SHA256)
+	if fault.Is(err, fault.NotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxText))
+	if err != nil {
+		return "", fmt.Errorf("read the text of message %s: %w", m.ID, err)
+	}
+	return strings.ToValidUTF8(string(text), ""), nil // the last character may have been cut
 }
 
 func (a *API) messageFile(c *call) error {

@@ -108,6 +108,7 @@ func blob(content string) issue.Blob {
 // letter is what a test says of a message; the rest is filled in.
 type letter struct {
 	id, verdict, subject, raw string
+	long                      string // its text, kept beside the message
 	envelope                  issue.Envelope
 	files                     map[string]string // name: content
 	joins                     int64             // the issue that it becomes a note of
@@ -135,6 +136,10 @@ func (w *world) commit(m letter) int64 {
 	for name, content := range m.files {
 		msg.Attachments = append(msg.Attachments, issue.Attachment{Blob: blob(content), Name: name, Type: "text/html"})
 		bodies = append(bodies, spool.Bytes([]byte(content)))
+	}
+	if m.long != "" {
+		msg.Text, msg.TextBlob = "", blob(m.long)
+		bodies = append(bodies, spool.Bytes([]byte(m.long)))
 	}
 	c := &issue.Commit{Message: msg, Bodies: bodies}
 	if m.verdict != "rejected" {
