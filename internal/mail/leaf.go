@@ -88,7 +88,7 @@ func (p *parser) openLeaf(h *header, ct *value) {
 	l.file = &Attachment{
 		Name:      p.fileName(h, ct, &disp),
 		Type:      ct.word,
-		ContentID: cleanName(strings.Trim(id, "<> \t")),
+		ContentID: cutString(cleanName(strings.Trim(id, "<> \t")), idLength),
 		Inline:    disp.word == "inline",
 	}
 	l.hash = sha256.New()

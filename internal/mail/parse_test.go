@@ -136,6 +136,8 @@ func TestLimits(t *testing.T) {
 		{"texts together", "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\n\r\n"+strings.Repeat("a", 40)+"\r\n", 4), "text-truncated",
 			func(m *mail.Message) bool { return len(m.Text) <= 100 && len(m.Text) > 80 && m.Truncated }},
 		{"decoded", "Content-Type: a/b\r\n\r\n" + strings.Repeat("x", 5000), "too-large", func(m *mail.Message) bool { return m.Attachments[0].Size == 300 }},
+		{"media type", "Content-Type: application/" + strings.Repeat("x", 500) + "\r\nContent-ID: <" + strings.Repeat("x", 300) + ">\r\n\r\nx", "content-type-malformed",
+			func(m *mail.Message) bool { return m.Attachments[0].Type == "application/octet-stream" }},
 		{"addresses", "From: a@b\r\nTo: " + strings.Repeat("a@b, ", 20) + "\r\n\r\n", "addresses-too-many", func(m *mail.Message) bool { return len(m.To) == 4 }},
 	}
 	for _, tt := range tests {

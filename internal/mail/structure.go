@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// typeLength is that of the longest media type, in bytes (RFC 6838 section 4.2).
+const typeLength = 127 + 1 + 127
+
 // boundaryMax is the longest delimiter that is looked for. RFC 2046 allows 70 characters.
 const boundaryMax = 512
 
@@ -72,10 +75,12 @@ func (p *parser) contentType(h *header) value {
 	s, ok := h.raw("Content-Type")
 	if ok {
 		v := p.parseValue(s)
-		if major, minor, ok := strings.Cut(v.word, "/"); ok && isToken(major) && isToken(minor) {
+		if major, minor, ok := strings.Cut(v.word, "/"); ok && isToken(major) && isToken(minor) && len(v.word) <= typeLength {
 			return v
 		}
 		switch {
+		case len(v.word) > typeLength:
+			v.word = "application/octet-stream"
 		case v.word == "text" || v.word == "plain":
 			v.word = "text/plain"
 		case v.word == "html":
