@@ -34,8 +34,8 @@ func (p *parser) classify(prefix prefixKind, forwards bool) {
 
 	delivery := p.report == "delivery-status" || p.dsn
 	m.IsBounce = delivery || s.failedRecipients && (daemon || s.nullPath) ||
-		daemon && !s.replied && (s.nullPath || !m.IsReply || bounceSubject(m.Subject)) ||
-		(from == "postmaster" || s.nullPath) && bounceSubject(m.Subject)
+		daemon && !s.replied && (s.nullPath || !m.IsReply) ||
+		(daemon || from == "postmaster" || s.nullPath) && bounceSubject(m.Subject)
 	still := p.news && !p.failed || !delivery && delaySubject(m.Subject) && (daemon || s.nullPath)
 	m.IsBounce = m.IsBounce && !still // still on its way, or arrived
 	m.IsAutoReply = !m.IsBounce && !still && (s.replied && p.report == "" || s.autoReply || s.precedence == "auto_reply" ||
@@ -74,7 +74,7 @@ func readSigns(m *Message) signs {
 		case "auto-submitted":
 			// "no" is a person. Parameters and comments may follow the word.
 			word := strings.ToLower(firstWord(f.Value))
-			s.replied = s.replied || word == "auto-replied" || word == "auto-notified"
+			s.replied = s.replied || word == "auto-replied"
 			s.generated = s.generated || word != "" && word != "no"
 		case "precedence", "x-precedence":
 			switch w := strings.ReplaceAll(strings.ToLower(firstWord(f.Value)), "-", "_"); w {

@@ -31,6 +31,8 @@ func TestKinds(t *testing.T) {
 		{"absence by precedence", person + "Subject: x\nPrecedence: auto-reply\n", mail.KindAutoReply, true},
 		{"bounce of a daemon", "From: MAILER-DAEMON@example.org\nSubject: Failure Notice\n", mail.KindBounce, true},
 		{"bounce of a daemon without a domain", "Return-Path: <>\nFrom: Mail Delivery Subsystem <MAILER-DAEMON>\nSubject: Returned mail: see transcript for details\n", mail.KindBounce, true},
+		{"bounce of a daemon that calls it a reply", "From: MAILER-DAEMON@example.org\nSubject: Undelivered Mail Returned to Sender\nAuto-Submitted: auto-replied\nIn-Reply-To: <a@b>\n", mail.KindBounce, true},
+		{"notice of a filter", person + "Subject: x\nAuto-Submitted: auto-notified; owner-email=\"a@b\"\n", mail.KindNotification, true},
 		{"bounce of a postmaster", "From: postmaster@example.org\nSubject: Undeliverable: x\n", mail.KindBounce, true},
 		{"postmaster who writes", "From: postmaster@example.org\nSubject: Your domain\n", mail.KindNotification, true},
 		{"delay", "Return-Path: <>\nFrom: MAILER-DAEMON@example.org\nSubject: Delivery Status Notification (Delay)\n", mail.KindNotification, true},
