@@ -67,7 +67,10 @@ func mailFunctions() []*function {
 				return underAny(domain, set), nil
 			}
 			parents, err := asTexts(args, 1)
-			return under(domain, parents), err
+			if err != nil {
+				return nil, err
+			}
+			return under(r, domain, parents)
 		}, takes("domain", kindText), takes("parent", kindTexts)),
 		{name: "now", result: typeTime, call: func(r *Run, _ []any) (any, error) { return r.view.Now, nil }},
 		{name: "header", method: true, result: typeString, params: []param{takes("mail", kindMail), takes("name", kindText)},

@@ -83,6 +83,7 @@ func hostile() map[string]string {
 		"overflow":           `1..(9223372036854775807 + 1) == [1]`,
 		"trim by many":       `len(trim(mail.text, repeat("ü", 500000) + "a \\n")) == 1`,
 		"long word":          `has(mail.html, mail.html[:400000])`,
+		"under many":         `under(mail.html, map(1..20000, mail.html[#:]))`,
 		"layout":             `len(map(1..100000, mail.date.Format(mail.text))) == 1`,
 		"layout to read":     `date("2006", repeat("2006", 1000000)) == mail.date`,
 		"sort texts":         `sort(map(1..20000, mail.html[#:])) == []`,

@@ -182,16 +182,22 @@ func foldSpace(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
+// longestDomain is what may be a domain, in bytes; RFC 1035 2.3.4 allows 255, more is for its Unicode form.
+const longestDomain = 1000
+
 // under says whether a domain is one of the given ones or below one.
-func under(domain string, parents []string) bool {
+func under(r *Run, domain string, parents []string) (bool, error) {
 	domain = plainDomain(domain)
 	for _, p := range parents {
+		if err := r.step(); err != nil {
+			return false, err
+		}
 		p = plainDomain(p)
 		if p != "" && (domain == p || strings.HasSuffix(domain, "."+p)) {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // underAny is under for a large list: it climbs from the domain to its parents.
@@ -205,8 +211,11 @@ func underAny(domain string, parents map[string]struct{}) bool {
 	return false
 }
 
-// plainDomain is lower case, in ASCII form, without leading @ or dot and without a dot at the end.
+// plainDomain is lower case, in ASCII form, without leading @ or dot and without a dot at the end; "" for what is no domain.
 func plainDomain(s string) string {
+	if len(s) > longestDomain {
+		return ""
+	}
 	s = strings.TrimSuffix(strings.TrimLeft(strings.ToLower(s), "@."), ".")
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
