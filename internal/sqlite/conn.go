@@ -57,10 +57,10 @@ func connect(ctx context.Context, path string, p purpose) (*conn, error) {
 		}
 		q.Add("_pragma", "journal_mode(WAL)")
 		q.Add("_pragma", "wal_autocheckpoint(0)") // the store has its own, see settle
-		q.Add("_pragma", "cache_size(-16000)")    // KiB
+		q.Add("_pragma", "cache_size(-8000)")     // KiB
 	case toRead:
 		q.Add("_pragma", "query_only(1)")
-		q.Add("_pragma", "cache_size(-2000)")
+		q.Add("_pragma", "cache_size(-1000)")
 	}
 	connector, err := sqlite.NewConnector("file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode())
 	if err != nil {

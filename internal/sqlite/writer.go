@@ -16,8 +16,10 @@ import (
 const (
 	groupSize = 64 // how many waiting writes share a frame of the redo log and its fsync
 
-	// How many writes, and for how long, the database's transaction stays open. Readers do not wait for that: see show.
+	// How many writes and bytes the database's transaction takes, and how long it stays open. Readers do not wait for that: see
+	// show. What it has changed is in memory, the connection's cache, until its end.
 	openWrites = 128
+	openBytes  = 4 << 20
 	openTime   = 100 * time.Millisecond
 
 	indexBatch = 128      // texts that go into the search index at a time
@@ -104,6 +106,7 @@ type writer struct {
 	hidden  atomic.Bool // something was answered that readers do not see yet
 	open    time.Time   // since when there is a transaction; zero: there is none
 	held    int         // writes in it
+	bytes   int         // in it
 	lost    bool        // what it held is in the redo log alone
 	turning bool        // the other file of the redo log is not free yet
 	turnAt  int64       // bytes of the redo log after which the database is made durable
@@ -291,6 +294,7 @@ func (w *writer) try(group []*job) (done int, bad *job, err error) {
 		w.hidden.Store(true)
 	}
 	w.held += done
+	w.bytes += w.frame.size()
 	w.backlog += texts
 	if len(t.users) > 0 {
 		w.users(t.users)
@@ -346,7 +350,7 @@ func (w *writer) commit() error {
 		w.lose(err)
 		return fault.As(fault.Unavailable, fmt.Errorf("commit: %w", err))
 	}
-	w.open, w.held = time.Time{}, 0
+	w.open, w.held, w.bytes = time.Time{}, 0, 0
 	w.hidden.Store(false)
 	return nil
 }
@@ -360,7 +364,7 @@ func (w *writer) lose(err error) {
 		w.log.Warn("the database takes what it had from its redo log again", logkey.Error, err)
 	}
 	w.lost = w.lost || w.held > 0
-	w.open, w.held = time.Time{}, 0
+	w.open, w.held, w.bytes = time.Time{}, 0, 0
 }
 
 // findAgain does what was lost once more.
@@ -390,7 +394,7 @@ func guard(do func(*tx) error, t *tx) (err error) {
 // upkeep is what must be done between groups even under load. The search index is filled in large batches, since
 // each one is merged into those before it.
 func (w *writer) upkeep() {
-	if w.held >= openWrites || !w.open.IsZero() && time.Since(w.open) >= openTime {
+	if w.held >= openWrites || w.bytes >= openBytes || !w.open.IsZero() && time.Since(w.open) >= openTime {
 		_ = w.commit() // tried again before the next write
 	}
 	if w.backlog >= patience {
