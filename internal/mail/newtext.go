@@ -153,7 +153,7 @@ func (q *quotes) scan() {
 			i, free = j, j
 		case next == n:
 			i += k
-		case sure:
+		case sure && (q.reply || q.fwd):
 			q.cover(i, n, SpanQuote, "attribution line")
 			return
 		default:

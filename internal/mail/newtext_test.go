@@ -98,8 +98,10 @@ func TestOwnWordsSurvive(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"On Monday, Ann wrote:\nthe printer is broken.",
+		"On 5.1.2026 at 14:04 Bob wrote:\nthe printer is broken.\n\nIs that so?",
 		"Please book a flight.\n\nFrom: Berlin\nTo: Paris\nDate: 5 January 2026\n\nThank you",
 		"Bitte buchen:\n\nDatum: 5.1.2026\nVon: Berlin\nNach: Paris\n\nDanke",
+		"No: 4711\nDate: 5.1.2026\nSubject: Invoice\n\nPlease pay.",
 		"Från: kl 9\nTill: kl 11\n\nTack",
 		"$ make\n> error 5\n\nWhat is that?",
 		"He writes:\nno.",

@@ -182,7 +182,7 @@ func TestHostile(t *testing.T) {
 			}
 			d, n := cpu()-before, allocated()-made
 			t.Logf("%v of processor time, %.1f MB allocated", d, float64(n)/(1<<20))
-			if d > 3*time.Second {
+			if d > 2*time.Second {
 				t.Errorf("took %v of processor time", d)
 			}
 			if n > 100*size {

@@ -70,8 +70,8 @@ const (
 const headerLines = 10
 
 // headerBlock says whether the header of an older message begins at line i: From first, or a date and
-// then From; then a subject, or a recipient and somebody's address. People write From, To and Date
-// above each other too, of journeys and bookings, without those.
+// then From; with all four of its fields, or three and somebody's address. People write From, To and
+// Date above each other too, of journeys, bookings and invoices.
 func (q *quotes) headerBlock(i int, ln string) bool {
 	seen := label(ln)
 	switch {
@@ -95,7 +95,10 @@ func (q *quotes) headerBlock(i int, ln string) bool {
 		}
 		seen |= label(ln)
 		address = address || hasAddress(ln)
-		if seen&labelFrom != 0 && seen&labelDate != 0 && (seen&labelSubject != 0 || seen&labelTo != 0 && address) {
+		if seen&(labelFrom|labelDate) != labelFrom|labelDate {
+			continue
+		}
+		if to, subject := seen&labelTo != 0, seen&labelSubject != 0; to && subject || (to || subject) && address {
 			return true
 		}
 	}
