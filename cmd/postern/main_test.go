@@ -1,30 +1,38 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"os/signal"
+	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// The scripts in testdata run the program as people do.
+// The scripts in testdata run the program as people do: a process of its own, built as it is given out.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"postern": func() {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
-	}})
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "postern-test-")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "postern"), ".").CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build postern: %v\n%s", err, out)
+			return 1
+		}
+		if err := os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
+			panic(err)
+		}
+		return m.Run()
+	}())
 }
 
 func TestScripts(t *testing.T) {

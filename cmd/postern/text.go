@@ -26,8 +26,14 @@ func plain(s string, lines bool) string {
 
 // indented is a text of several lines, for people.
 func indented(text string) string {
-	lines := strings.Split(strings.TrimRight(plain(strings.ReplaceAll(text, "\r\n", "\n"), true), "\n "), "\n")
-	return "    " + strings.Join(lines, "\n    ")
+	var b strings.Builder
+	for line := range strings.Lines(strings.TrimRight(plain(strings.ReplaceAll(text, "\r\n", "\n"), true), "\n ")) {
+		if line != "\n" {
+			b.WriteString("    ")
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 // at is a time for people.
