@@ -35,18 +35,20 @@ func threadKey(mailbox, id string) string {
 	return key
 }
 
-// threadKeys are the ids that a commit looked at or makes lead somewhere, in order. A decision that makes nothing lead anywhere
-// needs none: it only has to be right at one moment.
-func threadKeys(c *issue.Commit) []string {
-	if len(c.Threads) == 0 {
-		return nil
-	}
+// claimed are the ids that a commit looked at or makes lead somewhere, in order, and what it replays. A decision that makes nothing lead
+// anywhere needs no ids: it only has to be right at one moment.
+func claimed(c *issue.Commit) []string {
 	var out []string
-	for _, r := range c.Relies {
-		out = append(out, threadKey(r.Mailbox, r.ID))
+	if of := c.Message.ReplayOf; of != "" {
+		out = append(out, messageName(of))
 	}
-	for _, t := range c.Threads {
-		out = append(out, threadKey(c.Message.Mailbox, t.ID))
+	if len(c.Threads) > 0 {
+		for _, r := range c.Relies {
+			out = append(out, threadKey(r.Mailbox, r.ID))
+		}
+		for _, t := range c.Threads {
+			out = append(out, threadKey(c.Message.Mailbox, t.ID))
+		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

@@ -250,9 +250,6 @@ func (s *Store) check(ctx context.Context, c *issue.Commit) error {
 		}
 	}
 	if of := c.Message.ReplayOf; of != "" {
-		if err := s.deeds.await(ctx, messageName(of)); err != nil {
-			return err
-		}
 		old, err := s.findMessage(ctx, of)
 		if err != nil {
 			return err
@@ -329,7 +326,7 @@ func (s *Store) draft(c *issue.Commit) (*messageDoc, error) {
 	m.Pending = &now
 	m.Todo = &todo{
 		Change: c.Change, Users: c.Users, Threads: c.Threads, Participants: c.Participants,
-		Ledger: c.Ledger, Event: c.Event, Claims: threadKeys(c),
+		Ledger: c.Ledger, Event: c.Event, Claims: claimed(c),
 	}
 	if c.Ledger != nil {
 		l := *c.Ledger

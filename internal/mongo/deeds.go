@@ -47,10 +47,10 @@ func newDeeds(life context.Context, nudge func()) deeds {
 	return deeds{life: life, nudge: nudge, room: semaphore.NewWeighted(maxUnapplied), byBy: map[string]*deed{}, byName: map[string][]*deed{}}
 }
 
-// The names under which others may ask for what a message makes.
-func issueName(n int64) string     { return "\x00issue " + strconv.FormatInt(n, 10) }
-func userName(email string) string { return "\x00user " + email }
-func messageName(id string) string { return "\x00message " + id }
+// The names under which others may ask for what a message makes, besides those of threadKey. An id there begins with "<" or "key:".
+func issueName(n int64) string     { return "the issue " + strconv.FormatInt(n, 10) }
+func userName(email string) string { return "the user " + email }
+func messageName(id string) string { return "the message " + id }
 
 // leads are the names of what a message makes or changes.
 func (m *messageDoc) leads() []string {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+
 	"postern/internal/fault"
 	"postern/internal/issue"
 	"postern/internal/mongo"
@@ -257,6 +259,66 @@ func TestAnotherNodeFinishes(t *testing.T) {
 				t.Errorf("got links %v, %v, want issue %d", links, err, done.Issue)
 			}
 		})
+	}
+}
+
+// What one node has acknowledged the other shows at once, although it is applied behind the answer.
+func TestAnotherNodeReadsAtOnce(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	uri := peers.MongoDatabase(t)
+	a, b := open(t, uri, mongo.Options{}), open(t, uri, mongo.Options{})
+	for i := range int64(20) {
+		done, err := a.Commit(ctx, newMail(2*i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(notes(t, b, done.Issue)); got != 0 {
+			t.Errorf("a new issue: got %d notes", got)
+		}
+		c, status := newMail(2*i+1), fmt.Sprint("status ", i)
+		asNote(c, done.Issue)
+		c.Change.Status = &status
+		if _, err := b.Commit(ctx, c); err != nil {
+			t.Fatal(err)
+		}
+		if got := issueOf(t, a, done.Issue).Status; got != status {
+			t.Errorf("after a change: got status %q, want %q", got, status)
+		}
+		if got := len(notes(t, a, done.Issue)); got != 1 {
+			t.Errorf("after a note: got %d notes, want 1", got)
+		}
+	}
+}
+
+// A node that stops in order leaves nothing for others to finish.
+func TestCloseFinishes(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	uri := peers.MongoDatabase(t)
+	s, err := mongo.Open(ctx, uri, mongo.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range int64(30) {
+		if _, err := s.Commit(ctx, newMail(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Commit(ctx, newMail(100)); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("a commit after the end: got %v, want try later", err)
+	}
+	db := database(t, uri)
+	for coll, want := range map[string]int64{"issues": 30, "links": 30, "ledger": 30, "words": 30, "claims": 0} {
+		if n, err := db.Collection(coll).CountDocuments(ctx, bson.M{}); err != nil || n != want {
+			t.Errorf("%s: got %d documents, %v, want %d", coll, n, err, want)
+		}
+	}
+	if n, err := db.Collection("messages").CountDocuments(ctx, bson.M{"pending": bson.M{"$exists": true}}); err != nil || n != 0 {
+		t.Errorf("got %d messages that wait to be applied, %v", n, err)
 	}
 }
 

@@ -233,12 +233,12 @@ func (s *Store) retainLedger(ctx context.Context, before time.Time) (int, error)
 // Sweep removes blobs that nothing names. A commit that names one again has touched it first, and what was touched within grace stays:
 // the mark below is one conditional update. While a backup is under way it does nothing.
 func (s *Store) Sweep(ctx context.Context, grace time.Duration) (int, error) {
-	n, err := s.meta.CountDocuments(ctx, bson.M{"_id": metaBackup, "until": bson.M{"$gt": s.now()}})
-	if err != nil || n > 0 {
-		return 0, failed("look for a backup", err)
-	}
 	cutoff, after, total := s.now().Add(-grace), "", 0
 	for {
+		n, err := s.meta.CountDocuments(ctx, bson.M{"_id": metaBackup, "until": bson.M{"$gt": s.now()}})
+		if err != nil || n > 0 {
+			return total, failed("look for a backup", err)
+		}
 		batch, err := find[blobDoc](ctx, s.files, bson.D{
 			{Key: "_id", Value: bson.M{"$gt": after}}, {Key: "touched", Value: bson.M{"$lt": cutoff}},
 		}, options.Find().SetSort(keys("_id")).SetLimit(upkeepStep).SetProjection(bson.M{"data": 0}))

@@ -319,6 +319,28 @@ func replays(w *world) {
 	twice.Message.ReplayOf = old.Message.ID
 	_, err := w.s.Commit(background(), twice)
 	w.kind(err, fault.Conflict, "replaying it once more")
+	// Several at once, whose decisions claim slots of their own.
+	other := w.bare("rejected")
+	w.commit(other)
+	commits := make([]*issue.Commit, 4)
+	for i := range commits {
+		commits[i] = w.mail()
+		commits[i].Message.ReplayOf = other.Message.ID
+	}
+	errs := make([]error, len(commits))
+	together(len(commits), func(i int) { _, errs[i] = w.s.Commit(background(), commits[i]) })
+	winner := slices.Index(errs, nil)
+	if winner < 0 {
+		w.Fatalf("nobody could replay it: %v", errs)
+	}
+	for i, err := range errs {
+		if i != winner {
+			w.kind(err, fault.Conflict, "replaying it at once")
+		}
+	}
+	if m := w.message(other.Message.ID); m.ReplayedBy != commits[winner].Message.ID {
+		w.Errorf("replayed at once: got %q, want %q", m.ReplayedBy, commits[winner].Message.ID)
+	}
 	missing := w.mail()
 	missing.Message.ReplayOf = "nobody"
 	_, err = w.s.Commit(background(), missing)

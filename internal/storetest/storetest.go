@@ -108,6 +108,7 @@ var promises = []struct {
 	{"the sweep never takes what a commit names again", sweepRace},
 	{"dropping a message", dropMessage},
 	{"backup and restore", backup},
+	{"a backup under load is whole", backupUnderLoad},
 	{"ping and kind", ping},
 }
 

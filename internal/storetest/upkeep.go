@@ -68,6 +68,17 @@ func retention(w *world) {
 	if m := w.message(old["committed"].Message.ID); len(m.Decision.Trace)+len(m.Decision.Facts) != 0 || m.Decision.Ruleset == "" {
 		w.Errorf("trace: got %+v, want the rule set's version alone", m.Decision)
 	}
+	for _, v := range []string{"committed", "quarantined", "discarded"} { // so the same mail is known again, and a reply finds its issue
+		c := old[v]
+		held, err := w.s.Slots(ctx, c.Message.Slot[:len(c.Message.Slot)-2])
+		w.must(err, "slots")
+		if len(held) != 1 || held[0].ID != c.Message.ID {
+			w.Errorf("slots of an old %s message: got %d", v, len(held))
+		}
+	}
+	if links := w.links("support", old["committed"].Message.MessageID); len(links) != 1 {
+		w.Errorf("links of an old message: got %v, want one", links)
+	}
 	_, err = w.s.Retain(ctx, issue.Retention{Ledger: border})
 	w.must(err, "retain the ledger")
 	if n := len(w.ledger()); n != 2 {
