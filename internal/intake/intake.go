@@ -134,8 +134,20 @@ func orElse(s, other string) string {
 	return s
 }
 
+// Refuse ends a transaction whose body its receiver refused, for good or until later: too large, not as the protocol wants it.
+func (t *Transaction) Refuse(_ context.Context, later bool, reason string) {
+	verdict := Rejected
+	if later {
+		verdict = TryLater
+	}
+	t.end(string(verdict), reason)
+}
+
 // Abandon ends a transaction whose peer left, or began anew, before the body was whole.
-func (t *Transaction) Abandon(_ context.Context, reason string) {
+func (t *Transaction) Abandon(_ context.Context, reason string) { t.end("aborted", reason) }
+
+// end leaves a line of a mail that never came to a decision.
+func (t *Transaction) end(verdict, reason string) {
 	if t.ended {
 		return
 	}
@@ -148,7 +160,7 @@ func (t *Transaction) Abandon(_ context.Context, reason string) {
 		to = cut(to+r.address, 500)
 	}
 	l := t.line(to)
-	l.Verdict, l.Reason = "aborted", line(reason, 200)
+	l.Verdict, l.Reason = verdict, line(reason, 200)
 	t.in.ledger.add(l)
 }
 
@@ -211,7 +223,7 @@ func (t *Transaction) deliver(ctx context.Context, raw *spool.Body, out []Outcom
 	if len(t.rcpts) == 0 {
 		return errors.New("no recipient was accepted")
 	}
-	leave, err := t.in.room.enter(ctx, raw.Size())
+	leave, err := t.in.room.parse(ctx, raw.Size(), t.pol.TextLimit)
 	if err != nil {
 		return err
 	}
@@ -222,6 +234,11 @@ func (t *Transaction) deliver(ctx context.Context, raw *spool.Body, out []Outcom
 	}
 	defer p.close()
 	t.said = p.msg
+	done, err := t.in.room.save(ctx, p.small())
+	if err != nil {
+		return err
+	}
+	defer done()
 
 	jobs := t.jobs(p, broken)
 	for _, j := range jobs {

@@ -235,6 +235,23 @@ func TestLedger(t *testing.T) {
 	r.ledger(3, map[string]int{"rejected x@banned.example ": 5, "aborted x@banned.example ": 5, "committed someone@example.org Hello": 1})
 }
 
+// A body that its receiver refused was not abandoned by its peer.
+func TestLedgerOfRefusedBodies(t *testing.T) {
+	r := newRig(t, "")
+	for _, later := range []bool{false, true} {
+		tx, err := r.in.Begin(t.Context(), intake.Envelope{Source: "smtp", From: "ann@example.org"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.Recipient(t.Context(), "support@example.com"); err != nil {
+			t.Fatal(err)
+		}
+		tx.Refuse(t.Context(), later, "larger than 1000 octets")
+		tx.Abandon(t.Context(), "ended already")
+	}
+	r.ledger(2, map[string]int{"rejected ann@example.org ": 1, "try later ann@example.org ": 1})
+}
+
 // Attempts that are alike are counted; different mails are not alike.
 func TestLedgerTellsMailsApart(t *testing.T) {
 	r := newRig(t, "")

@@ -110,6 +110,7 @@ func (c *client) ask(s string) {
 type taker struct{}
 
 func (taker) Recipient(context.Context, string) error { return nil }
+func (taker) Refuse(context.Context, bool, string)    {}
 func (taker) Abandon(context.Context, string)         {}
 func (taker) Deliver(context.Context, *spool.Body) []intake.Outcome {
 	return []intake.Outcome{{Verdict: intake.Committed, Message: "m1"}}

@@ -29,6 +29,8 @@ func (p printer) Deliver(_ context.Context, raw *spool.Body) []intake.Outcome {
 	return []intake.Outcome{{Verdict: intake.Committed, Message: "01h"}}
 }
 
+func (printer) Refuse(context.Context, bool, string) {}
+
 func (printer) Abandon(context.Context, string) {}
 
 func Example() {

@@ -135,6 +135,14 @@ func (t *recorded) Deliver(ctx context.Context, raw *spool.Body) []intake.Outcom
 	return out
 }
 
+// Refuse is recorded like an abandoned transaction.
+func (t *recorded) Refuse(ctx context.Context, later bool, reason string) {
+	if later {
+		reason += ", later"
+	}
+	t.Abandon(ctx, reason)
+}
+
 func (t *recorded) Abandon(_ context.Context, reason string) {
 	t.end()
 	t.r.mu.Lock()

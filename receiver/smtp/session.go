@@ -181,7 +181,13 @@ func (s *session) deliver(r io.Reader) ([]intake.Outcome, *gosmtp.SMTPError) {
 	body, p := s.body()
 	s.w.discard(r)
 	if p != nil {
-		s.drop(p.why)
+		if p.answer.Code == 421 { // the peer is gone, or too slow
+			s.drop(p.why)
+			return nil, p.answer
+		}
+		tx := s.tx
+		s.tx = nil
+		tx.Refuse(context.WithoutCancel(s.ctx), p.answer.Code < 500, p.why)
 		return nil, p.answer
 	}
 	defer s.w.ticket.release()

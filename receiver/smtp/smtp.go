@@ -36,12 +36,14 @@ import (
 )
 
 // A Transaction is one mail from MAIL FROM to its end. *intake.Transaction is one. It is called by one goroutine at a
-// time and ends with exactly one of Deliver and Abandon.
+// time and ends with exactly one of Deliver, Refuse and Abandon.
 type Transaction interface {
 	// Recipient accepts an address, or says no: *intake.Refusal, or an error with a fault kind.
 	Recipient(ctx context.Context, address string) error
 	// Deliver returns one outcome for each accepted recipient, in their order.
 	Deliver(ctx context.Context, raw *spool.Body) []intake.Outcome
+	// Refuse says that the body was refused, for good or until later, and why.
+	Refuse(ctx context.Context, later bool, reason string)
 	// Abandon says that the body never came whole, and why.
 	Abandon(ctx context.Context, reason string)
 }
