@@ -28,12 +28,14 @@ type queue struct {
 	bounced []string
 }
 
-// run sends until ctx ends; the mail that is under way is still brought home.
-func (q *queue) run(ctx context.Context, addr string) {
+// run sends until ctx ends, each try to the next of the addresses; the mail that is under way is still brought home.
+func (q *queue) run(ctx context.Context, addrs []string) {
+	tries := q.who
 	for i := 0; ctx.Err() == nil; i++ {
 		m := q.next(i)
 		for {
-			err := q.once(addr, m)
+			tries++
+			err := q.once(addrs[tries%len(addrs)], m)
 			if err == nil {
 				break
 			}
