@@ -21,6 +21,7 @@ type parsed struct {
 	msg     *mail.Message
 	newText string
 	files   []*spool.Body // one for each of msg.Attachments
+	held    int64         // bytes of files that are in memory
 	sum     string        // SHA-256 of the text with white space folded
 }
 
@@ -122,15 +123,34 @@ func fold(text string) string { return strings.Join(strings.Fields(text), " ") }
 func (p *parsed) attachment(dir *spool.Dir) func(*mail.Attachment) (io.Writer, func(*mail.Attachment) (any, error), error) {
 	return func(*mail.Attachment) (io.Writer, func(*mail.Attachment) (any, error), error) {
 		w := dir.Create()
+		if p.held > maxHeld {
+			if err := w.Spill(); err != nil {
+				w.Abort()
+				return nil, nil, err
+			}
+		}
 		return w, func(*mail.Attachment) (any, error) {
 			b, err := w.Body()
 			if err != nil {
 				return nil, err
 			}
+			if mem, ok := b.Mem(); ok {
+				p.held += int64(len(mem))
+			}
 			p.files = append(p.files, b)
 			return b, nil
 		}, nil
 	}
+}
+
+// small is the size of all files that a store takes into its database and so into memory.
+func (p *parsed) small() (n int64) {
+	for _, f := range p.files {
+		if f.Size() <= spool.InMemory {
+			n += f.Size()
+		}
+	}
+	return n
 }
 
 // close removes the files that no store took.

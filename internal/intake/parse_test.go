@@ -1,11 +1,79 @@
 package intake
 
 import (
+	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
+
+	"postern/internal/fault"
+	"postern/internal/spool"
 )
+
+// However many files a mail has, about 1 MiB of them stays in memory.
+func TestManyFilesGoToTheDisk(t *testing.T) {
+	t.Parallel()
+	dir, err := spool.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const files, size = 20, 200 << 10
+	var b strings.Builder
+	b.WriteString("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=B\r\n\r\n")
+	for i := range files {
+		content := base64.StdEncoding.EncodeToString([]byte(strings.Repeat(fmt.Sprint(i%10), size)))
+		b.WriteString("--B\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment\r\n\r\n" + content + "\r\n")
+	}
+	b.WriteString("--B--\r\n")
+	p, err := (&Intake{spool: dir}).parse(spool.Bytes([]byte(b.String())), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	inMemory := 0
+	for _, f := range p.files {
+		if _, ok := f.Mem(); ok {
+			inMemory++
+		}
+	}
+	if len(p.files) != files || inMemory != maxHeld/size+1 || p.small() != files*size {
+		t.Errorf("%d files, %d of them in memory, %d bytes", len(p.files), inMemory, p.small())
+	}
+}
+
+func TestAdmission(t *testing.T) {
+	t.Parallel()
+	a := newAdmission(8 << 20)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	enter := func(name string, want bool, room func(context.Context) (func(), error)) func() {
+		t.Helper()
+		leave, err := room(gone) // who would have to wait does not
+		if (err == nil) != want || err != nil && (!fault.Is(err, fault.Unavailable) || !errors.Is(err, context.Canceled)) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		return leave
+	}
+	parse := func(size, text int64) func(context.Context) (func(), error) {
+		return func(ctx context.Context) (func(), error) { return a.parse(ctx, size, text) }
+	}
+	save := func(small int64) func(context.Context) (func(), error) {
+		return func(ctx context.Context) (func(), error) { return a.save(ctx, small) }
+	}
+	first := enter("a large mail", true, parse(50<<20, 0))
+	enter("another", false, parse(50<<20, 0))
+	enter("a small one beside it", true, parse(4<<10, 0))()
+	enter("many small files", true, save(50<<20))()
+	enter("few", true, save(1<<10))
+	first()
+	enter("a large mail, now", true, parse(50<<20, 0))()
+	enter("one of which more text is kept: all the room", true, parse(50<<20, 16<<20))
+	enter("a small one beside that", false, parse(4<<10, 0))
+}
 
 // FuzzFoldedSum holds the sum that is computed in pieces against that of the folded text.
 func FuzzFoldedSum(f *testing.F) {
