@@ -89,7 +89,7 @@ func oneLine(s string) string {
 		}
 		return r
 	}
-	return strings.Map(clean, strings.ToValidUTF8(s, "\uFFFD"))
+	return strings.Map(clean, strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\r\n", "\n"))
 }
 
 func isPrintableASCII(s string) bool {
