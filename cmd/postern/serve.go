@@ -22,11 +22,14 @@ reported and changes nothing.`,
   postern serve -c /etc/postern/postern.yaml`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
+			hup := make(chan os.Signal, 1)
+			signal.Notify(hup, syscall.SIGHUP) // from now on: one that comes while the store is opened must not end us
+			defer signal.Stop(hup)
 			a, err := app.Open(ctx, p.options())
 			if err != nil {
 				return err
 			}
-			stop := onHangup(ctx, a.Reload)
+			stop := onHangup(ctx, hup, a.Reload)
 			defer stop()
 			context.AfterFunc(ctx, func() {
 				a.Logger().Info("told to stop: no new mail is taken, what is under way is finished; a second signal ends at once")
@@ -38,11 +41,9 @@ reported and changes nothing.`,
 	}
 }
 
-// onHangup calls f for each SIGHUP until stop is called.
-func onHangup(ctx context.Context, f func()) (stop func()) {
+// onHangup calls f for each signal until stop is called.
+func onHangup(ctx context.Context, hup <-chan os.Signal, f func()) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -55,5 +56,5 @@ func onHangup(ctx context.Context, f func()) (stop func()) {
 			}
 		}
 	}()
-	return func() { signal.Stop(hup); cancel(); <-done }
+	return func() { cancel(); <-done }
 }
