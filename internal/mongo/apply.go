@@ -135,7 +135,7 @@ func (s *Store) orders(m *messageDoc) []*order {
 	add(s.links, m.linkDocs()...)
 	add(s.participants, list(t.Participants, m.participantDoc)...)
 	add(s.users, list(t.Users, func(_ int, u issue.User) any { return userDoc{u.Email, u} })...)
-	if is := t.NewIssue; is != nil {
+	if is := m.newIssue(); is != nil {
 		add(s.issues, issueDoc{ID: is.Number, Issue: *is, By: m.By, Rev: 1})
 	}
 	if t.Ledger != nil {

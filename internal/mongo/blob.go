@@ -174,6 +174,8 @@ func (s *Store) putSome(ctx context.Context, head *blobDoc, n int32, r io.Reader
 	if err := s.step("write blob chunks"); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, opTimeout)
+	defer cancel()
 	return failed("write blob", persist(ctx, func() error {
 		_, err := s.chunks.InsertMany(ctx, docs, options.InsertMany().SetOrdered(false))
 		return onlyDuplicates(err)

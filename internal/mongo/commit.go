@@ -335,6 +335,9 @@ func (s *Store) draft(c *issue.Commit) (*messageDoc, error) {
 	if c.NewIssue != nil {
 		is := *c.NewIssue
 		m.Todo.NewIssue = &is
+		if m.Todo.AsText = is.Description == m.Text; m.Todo.AsText {
+			is.Description = ""
+		}
 	}
 	if c.Change != nil {
 		m.Issue = c.Change.Number

@@ -34,6 +34,7 @@ type messageDoc struct {
 // A todo is what a committed decision still has to make.
 type todo struct {
 	NewIssue     *issue.Issue       `bson:"newIssue,omitempty"`
+	AsText       bool               `bson:"asText,omitempty"` // the new issue's description is the message's text, and stands there only
 	Change       *issue.IssueChange `bson:"change,omitempty"`
 	Notes        []*issue.Note      `bson:"notes,omitempty"`
 	Users        []issue.User       `bson:"users,omitempty"`
@@ -42,6 +43,16 @@ type todo struct {
 	Ledger       *issue.LedgerLine  `bson:"ledger,omitempty"`
 	Event        *issue.Event       `bson:"event,omitempty"`
 	Claims       []string           `bson:"claims,omitempty"` // given up when all is done
+}
+
+// newIssue is the one to make, whole; nil for none.
+func (m *messageDoc) newIssue() *issue.Issue {
+	if m.Todo.NewIssue == nil || !m.Todo.AsText {
+		return m.Todo.NewIssue
+	}
+	is := *m.Todo.NewIssue
+	is.Description = m.Text
+	return &is
 }
 
 // decisionName names one decision of a message.

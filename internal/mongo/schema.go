@@ -92,7 +92,8 @@ func (s *Store) makeIndexes(ctx context.Context) error {
 		s.participants: {},
 		s.events:       {},
 	}
-	sparse := map[*mongo.Collection][]bson.D{s.messages: {keys("pending")}}
+	// Of what waits to be applied, which is little: an issue may have any number of messages that do not.
+	pending := map[*mongo.Collection][]bson.D{s.messages: {keys("pending"), keys("issue", "pending")}}
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(4)
@@ -101,8 +102,8 @@ func (s *Store) makeIndexes(ctx context.Context) error {
 		for _, k := range list {
 			models = append(models, mongo.IndexModel{Keys: k})
 		}
-		for _, k := range sparse[coll] {
-			models = append(models, mongo.IndexModel{Keys: k, Options: options.Index().SetSparse(true)})
+		for _, k := range pending[coll] {
+			models = append(models, mongo.IndexModel{Keys: k, Options: options.Index().SetPartialFilterExpression(bson.M{"pending": bson.M{"$exists": true}})})
 		}
 		if len(models) == 0 {
 			continue

@@ -110,7 +110,7 @@ func (m *messageDoc) wordDocs() []any {
 			out = append(out, wordsDoc{ID: id, Issue: number, Rev: rev, By: m.By, Words: words})
 		}
 	}
-	if is := m.Todo.NewIssue; is != nil {
+	if is := m.newIssue(); is != nil {
 		add(issueWords(is.Number), is.Number, 1, is.Subject+"\n"+is.Description)
 	}
 	for _, n := range m.Todo.Notes {
