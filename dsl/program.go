@@ -203,6 +203,9 @@ func plainMessage(s string) string {
 		}
 		return "a value is of the wrong kind: " + readable.Replace(strings.TrimPrefix(s, "interface conversion: "))
 	}
+	if strings.HasPrefix(s, "reflect: ") {
+		return "a value is of the wrong kind here"
+	}
 	if len(s) > 300 {
 		s = strings.ToValidUTF8(s[:300], "") + "…"
 	}

@@ -175,7 +175,7 @@ func TestStatements(t *testing.T) {
 		"over lines":             {"tag(\n  \"a\",\n  \"b\"\n)", `tag("a", "b")`},
 		"tags of a list":         {`tag(["a", "b"], "c")`, `tag("a", "b", "c")`},
 		"computed":               {`subject("[" + mail.from.domain + "] " + mail.subject)`, `subject("[mail.bigcorp.com] PROBLEM web1 OUTAGE in Berlin")`},
-		"control characters":     {`subject("a\r\nBcc: x\x00\u2028y")`, `subject("a  Bcc: x  y")`},
+		"control characters":     {`subject("a\r\nBcc: x\x00\u2028y")`, `subject("a Bcc: x  y")`},
 		"note keeps its lines":   {`note("a\r\nb\x07")`, `note("a\nb ")`},
 		"due":                    {`due("3d"); due("2026-02-01"); due(duration("1h")); due(now())`, `due("2026-02-03T12:00:00Z") due("2026-02-01T00:00:00Z") due("2026-01-31T13:00:00Z") due("2026-01-31T12:00:00Z")`},
 		"dropAttachments":        {`dropAttachments(.name endsWith ".exe"); dropAttachments(.size > 1000000); dropAttachments({let s = .size; s < 0})`, `dropAttachments([0 2]) dropAttachments([1]) dropAttachments([])`},
@@ -281,6 +281,46 @@ func TestRuleErrors(t *testing.T) {
 	}
 	if ok, err := p.Rules[1].Match(r); !ok || err != nil {
 		t.Errorf("the next rule: %v, %v", ok, err)
+	}
+}
+
+// What fails only when it runs is told in words of the language, with its place.
+func TestRunTimeMessages(t *testing.T) {
+	t.Parallel()
+	for when, want := range map[string]string{
+		`any(fromJSON("1"), true)`:                     "2:7: a value is of the wrong kind here",
+		`mail.to[99].email == ""`:                      "2:14: index out of range: 99 (array length is 2)",
+		`fromJSON("null") + "x" == ""`:                 "2:24: cannot add nil and a text",
+		`int("x") > 1`:                                 "2:7: invalid operation: int(x)",
+		`7 % (mail.size - mail.size) == 0`:             "runtime error: integer divide by zero",
+		`len(map(1..2, 1..99999999)) > 0`:              "a text or list grew too long: more than 100000 elements",
+		`mail.date.Format(repeat("Monday", 50)) == ""`: "a layout of 300 bytes is too long: at most 200",
+	} {
+		r := must(t, "rule \"r\" {\n when "+when+"\n then { stop() } }")
+		run := r.NewRun(context.Background(), view(), dsl.Budget{})
+		if _, err := r.Rules[0].Match(run); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", when, err, want)
+		}
+		run.Close()
+	}
+}
+
+// recent asks the store once about each time, and not about very many.
+func TestRecent(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	v := view()
+	v.Sender.Count = func(time.Duration) int { asked++; return 3 }
+	p := must(t, `
+		rule "often" { when all(1..1000, sender.recent("1h") == 3) then { stop() } }
+		rule "many" { when all(1..1000, sender.recent(string(#) + "s") == 3) then { stop() } }`)
+	r := p.NewRun(context.Background(), v, dsl.Budget{})
+	defer r.Close()
+	if ok, err := p.Rules[0].Match(r); !ok || err != nil || asked != 1 {
+		t.Errorf("often: %v, %v, asked %d times", ok, err, asked)
+	}
+	if _, err := p.Rules[1].Match(r); err == nil || !strings.Contains(err.Error(), "more than 20 different times") || asked != 20 {
+		t.Errorf("many: %v, asked %d times", err, asked)
 	}
 }
 
