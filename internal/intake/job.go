@@ -162,51 +162,6 @@ func (j *job) finishRefusal(ctx context.Context, taken bool) {
 	}
 }
 
-// slot finds the place for a new mail, or the message that it is.
-func (j *job) slot(ctx context.Context) (slot string, held *issue.Message, err error) {
-	own, others := slotKeys(j.mailbox.Name, j.p, j.t.env.Received)
-	for _, key := range append(others, own) {
-		taken, err := j.t.in.store.Slots(ctx, key)
-		if err != nil {
-			return "", nil, err
-		}
-		for _, m := range taken {
-			switch {
-			case key != own && j.t.env.Received.Sub(m.ReceivedAt) > time.Hour:
-				continue
-			case !claims(Verdict(m.Verdict)) && m.Reason != afterReview:
-				continue // a replay refused it by the rules: they are asked anew each time it comes
-			}
-			same, err := j.p.sameMail(m, func(m *issue.Message) (string, error) { return j.t.in.textOf(ctx, m) })
-			if err != nil {
-				return "", nil, err
-			}
-			if same {
-				return "", m, nil
-			}
-		}
-		if key == own {
-			slot = fmt.Sprintf("%s/%d", own, len(taken))
-		}
-	}
-	return slot, nil, nil
-}
-
-// textOf is the whole text that was kept of a message.
-func (in *Intake) textOf(ctx context.Context, m *issue.Message) (string, error) {
-	if m.TextBlob.SHA256 == "" {
-		return m.Text, nil
-	}
-	r, err := in.store.OpenBlob(ctx, m.TextBlob.SHA256)
-	if fault.Is(err, fault.NotFound) {
-		return "", nil // retention took it: no longer comparable
-	}
-	if err != nil {
-		return "", err
-	}
-	return readText(r)
-}
-
 // duplicate answers a mail that was here before with what it was told then. A copy that is not the same bytes is kept.
 func (j *job) duplicate(ctx context.Context, m *issue.Message) error {
 	in := j.t.in

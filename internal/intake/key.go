@@ -40,6 +40,11 @@ func slotKeys(mailbox string, p *parsed, received time.Time) (own string, others
 		[]string{hashKey("hour", append(content, instant(hour.Add(-time.Hour)))...)}
 }
 
+// crowdKey is the key of mail with this very content, among the many of one key.
+func crowdKey(key string, p *parsed) string {
+	return hashKey("crowd", key, p.sum, filesSum(p.attachments()))
+}
+
 func instant(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -86,7 +91,10 @@ func (p *parsed) sameMail(held *issue.Message, text func(*issue.Message) (string
 	if p.sum == held.TextSHA256 {
 		return true, nil
 	}
-	new := fold(p.msg.Text)
+	if p.folded == "" {
+		p.folded = fold(p.msg.Text)
+	}
+	new := p.folded
 	if new == "" {
 		return false, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -213,6 +214,33 @@ func TestNothingReadableIsQuarantined(t *testing.T) {
 	out := r.sendAs(intake.Envelope{Source: "smtp", Peer: netip.MustParseAddr("198.51.100.7")}, "", "support@example.com")
 	if out[0].Verdict != intake.Quarantined || out[0].Message == "" {
 		t.Errorf("got %+v", out[0])
+	}
+}
+
+// A device that writes one Message-ID into all its mail: each mail is an issue, each comes once, and a crowd of them is not
+// compared with every newcomer.
+func TestManyMailsOfOneKey(t *testing.T) {
+	r := newRig(t, "")
+	const many = 40
+	mails := make([]string, many)
+	first := make([]intake.Outcome, many)
+	for i := range mails {
+		mails[i] = plain("<always@device.example>", "device@device.example", "Status", fmt.Sprintf("Reading number %d.", i))
+		if first[i] = r.one(mails[i]); first[i].Verdict != intake.Committed || first[i].Again {
+			t.Fatalf("mail %d: %+v", i, first[i])
+		}
+	}
+	for i := range mails {
+		if again := r.one(mails[i]); !again.Again || again.Message != first[i].Message || again.Issue != first[i].Issue {
+			t.Errorf("mail %d again: %+v, at first %+v", i, again, first[i])
+		}
+	}
+	key, _, _ := strings.Cut(r.message(first[0].Message).Slot, "/")
+	if held, err := r.store.Slots(t.Context(), key); err != nil || len(held) != 10 {
+		t.Errorf("%d mails have the common key, %v", len(held), err)
+	}
+	if n := len(r.issues()); n != many {
+		t.Errorf("%d issues of %d mails", n, many)
 	}
 }
 

@@ -23,6 +23,7 @@ type parsed struct {
 	files   []*spool.Body // one for each of msg.Attachments
 	held    int64         // bytes of files that are in memory
 	sum     string        // SHA-256 of the text with white space folded
+	folded  string        // that text, once it is needed
 }
 
 // parse reads raw. The only errors are the disk's.

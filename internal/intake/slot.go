@@ -1,0 +1,72 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"postern/internal/fault"
+	"postern/internal/issue"
+)
+
+// crowd is how many mails of one key are compared with each newcomer. Devices that write one Message-ID into all their mail, and
+// people who do so to keep us busy, would else make each mail dearer than the one before. Beyond it a mail's content is part of its
+// key: the very same mail is still found, one that was changed on its way no longer is, and two are made of it.
+const crowd = 10
+
+// slot finds the place for a new mail, or the message that it is.
+func (j *job) slot(ctx context.Context) (slot string, held *issue.Message, err error) {
+	own, others := slotKeys(j.mailbox.Name, j.p, j.t.env.Received)
+	for _, key := range others {
+		within := func(m *issue.Message) bool { return j.t.env.Received.Sub(m.ReceivedAt) <= time.Hour }
+		if _, held, err = j.place(ctx, key, within); held != nil || err != nil {
+			return "", held, err
+		}
+	}
+	return j.place(ctx, own, func(*issue.Message) bool { return true })
+}
+
+// place looks through the mails of one key, those that count.
+func (j *job) place(ctx context.Context, key string, counts func(*issue.Message) bool) (slot string, held *issue.Message, err error) {
+	for _, key := range []string{key, crowdKey(key, j.p)} {
+		taken, err := j.t.in.store.Slots(ctx, key)
+		if err != nil {
+			return "", nil, err
+		}
+		for _, m := range taken {
+			if !claims(Verdict(m.Verdict)) && m.Reason != afterReview {
+				continue // a replay refused it by the rules: they are asked anew each time it comes
+			}
+			if !counts(m) {
+				continue
+			}
+			same, err := j.p.sameMail(m, func(m *issue.Message) (string, error) { return j.t.in.textOf(ctx, m) })
+			if err != nil {
+				return "", nil, err
+			}
+			if same {
+				return "", m, nil
+			}
+		}
+		slot = fmt.Sprintf("%s/%d", key, len(taken))
+		if len(taken) < crowd {
+			break
+		}
+	}
+	return slot, nil, nil
+}
+
+// textOf is the whole text that was kept of a message.
+func (in *Intake) textOf(ctx context.Context, m *issue.Message) (string, error) {
+	if m.TextBlob.SHA256 == "" {
+		return m.Text, nil
+	}
+	r, err := in.store.OpenBlob(ctx, m.TextBlob.SHA256)
+	if fault.Is(err, fault.NotFound) {
+		return "", nil // retention took it: no longer comparable
+	}
+	if err != nil {
+		return "", err
+	}
+	return readText(r)
+}
