@@ -116,7 +116,7 @@ func TestReason(t *testing.T) {
 	v := newView()
 	v.Mail.Text = "no\r\n250 ok\x1b[2J" + strings.Repeat("ä", 1000)
 	r := decide(t, s, v, rules.Options{})
-	if r.Verdict != rules.Rejected || len(r.Reason) > 300 || strings.ContainsAny(r.Reason, "\r\n\x1b") || !strings.HasPrefix(r.Reason, "no  250 ok") {
+	if r.Verdict != rules.Rejected || len(r.Reason) > 300 || strings.ContainsAny(r.Reason, "\r\n\x1b") || !strings.HasPrefix(r.Reason, "no 250 ok") {
 		t.Errorf("%q: %q", r.Verdict, r.Reason)
 	}
 }
