@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -162,7 +163,7 @@ func open(ctx context.Context, l config.Listener) (net.Listener, error) {
 	}
 	n, err := (&net.ListenConfig{}).Listen(ctx, l.Network, l.Address)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", l, err)
+		return nil, fmt.Errorf("listen on %s: %w%s", l, err, advice(err))
 	}
 	if l.Network == "unix" {
 		if err := os.Chmod(l.Address, 0o660); err != nil {
@@ -171,6 +172,17 @@ func open(ctx context.Context, l config.Listener) (net.Listener, error) {
 		}
 	}
 	return n, nil
+}
+
+// advice is what to do when an address cannot be had.
+func advice(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return ": another program listens there; stop it, or choose another address (smtp.listen, lmtp.listen, http.listen)"
+	case errors.Is(err, syscall.EACCES):
+		return ": a port below 1024 needs CAP_NET_BIND_SERVICE, a socket's folder must be ours to write"
+	}
+	return ""
 }
 
 func certificate(t config.TLS, a *App) (*tls.Config, error) {
