@@ -21,13 +21,14 @@ import (
 
 // A rig is the road with a real store, and two mailboxes: support@ and sales@example.com.
 type rig struct {
-	t     *testing.T
-	in    *intake.Intake
-	store issue.Store
-	set   atomic.Pointer[rules.Set]
-	pol   *intake.Policy
-	clock atomic.Int64 // unix milliseconds
-	fail  atomic.Pointer[error]
+	t      *testing.T
+	in     *intake.Intake
+	intake func(issue.Store) *intake.Intake // another one beside it
+	store  issue.Store
+	set    atomic.Pointer[rules.Set]
+	pol    *intake.Policy
+	clock  atomic.Int64 // unix milliseconds
+	fail   atomic.Pointer[error]
 }
 
 var start = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
@@ -71,10 +72,13 @@ func newRig(t *testing.T, script string) *rig {
 		r.pol.Mailboxes = append(r.pol.Mailboxes, mb)
 	}
 	r.rules(script)
-	r.in = intake.New(intake.Options{
-		Store: store, Spool: sp, Policy: func() *intake.Policy { return r.pol }, Rules: r.set.Load, Log: log, Now: r.now,
-		Budget: dsl.Budget{Time: 5 * time.Second},
-	})
+	r.intake = func(s issue.Store) *intake.Intake {
+		return intake.New(intake.Options{
+			Store: s, Spool: sp, Policy: func() *intake.Policy { return r.pol }, Rules: r.set.Load, Log: log, Now: r.now,
+			Budget: dsl.Budget{Time: 5 * time.Second},
+		})
+	}
+	r.in = r.intake(store)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = r.in.Run(ctx) }()

@@ -22,6 +22,7 @@ const (
 	maxThreadIDs    = 30  // of one mail: its own, and the nearest it names
 	maxParticipants = 100 // taken from one mail
 	maxSuspected    = 5
+	maxAsked        = 50 // links that are looked into: ids that lead to hundreds of issues each must not cost hundreds of questions
 )
 
 // A thread is where a mail belongs, with what that was concluded from.
@@ -79,12 +80,14 @@ func findThread(ctx context.Context, w World, mailbox string, p *parsed, assume 
 	t.Relies = relyOn(mailbox, all, links)
 
 	author := p.author().Email
+	asked := 0
 	for _, id := range all {
 		for _, l := range links {
 			// Another mail with our own Message-ID says nothing of where this one belongs.
-			if l.ID != id || id == own && l.Kind == issue.Own {
+			if l.ID != id || id == own && l.Kind == issue.Own || asked == maxAsked {
 				continue
 			}
+			asked++
 			joins, err := belongs(ctx, w, l, author, p)
 			if err != nil {
 				return nil, err

@@ -1,11 +1,17 @@
 package intake_test
 
 import (
+	"context"
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"postern/internal/intake"
+	"postern/internal/issue"
+	"postern/internal/spool"
 )
 
 func TestThreads(t *testing.T) {
@@ -91,6 +97,44 @@ func TestRefusalThatWaitsHasLooked(t *testing.T) {
 		if first[i].Verdict != intake.Committed || first[i].Issue != reply[i].Issue {
 			t.Errorf("%s: the reply %+v, its mail %+v", both[i], reply[i], first[i])
 		}
+	}
+}
+
+// countingStore counts how often it is asked who takes part.
+type countingStore struct {
+	issue.Store
+	asked atomic.Int64
+}
+
+func (s *countingStore) Participants(ctx context.Context, number int64, emails []string) ([]string, error) {
+	s.asked.Add(1)
+	return s.Store.Participants(ctx, number, emails)
+}
+
+// Ids that many mails have lead to many issues; a mail that names several of them is no more work than another.
+func TestCrowdedIDs(t *testing.T) {
+	r := newRig(t, "")
+	var refs []string
+	for id := range 3 {
+		ref := fmt.Sprintf("<%d@device.example>", id)
+		refs = append(refs, ref)
+		for i := range 25 {
+			r.one(plain(ref, "device@device.example", "Status", fmt.Sprintf("Reading number %d of %d.", i, id)))
+		}
+	}
+	counting := &countingStore{Store: r.store}
+	in := r.intake(counting)
+	tx, err := in.Begin(t.Context(), intake.Envelope{Source: "smtp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Recipient(t.Context(), "support@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	m := plain("<reply@example.net>", "eve@example.net", "Re: Status", "Hi", "References: "+strings.Join(refs, " "))
+	out := tx.Deliver(t.Context(), spool.Bytes([]byte(strings.ReplaceAll(m, "\n", "\r\n"))))
+	if out[0].Verdict != intake.Committed || counting.asked.Load() != 50 {
+		t.Errorf("%+v after %d questions, want 50", out[0], counting.asked.Load())
 	}
 }
 
