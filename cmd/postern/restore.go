@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +19,9 @@ numbers jump ahead, so that none that was given after the backup is given twice.
 backup's server had.`,
 		Example: `  postern restore /backup/postern-2026-11-24`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.fits(args[0]); err != nil {
+				return err
+			}
 			if err := app.Restore(cmd.Context(), p.options(), args[0]); err != nil {
 				return err
 			}
@@ -27,4 +32,23 @@ backup's server had.`,
 			return err
 		},
 	})
+}
+
+// fits says no to a folder that the configuration's store cannot read, before anything is made.
+func (p *program) fits(dir string) error {
+	c, err := p.conf()
+	if err != nil {
+		return err
+	}
+	mark, other, wants, is := "postern.db", "manifest.json", "SQLite", "MongoDB"
+	if c.Store.MongoDB.IsSet() {
+		mark, other, wants, is = other, mark, is, wants
+	}
+	if _, err := os.Stat(filepath.Join(dir, mark)); err == nil {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(dir, other)); err == nil {
+		return fmt.Errorf("%s is a backup of %s, and the configuration names a store of %s: a backup is read by its own kind of store", dir, is, wants)
+	}
+	return fmt.Errorf("there is no finished backup in %s", dir)
 }
