@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"strings"
 	"time"
 
 	"postern/internal/intake"
@@ -21,8 +23,24 @@ func (a *App) Delivered(env *intake.Envelope, o intake.Outcome, size int64, took
 	}
 	a.metrics.Message(env.Source, o.Mailbox, verdict, took, size)
 	if o.Verdict == intake.Committed && o.Issue == 1 && !o.Again && a.greeted.CompareAndSwap(false, true) && len(a.addrs.HTTP) > 0 {
-		a.log.Info(fmt.Sprintf("your first mail is issue 1: read it at http://%s/api/v1/issues/1", a.addrs.HTTP[0]), logkey.Issue, o.Issue)
+		a.log.Info(fmt.Sprintf("your first mail is issue 1: read it at %s/api/v1/issues/1", a.apiURL()), logkey.Issue, o.Issue)
 	}
+}
+
+// apiURL is where somebody on this machine, or anywhere if so configured, finds the API.
+func (a *App) apiURL() string {
+	c := a.conf.Config().HTTP
+	if c.PublicURL != "" {
+		return strings.TrimSuffix(c.PublicURL, "/")
+	}
+	scheme, addr := "http", a.addrs.HTTP[0]
+	if c.TLS.Enabled() {
+		scheme = "https"
+	}
+	if at, err := netip.ParseAddrPort(addr); err == nil && at.Addr().IsUnspecified() {
+		addr = fmt.Sprintf("localhost:%d", at.Port())
+	}
+	return scheme + "://" + addr
 }
 
 // Decided counts what each rule did.
