@@ -43,7 +43,10 @@ func (d *decoder) variable(path, value string, v reflect.Value, k key) {
 	var n ast.Node = ast.String(token.String(value, value, &token.Position{}))
 	t := v.Type()
 	structured := t == typeLater || isSection(t) || isNamed(t) || t.Kind() == reflect.Slice
-	if first := strings.TrimSpace(value)[:min(1, len(strings.TrimSpace(value)))]; structured && (first == "[" || first == "{") {
+	// [::1]:25 begins as a list does, and ends otherwise.
+	trimmed := strings.TrimSpace(value)
+	list := strings.HasPrefix(trimmed, "[") && (isNamed(t) || strings.HasSuffix(trimmed, "]"))
+	if structured && (list || strings.HasPrefix(trimmed, "{")) {
 		file, err := parseYAML([]byte(value))
 		if err != nil || len(file.Docs) != 1 {
 			d.problems = append(d.problems, Problem{Position: Position{File: d.file}, Message: "not a list [a, b] nor keys {a: b}"})

@@ -87,3 +87,15 @@ func TestUnknownVariables(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// An address of IPv6 begins as a YAML list does.
+func TestEnvironmentIPv6First(t *testing.T) {
+	t.Parallel()
+	c, problems := config.Load("", env("POSTERN_HTTP_LISTEN", "[::1]:8025, 127.0.0.1:8025", "POSTERN_SMTP_LISTEN", "[]"))
+	if err := problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.HTTP.Listen) != 2 || c.HTTP.Listen[0].Address != "[::1]:8025" || len(c.SMTP.Listen) != 0 {
+		t.Errorf("http %v, smtp %v", c.HTTP.Listen, c.SMTP.Listen)
+	}
+}
