@@ -33,7 +33,8 @@ type compiler struct {
 	listRun   *Run                   // computes the lists: they share its budget
 	bySlice   map[*string]*listValue // the same, by their first entry's place in memory
 	patterns  map[string]*pattern
-	weight    int // of all patterns together
+	mails     map[string][]byte // of tests, by file
+	weight    int               // of all patterns together
 	diags     Diagnostics
 	errors    int // also those that were too many to be kept
 }
@@ -46,6 +47,7 @@ func newCompiler(opts Options) *compiler {
 		lists:     map[string]*listValue{},
 		bySlice:   map[*string]*listValue{},
 		patterns:  map[string]*pattern{},
+		mails:     map[string][]byte{},
 	}
 	c.listRun = newRun(background(), nil, listBudget)
 	c.listRun.lists = true

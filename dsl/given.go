@@ -301,6 +301,9 @@ func (c *compiler) mailFile(f *File, name word) []byte {
 	case c.opts.Open == nil:
 		return fail("files cannot be read here")
 	}
+	if data, ok := c.mails[name.text]; ok {
+		return data // many tests may share one
+	}
 	r, err := c.opts.Open(name.text)
 	if err != nil {
 		return fail("cannot read the mail: " + err.Error())
@@ -315,5 +318,6 @@ func (c *compiler) mailFile(f *File, name word) []byte {
 	if err != nil {
 		return fail("cannot read the mail: " + err.Error())
 	}
+	c.mails[name.text] = data
 	return data
 }

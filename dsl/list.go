@@ -185,7 +185,11 @@ func (c *compiler) failed(err error, f *fragment) {
 	c.errors++
 	var re *RuleError
 	if !errors.As(err, &re) {
-		re = &RuleError{Diagnostic: f.src.diagnostic(f.start, SeverityError, err.Error(), "")}
+		message := err.Error()
+		if errors.Is(err, ErrBudget) {
+			message = "this costs too much to compute"
+		}
+		re = &RuleError{Diagnostic: f.src.diagnostic(f.start, SeverityError, message, "")}
 	}
 	c.diags = append(c.diags, re.Diagnostic)
 }

@@ -45,7 +45,8 @@ func (p *fileParser) test() {
 // testLine reads an expression that ends with its line or before the next item.
 func (p *fileParser) testLine(what string) (fragment, bool) {
 	return p.expression(what, func(int) bool {
-		return p.peek().kind == tokenNewline || p.is(";") || p.is("expect") || p.is("given")
+		return p.peek().kind == tokenNewline || p.is(";") || p.is("expect") || p.is("given") ||
+			p.is("mail") && (p.isKind(p.at+1, tokenText) || p.isAt(p.at+1, "file"))
 	})
 }
 

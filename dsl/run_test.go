@@ -344,7 +344,7 @@ func TestTests(t *testing.T) {
 			expect not any(sent, "a@b.c" in .to)
 			expect len(mail.to) == 2
 		}
-		test "a file" { mail file("mails/plain.eml") expect verdict == "rejected" expect reason contains "no" }
+		test "a file" { given auth {spf: "pass"} mail file("mails/plain.eml") expect verdict == "rejected" expect reason contains "no" }
 	`)
 	if len(p.Tests) != 2 {
 		t.Fatalf("%d tests", len(p.Tests))
