@@ -107,10 +107,16 @@ func textOf(n ast.Node) string {
 	case *ast.CallNode:
 		switch callee := n.Callee.(type) {
 		case *ast.IdentifierNode:
-			if len(n.Arguments) > 1 { // the first is the run
-				return callee.Value + "(…)"
+			name, ours := strings.CutPrefix(callee.Value, "$") // a method, or what resolve put in
+			switch {
+			case ours && (name == "header" || name == "headers") && len(n.Arguments) > 1:
+				return textOf(n.Arguments[1]) + "." + name + "(…)"
+			case ours:
+				return "…"
+			case len(n.Arguments) > 1: // the first is the run
+				return name + "(…)"
 			}
-			return callee.Value + "()"
+			return name + "()"
 		case *ast.MemberNode:
 			return textOf(callee) + "()"
 		}
