@@ -19,7 +19,7 @@ type World interface {
 }
 
 const (
-	maxThreadIDs    = 30  // of one mail: its own, and the nearest it names
+	maxThreadIDs    = 16  // of one mail: its own, and the nearest it names
 	maxParticipants = 100 // taken from one mail
 	maxSuspected    = 5
 	maxAsked        = 50 // links that are looked into: ids that lead to hundreds of issues each must not cost hundreds of questions

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"postern/internal/intake"
 	"postern/internal/issue"
@@ -97,6 +98,33 @@ func TestRefusalThatWaitsHasLooked(t *testing.T) {
 		if first[i].Verdict != intake.Committed || first[i].Issue != reply[i].Issue {
 			t.Errorf("%s: the reply %+v, its mail %+v", both[i], reply[i], first[i])
 		}
+	}
+}
+
+// Whoever writes an id of somebody else's thread into much mail does not push the thread out of sight.
+func TestFloodDisplacesNoThread(t *testing.T) {
+	r := newRig(t, "")
+	first := r.one(plain("<1@example.org>", "ann@example.org", "Printer", "It burns."))
+	for i := range 60 {
+		r.one(plain("<1@example.org>", fmt.Sprintf("eve%d@example.net", i), "Printer", "Mine.", "In-Reply-To: <0@example.org>"))
+	}
+	reply := r.one(plain("<2@example.org>", "ann@example.org", "Re: Printer", "Still.", "In-Reply-To: <1@example.org>"))
+	if reply.Issue != first.Issue {
+		t.Errorf("the reply is issue %d, its mail issue %d", reply.Issue, first.Issue)
+	}
+}
+
+// Of all that a key ever led to the latest counts.
+func TestKeyOfManyIssues(t *testing.T) {
+	r := newRig(t, `rule "by host" { then { thread("host", "1h") } }`)
+	var last intake.Outcome
+	for i := range 40 {
+		last = r.one(plain(fmt.Sprintf("<%d@mon.example>", i), "mon@mon.example", "PROBLEM", fmt.Sprint("Number ", i)))
+		r.later(2 * time.Hour)
+	}
+	r.later(-90 * time.Minute)
+	if got := r.one(plain("<now@mon.example>", "mon@mon.example", "PROBLEM", "Once more")); got.Issue != last.Issue || len(r.issues()) != 40 {
+		t.Errorf("it is issue %d, the latest is %d of %d", got.Issue, last.Issue, len(r.issues()))
 	}
 }
 

@@ -13,9 +13,10 @@ import (
 	"postern/internal/issue"
 )
 
-// maxLinks is how many links of one id are looked at, the strongest and then the newest first. An id that hundreds
-// of issues mention says nothing any more, and must not make each further mail slower than the last.
-const maxLinks = 100
+// maxLinks is how many links of one id are looked at, the strongest and then the oldest first. An id that many issues have says
+// little, must not make each further mail slower than the last, and whoever writes it into more mail displaces nothing. Of a rule's
+// key the newest count: it asks for them within a time.
+const maxLinks = 20
 
 // Kinds of links as numbers, the strongest first.
 var linkKinds = [...]issue.LinkKind{issue.Own, issue.Key, issue.Mentioned}
@@ -72,7 +73,11 @@ func (s *Store) FindThread(ctx context.Context, mailbox string, ids []string) ([
 // findLinks is what one id leads to: the newest link first.
 func findLinks(c *conn, mailbox, id string) ([]issue.Link, error) {
 	var out []issue.Link
-	err := c.query(context.Background(), "SELECT kind, issue, at FROM threads WHERE mailbox = ? AND id = ? ORDER BY kind, at DESC LIMIT "+strconv.Itoa(maxLinks),
+	order := "kind, issue" // as the table is ordered: no sorting
+	if strings.HasPrefix(id, "key:") {
+		order = "kind DESC, issue DESC"
+	}
+	err := c.query(context.Background(), "SELECT kind, issue, at FROM threads WHERE mailbox = ? AND id = ? ORDER BY "+order+" LIMIT "+strconv.Itoa(maxLinks),
 		[]any{mailbox, id}, func(r row) error {
 			l := issue.Link{ID: id, Kind: linkKinds[r.int(0)], Issue: r.int(1), At: r.time(2)}
 			if l.Kind == issue.Mentioned && len(out) > 0 && out[0].Kind == issue.Own {
