@@ -240,11 +240,15 @@ func runPostern(t *testing.T, dir string, stdin []byte, args ...string) result {
 	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
 }
 
+// built is the folder of the program that the tests share, "" while none has asked for it.
+var built string
+
 var build = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "postern-e2e-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	bin := filepath.Join(dir, "postern")
 	out, err := exec.Command("go", "build", "-o", bin, "postern/cmd/postern").CombinedOutput()
 	if err != nil {
@@ -264,8 +268,8 @@ func posternBinary(t *testing.T) string {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if bin, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(bin))
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
