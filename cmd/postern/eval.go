@@ -56,6 +56,7 @@ counts, or the only mailbox.`,
 		},
 	}
 	c.Flags().StringVar(&as.mailbox, "mailbox", "", "decide as for this mailbox")
+	p.completeFlag(c, "mailbox", mailboxNames)
 	c.Flags().StringVar(&as.to, "to", "", "decide as for this recipient")
 	c.Flags().StringVar(&as.from, "from", "", "the envelope's sender")
 	return c

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postern/internal/config"
 	"postern/internal/issue"
 )
 
@@ -53,6 +54,7 @@ func (p *program) issues() *cobra.Command {
 	})
 	c.Flags().StringVar(&words, "words", "", "only issues in which all these words occur")
 	c.Flags().StringVar(&status, "status", "", "only issues of this status")
+	p.completeFlag(c, "status", func(c *config.Config) []string { return c.Statuses })
 	c.Flags().IntVar(&limit, "limit", 50, "how many at most")
 	return c
 }
