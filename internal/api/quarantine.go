@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"postern/internal/fault"
@@ -108,7 +109,14 @@ func (a *API) deleteHeld(c *call) error {
 
 // decided explains why a decision about a message did not happen.
 func decided(err error) error {
-	switch fault.KindOf(err) {
+	kind := fault.KindOf(err)
+	if why := (*intake.Unable)(nil); errors.As(err, &why) {
+		if kind == fault.Invalid { // not the request is wrong, but what the message is by now
+			kind = fault.Conflict
+		}
+		return say(kind, "%s", why.Reason)
+	}
+	switch kind {
 	case fault.NotFound:
 		return say(fault.NotFound, "the message, or its raw mail, is no longer there").because(err)
 	case fault.Conflict, fault.Invalid, fault.Denied:

@@ -184,3 +184,33 @@ func TestQuarantine(t *testing.T) {
 		t.Errorf("got events %v", events)
 	}
 }
+
+// Why a held message cannot be released is told to whoever asked, and nothing of what went wrong inside.
+func TestReleaseThatFails(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		out    intake.Outcome
+		err    error
+		status int
+		detail string
+	}{
+		{"put off", intake.Outcome{Verdict: intake.TryLater, Reason: "at lunch"}, nil, 503, "not now: at lunch"},
+		{"unreadable", intake.Outcome{}, fault.As(fault.Invalid, &intake.Unable{Reason: "nothing in it can be read"}), 409, "nothing in it can be read"},
+		{"its raw is gone", intake.Outcome{}, fault.As(fault.NotFound, &intake.Unable{Reason: "retention took it"}), 404, "retention took it"},
+		{"a store's word", intake.Outcome{}, fault.Errorf(fault.Invalid, "table messages"), 409, "verdict and replayedBy"},
+		{"a store that is down", intake.Outcome{}, fault.Errorf(fault.Unavailable, "dial 10.0.0.1"), 503, "try again later"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(o *api.Options) {
+				o.Release = func(context.Context, string, string) (intake.Outcome, error) { return tt.out, tt.err }
+			})
+			w.commit(letter{id: "m1", subject: "odd", verdict: "quarantined"})
+			d := w.problem(w.do("POST", "/api/v1/quarantine/m1/release", ""), tt.status)
+			if !strings.Contains(d, tt.detail) || strings.Contains(d, "table") || strings.Contains(d, "10.0.0.1") {
+				t.Errorf("got %q, want %q", d, tt.detail)
+			}
+		})
+	}
+}

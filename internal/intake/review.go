@@ -29,6 +29,15 @@ type Replay struct {
 	Note    string        `json:"note,omitempty"`
 }
 
+// Unable says why a stored message cannot be decided again, in a sentence for whoever asked.
+type Unable struct{ Reason string }
+
+func (e *Unable) Error() string { return e.Reason }
+
+func unable(kind fault.Kind, format string, args ...any) error {
+	return fault.As(kind, &Unable{fmt.Sprintf(format, args...)})
+}
+
 // Release decides a quarantined message again, past the rule that stopped it.
 func (in *Intake) Release(ctx context.Context, id, actor string) (Outcome, error) {
 	m, err := in.store.Message(ctx, id)
@@ -36,7 +45,7 @@ func (in *Intake) Release(ctx context.Context, id, actor string) (Outcome, error
 		return Outcome{}, err
 	}
 	if Verdict(m.Verdict) != Quarantined {
-		return Outcome{}, fault.Errorf(fault.Invalid, "message %s is not in quarantine: it is %s", id, m.Verdict)
+		return Outcome{}, unable(fault.Invalid, "message %s is not in quarantine: it is %s", id, m.Verdict)
 	}
 	r, err := in.again(ctx, m, stoppers(m), &issue.Event{Actor: actor, Action: "quarantine.release", Subject: "message:" + id})
 	if err != nil {
@@ -56,7 +65,7 @@ func (in *Intake) Reject(ctx context.Context, id, actor string) error {
 		return err
 	}
 	if Verdict(m.Verdict) != Quarantined {
-		return fault.Errorf(fault.Invalid, "message %s is not in quarantine: it is %s", id, m.Verdict)
+		return unable(fault.Invalid, "message %s is not in quarantine: it is %s", id, m.Verdict)
 	}
 	was := m.Attempt
 	m.Verdict, m.Reason = string(Rejected), afterReview
@@ -81,7 +90,7 @@ func (in *Intake) Replay(ctx context.Context, id, actor string) (*Replay, error)
 
 func (in *Intake) again(ctx context.Context, m *issue.Message, past []string, ev *issue.Event) (*Replay, error) {
 	if m.ReplayedBy != "" {
-		return nil, fault.Errorf(fault.Invalid, "message %s was decided again before: see message %s", m.ID, m.ReplayedBy)
+		return nil, unable(fault.Invalid, "message %s was decided again before: see message %s", m.ID, m.ReplayedBy)
 	}
 	p, broken, err := in.reopen(ctx, m)
 	if err != nil {
@@ -89,7 +98,7 @@ func (in *Intake) again(ctx context.Context, m *issue.Message, past []string, ev
 	}
 	defer p.close()
 	if broken != "" {
-		return nil, fault.Errorf(fault.Invalid, "message %s still cannot be read: %s", m.ID, broken)
+		return nil, unable(fault.Invalid, "message %s still cannot be read: %s", m.ID, broken)
 	}
 	j, err := in.asked(m, p)
 	if err != nil {
@@ -105,7 +114,7 @@ func (in *Intake) again(ctx context.Context, m *issue.Message, past []string, ev
 			return nil, ferr
 		}
 		if fresh.Attempt != m.Attempt || fresh.DeletedAt != nil {
-			return nil, fault.Errorf(fault.Conflict, "message %s was decided or deleted by somebody else meanwhile: look at it again", m.ID)
+			return nil, unable(fault.Conflict, "message %s was decided or deleted by somebody else meanwhile: look at it again", m.ID)
 		}
 	}
 	return nil, fault.Errorf(fault.Unavailable, "message %s could not be decided: what it depends on keeps changing; try again", m.ID)
@@ -187,7 +196,7 @@ func rename(c *issue.Commit, id string) {
 // reopen parses a stored message's raw again.
 func (in *Intake) reopen(ctx context.Context, m *issue.Message) (*parsed, string, error) {
 	if m.Raw.SHA256 == "" || m.DeletedAt != nil {
-		return nil, "", fault.Errorf(fault.NotFound, "the raw mail of message %s is gone: it was deleted, or retention took it (keep.raw)", m.ID)
+		return nil, "", unable(fault.NotFound, "the raw mail of message %s is gone: it was deleted, or retention took it (keep.raw)", m.ID)
 	}
 	r, err := in.store.OpenBlob(ctx, m.Raw.SHA256)
 	if err != nil {
@@ -217,7 +226,7 @@ func (in *Intake) asked(m *issue.Message, p *parsed) (*job, error) {
 	pol := in.policy()
 	i := slices.IndexFunc(pol.Mailboxes, func(mb *Mailbox) bool { return mb.Name == m.Mailbox })
 	if i < 0 {
-		return nil, fault.Errorf(fault.Invalid, "message %s belongs to mailbox %q, which the configuration no longer has", m.ID, m.Mailbox)
+		return nil, unable(fault.Invalid, "message %s belongs to mailbox %q, which the configuration no longer has", m.ID, m.Mailbox)
 	}
 	e := m.Envelope
 	env := Envelope{
