@@ -92,6 +92,11 @@ func (in *Intake) again(ctx context.Context, m *issue.Message, past []string, ev
 	if m.ReplayedBy != "" {
 		return nil, unable(fault.Invalid, "message %s was decided again before: see message %s", m.ID, m.ReplayedBy)
 	}
+	leave, err := in.room.parse(ctx, m.Raw.Size, in.policy().TextLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	p, broken, err := in.reopen(ctx, m)
 	if err != nil {
 		return nil, err

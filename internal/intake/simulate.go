@@ -60,6 +60,11 @@ func (in *Intake) Eval(ctx context.Context, env Envelope, recipient string, raw 
 	if !ok {
 		return nil, fault.Errorf(fault.NotFound, "no mailbox takes mail for %q", recipient)
 	}
+	leave, err := in.room.parse(ctx, raw.Size(), pol.TextLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	p, broken, err := in.parseSafely(ctx, raw, pol.TextLimit)
 	if err != nil {
 		return nil, err
