@@ -67,10 +67,7 @@ func (p *program) parseOne(name string) error {
 		in, done = bytes.NewReader(nil), func() {}
 	}
 	defer done()
-	m, perr := mail.Parse(in, mail.Options{})
-	if m == nil {
-		m = &mail.Message{}
-	}
+	m, perr := parseSafely(in)
 	if err == nil {
 		err = perr
 	}
@@ -85,6 +82,20 @@ func (p *program) parseOne(name string) error {
 		return werr
 	}
 	return err
+}
+
+// parseSafely parses; a panic of ours costs that mail its line's contents, and no other mail anything.
+func parseSafely(in io.Reader) (m *mail.Message, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			m, err = &mail.Message{}, fmt.Errorf("a fault of ours, please report it with the mail: panic: %v", p)
+		}
+	}()
+	m, err = mail.Parse(in, mail.Options{})
+	if m == nil {
+		m = &mail.Message{}
+	}
+	return m, err
 }
 
 // input opens a file, or standard input for "-".
