@@ -2,7 +2,6 @@ package mongo
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,7 +9,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"golang.org/x/sync/errgroup"
 
 	"postern/internal/fault"
@@ -20,7 +18,6 @@ import (
 
 const (
 	commitTime = 25 * time.Second // for all of a commit from the claims to the message's insert
-	maxDoc     = 4 << 20          // bytes of a message's document
 )
 
 // Commit writes c. See the package comment for the order of things.
@@ -82,7 +79,7 @@ func (s *Store) decide(ctx context.Context, c *issue.Commit, m *messageDoc, bega
 	if c.Replaces > 0 {
 		err = s.replace(ctx, c, m, began)
 	} else {
-		err = s.place(ctx, m, began)
+		err = s.insertMessage(ctx, m, began)
 	}
 	if err != nil {
 		free()
@@ -122,8 +119,8 @@ func (s *Store) ready(ctx context.Context, c *issue.Commit, m *messageDoc, kept 
 	return nil
 }
 
-// place commits a new message: its insert claims the slot.
-func (s *Store) place(ctx context.Context, m *messageDoc, began time.Time) error {
+// insertMessage commits a new message: its insert claims the slot.
+func (s *Store) insertMessage(ctx context.Context, m *messageDoc, began time.Time) error {
 	raw, err := encode(m)
 	if err != nil {
 		return err
@@ -131,7 +128,10 @@ func (s *Store) place(ctx context.Context, m *messageDoc, began time.Time) error
 	if len(m.Todo.Claims) > 0 && time.Since(began) > claimUse {
 		return fault.Errorf(fault.Unavailable, "the commit took too long: %w", errNotSent)
 	}
-	err = s.write(ctx, s.messages, mongo.NewInsertOneModel().SetDocument(raw))[0]
+	o := s.order(s.messages, mongo.NewInsertOneModel().SetDocument(raw))
+	o.weigh(len(raw))
+	s.send(o)
+	err = s.heard(ctx, o)[0]
 	switch {
 	case err == nil:
 		return nil
@@ -155,30 +155,6 @@ func (s *Store) place(ctx context.Context, m *messageDoc, began time.Time) error
 		return fault.Errorf(fault.Unavailable, "slot %s is taken: %w", m.Doc, readErr)
 	}
 	return fault.Errorf(fault.Conflict, "slot %s is taken", m.Doc)
-}
-
-// size is about how many bytes a message takes in memory until it is applied.
-func (m *messageDoc) size() int {
-	n := len(m.Text) + len(m.Decision.Facts) + len(m.Decision.Trace)
-	if is := m.Todo.NewIssue; is != nil {
-		n += len(is.Description)
-	}
-	for _, note := range m.Todo.Notes {
-		n += len(note.Text)
-	}
-	return n
-}
-
-// encode makes the document's bytes, within bounds.
-func encode(m *messageDoc) (bson.Raw, error) {
-	raw, err := marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("encode message: %w: %w", errNotSent, err)
-	}
-	if len(raw) > maxDoc {
-		return nil, fault.Errorf(fault.TooLarge, "the message's own data is %d bytes, more than %d: %w", len(raw), maxDoc, errNotSent)
-	}
-	return raw, nil
 }
 
 // replace decides a message again in place: one conditional replacement is the commit.
@@ -233,176 +209,3 @@ func (s *Store) replace(ctx context.Context, c *issue.Commit, m *messageDoc, beg
 
 // sure marks an error that came before anything could have been committed.
 func sure(err error) error { return fmt.Errorf("%w (%w)", err, errNotSent) }
-
-// check says Conflict unless everything the decision relied on still holds.
-func (s *Store) check(ctx context.Context, c *issue.Commit) error {
-	if err := s.checkReliances(ctx, c.Relies); err != nil {
-		return err
-	}
-	if c.Change != nil {
-		// Earlier decisions about the issue come first, so that for one field the last commit wins.
-		if err := s.applyPendingOf(ctx, c.Change.Number); err != nil {
-			return err
-		}
-		err := s.issues.FindOne(ctx, byID(c.Change.Number), options.FindOne().SetProjection(bson.M{"_id": 1})).Err()
-		if err != nil {
-			return failed(fmt.Sprintf("issue %d", c.Change.Number), err)
-		}
-	}
-	if of := c.Message.ReplayOf; of != "" {
-		old, err := s.findMessage(ctx, of)
-		if err != nil {
-			return err
-		}
-		if old.ReplayedBy != "" && old.ReplayedBy != c.Message.ID {
-			return fault.Errorf(fault.Conflict, "message %s was replayed meanwhile", of)
-		}
-	}
-	return nil
-}
-
-// checkReliances looks again where the decision looked.
-func (s *Store) checkReliances(ctx context.Context, relies []issue.Reliance) error {
-	ids := map[string][]string{} // by mailbox
-	for _, r := range relies {
-		ids[r.Mailbox] = append(ids[r.Mailbox], r.ID)
-	}
-	for mailbox, list := range ids {
-		links, err := s.linksOf(ctx, mailbox, list)
-		if err != nil {
-			return err
-		}
-		for _, r := range relies {
-			if r.Mailbox == mailbox && !sameLinks(r, links) {
-				return fault.Errorf(fault.Conflict, "where an id leads has changed meanwhile")
-			}
-		}
-	}
-	return nil
-}
-
-// sameLinks reports whether the id still leads where it led.
-func sameLinks(r issue.Reliance, links []issue.Link) bool {
-	type way struct {
-		issue int64
-		kind  issue.LinkKind
-	}
-	now, then := map[way]bool{}, map[way]bool{}
-	for _, l := range links {
-		if l.ID == r.ID {
-			now[way{l.Issue, l.Kind}] = true
-		}
-	}
-	for _, l := range r.Links {
-		then[way{l.Issue, l.Kind}] = true
-	}
-	if len(now) != len(then) {
-		return false
-	}
-	for w := range then {
-		if !now[w] {
-			return false
-		}
-	}
-	return true
-}
-
-// draft makes the message's document, complete but for an issue's number.
-func (s *Store) draft(c *issue.Commit) (*messageDoc, error) {
-	if c.Message == nil || c.Message.ID == "" {
-		return nil, fault.Errorf(fault.Invalid, "a commit without a message")
-	}
-	m := &messageDoc{Message: *c.Message}
-	m.ReceivedAt = issue.Time(m.ReceivedAt)
-	m.Attempt = max(m.Attempt, 1)
-	if c.Replaces > 0 {
-		m.Attempt = c.Replaces + 1
-	}
-	m.Doc, m.By, m.Rev = docID(&m.Message), decisionName(m.ID, m.Attempt), 1
-	if len(m.From) > 0 {
-		m.Author = m.From[0].Email
-	}
-	now := s.now()
-	m.Pending = &now
-	m.Todo = &todo{
-		Change: c.Change, Users: c.Users, Threads: c.Threads, Participants: c.Participants,
-		Ledger: c.Ledger, Event: c.Event, Claims: claimed(c),
-	}
-	if c.Ledger != nil {
-		l := *c.Ledger
-		m.Todo.Ledger = &l
-	}
-	if c.NewIssue != nil {
-		is := *c.NewIssue
-		m.Todo.NewIssue = &is
-		if m.Todo.AsText = is.Description == m.Text; m.Todo.AsText {
-			is.Description = ""
-		}
-	}
-	if c.Change != nil {
-		m.Issue = c.Change.Number
-	}
-	for _, n := range c.Notes {
-		n := *n
-		if n.ID == "" {
-			n.ID = issue.NewID(s.nowFn())
-		}
-		if n.Issue == 0 {
-			n.Issue = m.Issue
-		}
-		if m.Note == "" && n.Kind == "mail" {
-			m.Note = n.ID
-		}
-		m.Todo.Notes = append(m.Todo.Notes, &n)
-	}
-	if m.Todo.Ledger != nil && m.Todo.Ledger.Issue == 0 {
-		m.Todo.Ledger.Issue = m.Issue
-	}
-	m.Keeps = []string{"raw", "trace"}
-	if m.Verdict == verdictQuarantined {
-		m.Keeps = []string{"quarantine", "trace"}
-	}
-	return m, nil
-}
-
-const (
-	verdictCommitted   = "committed"
-	verdictQuarantined = "quarantined"
-)
-
-// number fills in the number of a new issue wherever it belongs.
-func (m *messageDoc) number(n int64) {
-	m.Issue, m.Todo.NewIssue.Number = n, n
-	for _, note := range m.Todo.Notes {
-		note.Issue = n
-	}
-	if m.Todo.Ledger != nil {
-		m.Todo.Ledger.Issue = n
-	}
-}
-
-// names lists the blobs that the document names, each once.
-func (m *messageDoc) names() []string {
-	out := []string{m.Raw.SHA256, m.TextBlob.SHA256, m.HTMLBlob.SHA256, m.FactsBlob, m.TraceBlob}
-	for _, a := range m.Attachments {
-		out = append(out, a.SHA256)
-	}
-	slices.Sort(out)
-	out = slices.Compact(out)
-	return slices.DeleteFunc(out, func(sha string) bool { return sha == "" })
-}
-
-// keepBodies makes every blob that the message names be there, long facts and traces among them, and fills in m.Blobs.
-func (s *Store) keepBodies(ctx context.Context, m *messageDoc, bodies []*spool.Body) error {
-	spill := func(raw *json.RawMessage, name *string) {
-		if len(*raw) > issue.InlineText {
-			b := spool.Bytes(*raw)
-			bodies = append(slices.Clone(bodies), b)
-			*raw, *name = nil, b.SHA256()
-		}
-	}
-	spill(&m.Decision.Facts, &m.FactsBlob)
-	spill(&m.Decision.Trace, &m.TraceBlob)
-	m.Blobs = m.names()
-	return s.putBlobs(ctx, m.Blobs, bodies)
-}

@@ -90,6 +90,7 @@ func (s *Store) index(ctx context.Context, batch []*deed) []error {
 	orders := make([]*order, len(batch))
 	for i, d := range batch {
 		orders[i] = s.order(s.words, inserts(d.m.wordDocs())...)
+		orders[i].weigh(d.m.size())
 	}
 	s.send(orders...)
 	errs := make([]error, len(batch))

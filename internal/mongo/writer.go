@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	maxFlying = 1   // bulk writes of one collection under way at once
-	maxBulk   = 256 // documents of one bulk write, small ones
+	maxFlying = 1       // bulk writes of one collection under way at once
+	maxBulk   = 256     // documents of one bulk write
+	bulkShare = 4 << 10 // bytes that count as a document more
 )
 
 // A writer gathers what concurrent commits write to one collection into bulk writes. Each document succeeds or fails
@@ -54,6 +55,9 @@ func (s *Store) order(coll *mongo.Collection, models ...mongo.WriteModel) *order
 	o.size, o.fates = len(o.models), make([]error, len(o.models))
 	return o
 }
+
+// weigh makes an order count as much as its bytes take on their way.
+func (o *order) weigh(bytes int) { o.size = len(o.models) + bytes/bulkShare }
 
 // send begins to carry out orders, those for one collection together.
 func (s *Store) send(orders ...*order) {
