@@ -91,21 +91,43 @@ func skipSpace(text string, i int) int {
 	return i
 }
 
-// wordsEnd returns where the words end that begin at i and have one blank between each: most of a line.
-func wordsEnd(text string, i int) int {
-	for i < len(text) {
-		switch c := text[i]; {
-		case ' ' < c && c < utf8.RuneSelf:
-			i++
-		case c == ' ' && i+1 < len(text) && ' ' < text[i+1] && text[i+1] < utf8.RuneSelf:
-			i += 2
-		default:
-			size, space := spaceAt(text, i)
-			if space {
-				return i
-			}
-			i += size
+// Kinds of bytes in a text: of a word, a blank, and those that need a second look.
+const (
+	ofWord uint8 = 0
+	blank  uint8 = 1
+	odd    uint8 = 2 // other white space, control characters, parts of longer characters
+)
+
+var kinds = func() (k [256]uint8) {
+	for c := range k {
+		if c <= ' ' || c >= utf8.RuneSelf {
+			k[c] = odd
 		}
+	}
+	k[' '] = blank
+	return k
+}()
+
+// wordsEnd returns where the words end that begin at i and have one blank between each: most of a line. It takes no branch
+// for each word: those are what processors guess wrong.
+func wordsEnd(text string, i int) int {
+	before := ofWord
+	for i < len(text) {
+		k := kinds[text[i]]
+		if k&(odd|before) == 0 { // neither odd nor a second blank
+			before = k
+			i++
+			continue
+		}
+		size, space := spaceAt(text, i)
+		if space {
+			break
+		}
+		before = ofWord
+		i += size
+	}
+	if before == blank {
+		i--
 	}
 	return i
 }
