@@ -119,6 +119,9 @@ func parseTest(raw []byte) (*parsed, error) {
 
 func testQuestion(pol *Policy, set *rules.Set, t *dsl.Test, p *parsed) (*question, error) {
 	g := t.Given
+	if s := g.Sender; s != nil && s.Email != "" && s.Email != p.author().Email {
+		return nil, fault.Errorf(fault.Invalid, "given sender is %s, and the mail is from %q: write the same address in both", s.Email, p.author().Email)
+	}
 	q := &question{id: "test", policy: pol, set: set, p: p, sender: g.Sender, auth: g.Auth}
 	env := Envelope{Source: "smtp", From: p.author().Email, Received: TestTime, Peer: netip.AddrFrom4([4]byte{192, 0, 2, 1})}
 	if !g.Time.IsZero() {
