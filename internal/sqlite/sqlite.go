@@ -92,7 +92,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	s.w = &writer{
-		c: c, jobs: make(chan *job, groupSize), quit: make(chan struct{}), ended: make(chan struct{}), log: log, fault: o.Fault,
+		c: c, nudge: make(chan struct{}, 1), jobs: make(chan *job, groupSize), quit: make(chan struct{}), ended: make(chan struct{}), log: log, fault: o.Fault,
 		turn:  func(file int) { s.settling.Go(func() { s.settle(file) }) },
 		users: s.users.forget, turnAt: turnBytes,
 	}

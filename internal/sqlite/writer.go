@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -88,27 +89,36 @@ func (t *tx) write(step, query string, args ...any) (int64, error) {
 	return n, err
 }
 
-// A writer owns the one connection that writes. Whatever waits when it turns to its queue is one group: done in the
+// A writer owns the one connection that writes. Whatever waits when somebody turns to its queue is one group: done in the
 // database's open transaction, made durable by one frame of the redo log, answered. The transaction itself is committed
 // now and then, for many groups at once.
+//
+// Who brings a write and finds the writer at rest serves the queue himself, once: a single sender then waits for no other
+// goroutine. Under load, and for what can wait, there is the writer's own.
 type writer struct {
-	c     *conn
-	redo  *redo
+	mu    sync.Mutex    // held by who serves: all below the line is his
+	nudge chan struct{} // something waits for the writer's own goroutine
 	jobs  chan *job
 	quit  chan struct{} // closed: finish what waits, then end
 	ended chan struct{}
+
+	// ———
+	c     *conn
+	redo  *redo
 	log   *slog.Logger
 	fault func(step string) error
 	turn  func(file int)        // begins to make the database durable behind a file of the redo log
 	users func(emails []string) // were written
 
 	frame   frame
-	hidden  atomic.Bool // something was answered that readers do not see yet
+	group   []*job      // gather's
+	last    time.Time   // when a group was served
 	open    time.Time   // since when there is a transaction; zero: there is none
 	held    int         // writes in it
 	bytes   int         // in it
 	lost    bool        // what it held is in the redo log alone
 	turning bool        // the other file of the redo log is not free yet
+	hidden  atomic.Bool // something was answered that readers do not see yet; read by all
 	turnAt  int64       // bytes of the redo log after which the database is made durable
 	backlog int         // texts that wait for the search index
 }
@@ -132,6 +142,7 @@ func (s *Store) submit(j *job) error {
 		j.cancel()
 		return errClosed
 	}
+	s.w.help()
 	select {
 	case err := <-j.done:
 		return err
@@ -166,59 +177,119 @@ func (s *Store) show(ctx context.Context) error {
 	return s.submit(&job{ctx: ctx, kind: toShow})
 }
 
+// help serves one group, if nobody else is about it. Whoever was is told of what came meanwhile: a job is in the queue before its
+// sender tries, and the queue is looked at again after the writer is free.
+func (w *writer) help() {
+	if !w.mu.TryLock() {
+		return
+	}
+	due := w.helping()
+	if due || len(w.jobs) > 0 {
+		w.wake()
+	}
+}
+
+func (w *writer) helping() (due bool) {
+	defer w.mu.Unlock()
+	select {
+	case <-w.quit: // the writer's own goroutine ends it
+		return true
+	default:
+	}
+	fresh := w.open.IsZero()
+	if group := w.gather(); len(group) > 0 {
+		w.serve(group)
+	}
+	return w.due() || fresh && !w.open.IsZero() // a transaction that was opened must also end
+}
+
+func (w *writer) wake() {
+	select {
+	case w.nudge <- struct{}{}:
+	default:
+	}
+}
+
 // stop lets the writer finish what waits and waits for its end.
 func (w *writer) stop() {
 	close(w.quit)
 	<-w.ended
 }
 
-// run is the writer's life, until quit.
+// run is the life of the writer's own goroutine, until quit.
 func (w *writer) run() {
 	defer close(w.ended)
 	timer := time.NewTimer(idle)
 	defer timer.Stop()
-	group := make([]*job, 0, groupSize)
 	for {
 		select {
-		case j := <-w.jobs:
-			group = w.gather(append(group[:0], j))
-			w.serve(group)
-			w.upkeep()
+		case <-w.nudge:
+			w.work()
 			timer.Reset(idle)
 		case <-timer.C:
-			if w.atLeisure() {
-				timer.Reset(0) // there is more, unless a job comes first
+			if wait := w.leisure(); wait > 0 {
+				timer.Reset(wait)
 			}
 		case <-w.quit:
-			for {
-				select {
-				case j := <-w.jobs:
-					group = w.gather(append(group[:0], j))
-					w.serve(group)
-				default:
-					return
-				}
-			}
+			w.work()
+			return
+		}
+		if len(w.jobs) > 0 { // came when nobody could help
+			w.wake()
 		}
 	}
 }
 
-// gather takes along what waits.
-func (w *writer) gather(group []*job) []*job {
+// work serves until nothing waits.
+func (w *writer) work() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for {
+		group := w.gather()
+		if len(group) > 0 {
+			w.serve(group)
+		}
+		w.upkeep()
+		if len(group) == 0 {
+			return
+		}
+	}
+}
+
+// leisure turns to what can wait, when nothing has come for a moment, and says when to look again; 0 is never.
+func (w *writer) leisure() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if quiet := time.Since(w.last); quiet < idle {
+		w.upkeep()
+		return idle - quiet
+	}
+	if w.atLeisure() {
+		return time.Nanosecond // there is more, unless a job comes first
+	}
+	return 0
+}
+
+// gather takes what waits.
+func (w *writer) gather() []*job {
+	group := w.group[:0]
 	for len(group) < groupSize {
 		select {
 		case j := <-w.jobs:
 			group = append(group, j)
 		default:
+			w.group = group
 			return group
 		}
 	}
+	w.group = group
 	return group
 }
 
 // serve answers every job of a group. One that fails after it wrote something is answered and left out, and the rest is
 // done again from the beginning.
 func (w *writer) serve(group []*job) {
+	w.last = time.Now()
 	var writes, others []*job
 	for _, j := range group {
 		if j.kind == inGroup {
@@ -394,7 +465,7 @@ func guard(do func(*tx) error, t *tx) (err error) {
 // upkeep is what must be done between groups even under load. The search index is filled in large batches, since
 // each one is merged into those before it.
 func (w *writer) upkeep() {
-	if w.held >= openWrites || w.bytes >= openBytes || !w.open.IsZero() && time.Since(w.open) >= openTime {
+	if w.full() {
 		_ = w.commit() // tried again before the next write
 	}
 	if w.backlog >= patience {
@@ -403,6 +474,15 @@ func (w *writer) upkeep() {
 	if w.redo.size() >= w.turnAt {
 		w.turnRedo()
 	}
+}
+
+// due says whether upkeep has something to do.
+func (w *writer) due() bool {
+	return w.full() || w.backlog >= patience || w.redo.size() >= w.turnAt && !w.turning
+}
+
+func (w *writer) full() bool {
+	return w.held >= openWrites || w.bytes >= openBytes || !w.open.IsZero() && time.Since(w.open) >= openTime
 }
 
 // atLeisure does a little of what can wait and says whether there is more.
