@@ -13,10 +13,15 @@ import (
 
 // Envelope asks the envelope rules about one recipient, before there is a body. Hand the result to Decide with the
 // same recipient's mail.
+//
+// Where AsksAtRecipient says no it need not be asked.
 func (s *Set) Envelope(ctx context.Context, v *dsl.View, o Options) *Result {
 	o.Envelope, o.Tokens = nil, nil
 	return s.decide(ctx, v, nil, o, string(dsl.StageEnvelope), s.envelope.rules(v.Mailbox.Name))
 }
+
+// AsksAtRecipient reports whether the set has envelope rules for a mailbox.
+func (s *Set) AsksAtRecipient(mailbox string) bool { return len(s.envelope.rules(mailbox)) > 0 }
 
 // Decide lets the rules say what becomes of a mail: first the commands its sender wrote, then the mail rules.
 // v.Issue is what the message starts or joins as it is before the rules; afterwards it is what they made

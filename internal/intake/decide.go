@@ -238,6 +238,9 @@ func (h *host) New(context.Context) (*dsl.Issue, error) { return h.fresh(), nil 
 
 // envelopeRules runs the stage before the body for one recipient. It sees nothing of whom we know.
 func envelopeRules(ctx context.Context, q *question) (*rules.Result, error) {
+	if !q.set.AsksAtRecipient(q.mailbox.Name) {
+		return &rules.Result{Ruleset: q.set.Version()}, nil
+	}
 	from := q.view.From
 	trust := trustNone
 	if q.env.User != "" && mayWriteAs(q.env.WriteAs, from.Email, from.Domain) {
