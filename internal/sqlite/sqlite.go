@@ -210,8 +210,13 @@ func (s *Store) Close() error {
 	return s.closed
 }
 
+// tidyTime is how long the search index is filled at the end. A command that commits one mail comes to it nowhere else.
+const tidyTime = time.Second
+
 // tidy leaves the database whole and both logs empty. Where it fails, the redo log has what is missing.
 func (s *Store) tidy() error {
+	for end := time.Now().Add(tidyTime); time.Now().Before(end) && s.w.backlog > 0 && s.w.index(indexBatch); {
+	}
 	if err := errors.Join(s.w.commit(), s.syncDatabase()); err != nil {
 		return err
 	}
