@@ -120,7 +120,11 @@ func (s *Store) Restore(ctx context.Context, dir string) error {
 		if err := pour(c, part); err != nil {
 			return err
 		}
-		return s.adopt(c)
+		if err := s.adopt(c); err != nil {
+			s.w.refuse = fault.As(fault.Unavailable, fmt.Errorf("the restored database cannot be used before a restart: %w", err))
+			return s.w.refuse
+		}
+		return nil
 	}), "restore")
 }
 
@@ -134,7 +138,7 @@ func (s *Store) adopt(c *conn) error {
 		return err
 	}
 	s.w.redo.restart(id, place)
-	s.users.forgetAll()
+	s.users.forget(nil)
 	return s.count(c)
 }
 
@@ -156,8 +160,10 @@ func isEmpty(c *conn) (bool, error) {
 
 // makeEpoch copies a backup's database, brings it to our schema, and lets its numbers jump.
 func makeEpoch(ctx context.Context, source, part string) error {
-	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fault.As(fault.Unavailable, err)
+	for _, name := range []string{part, part + "-wal", part + "-shm"} { // of a try that was killed
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fault.As(fault.Unavailable, err)
+		}
 	}
 	r, err := os.Open(source)
 	if err != nil {

@@ -19,6 +19,9 @@ import (
 // its own. Beyond it a row would be read and copied whole each time.
 const inline = 256 << 10
 
+// inlineAll is how much one mail may put into rows, in bytes: a thousand small files are files.
+const inlineAll = 16 << 20
+
 // How a blob is kept.
 const (
 	asFile   = 0
@@ -36,6 +39,7 @@ type body struct {
 // prepare makes rows of the small bodies among those that are named.
 func (s *Store) prepare(all []*spool.Body, names []string) (map[string]*body, error) {
 	out := make(map[string]*body, len(names))
+	rows := int64(0)
 	for _, b := range all {
 		sha := b.SHA256()
 		if out[sha] != nil || !contains(names, sha) {
@@ -43,9 +47,10 @@ func (s *Store) prepare(all []*spool.Body, names []string) (map[string]*body, er
 		}
 		one := &body{Body: b}
 		out[sha] = one
-		if b.Size() > inline {
+		if b.Size() > inline || rows+b.Size() > inlineAll {
 			continue
 		}
+		rows += b.Size()
 		data, err := content(b)
 		if err != nil {
 			return nil, fault.As(fault.Unavailable, fmt.Errorf("read spooled body: %w", err))
@@ -183,15 +188,19 @@ func writeFile(path string, r io.Reader, before func() error) (err error) {
 	return os.Rename(f.Name(), path)
 }
 
+// makeFolder makes a folder durably. One that is there may be somebody's who has not come to that, or never did.
 func (s *Store) makeFolder(folder string) error {
-	err := os.Mkdir(folder, 0o700)
-	if errors.Is(err, fs.ErrExist) {
+	if _, ok := s.folders.Load(folder); ok {
 		return nil
 	}
-	if err != nil {
+	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncPath(filepath.Dir(folder))
+	if err := syncPath(filepath.Dir(folder)); err != nil {
+		return err
+	}
+	s.folders.Store(folder, true)
+	return nil
 }
 
 // syncPath makes a file's content or a folder's names durable.

@@ -73,6 +73,17 @@ func connect(ctx context.Context, path string, p purpose) (*conn, error) {
 	return &conn{raw: raw, stmts: map[string]driver.Stmt{}}, nil
 }
 
+// onRollback calls f whenever a transaction is taken back: also by SQLite itself, which does so where the disk is full or fails,
+// in the middle of reading too, and goes on as if there had been none.
+func (c *conn) onRollback(f func()) error {
+	h, ok := c.raw.(sqlite.HookRegisterer)
+	if !ok {
+		return errors.New("the driver has no hook for rollbacks")
+	}
+	h.RegisterRollbackHook(f)
+	return nil
+}
+
 func (c *conn) close() error {
 	for _, s := range c.stmts {
 		_ = s.Close()

@@ -89,6 +89,21 @@ func (s *Store) TurnAt(n int64) error {
 	return s.exclusively(context.Background(), func(*conn) error { s.w.turnAt = n; return nil })
 }
 
+// Undo takes the open transaction back behind the writer's back, in a write that has written nothing yet, as SQLite does where
+// reading fails.
+func (s *Store) Undo() error {
+	return s.update(context.Background(), func(t *tx) error {
+		_, err := t.exec("ROLLBACK")
+		return err
+	})
+}
+
+// Turning reports whether a file of the redo log is not free yet.
+func (s *Store) Turning() (on bool) {
+	_ = s.exclusively(context.Background(), func(*conn) error { on = s.w.turning; return nil })
+	return on
+}
+
 // RoundTrip makes a payload of the redo log and reads it again.
 func RoundTrip(query string, args ...any) (queries []string, values [][]any, err error) {
 	var f frame

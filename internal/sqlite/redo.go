@@ -34,6 +34,8 @@ type redo struct {
 	files [2]*redoFile
 	on    int    // the file that is written
 	seq   uint64 // the last frame's number
+	torn  bool   // behind it may be one that nobody was answered for: it must be written over before a turn
+	fault func(step string) error
 }
 
 type redoFile struct {
@@ -112,15 +114,27 @@ func (r *redo) append(b []byte) error {
 		}
 		f.length = length
 	}
+	r.torn = true
 	if _, err := f.f.WriteAt(b, f.size); err != nil {
 		return fmt.Errorf("write the redo log: %w", err)
+	}
+	if err := r.step("redo sync"); err != nil {
+		return err
 	}
 	if err := syncData(f.f); err != nil {
 		return fmt.Errorf("sync the redo log: %w", err)
 	}
 	f.size += int64(len(b))
 	r.seq++
+	r.torn = false
 	return nil
+}
+
+func (r *redo) step(name string) error {
+	if r.fault == nil {
+		return nil
+	}
+	return r.fault(name)
 }
 
 // turn goes on in the other file, which must be free. The one before is free again once release is called.
@@ -131,13 +145,11 @@ func (r *redo) turn() (before int) {
 
 func (r *redo) size() int64 { return r.files[r.on].size }
 
-func (r *redo) free(i int) bool { return r.files[i].size == 0 }
-
 func (r *redo) release(i int) { r.files[i].size = 0 }
 
 // restart lets the log begin anew for a database with that id, which holds all up to frame seq durably.
 func (r *redo) restart(id, seq uint64) {
-	r.id, r.seq, r.on = id, seq, 0
+	r.id, r.seq, r.on, r.torn = id, seq, 0, false
 	r.release(0)
 	r.release(1)
 }
@@ -151,6 +163,21 @@ func (r *redo) empty() error {
 		f.size, f.length = 0, 0
 	}
 	return nil
+}
+
+// strange reports whether the files hold what another database has not got: it would be written over.
+func (r *redo) strange() (found bool) {
+	for _, f := range r.files {
+		head := make([]byte, redoHeader)
+		if _, err := f.f.ReadAt(head, 0); err != nil || string(head[:len(redoMagic)]) != redoMagic {
+			continue
+		}
+		other := redo{id: binary.LittleEndian.Uint64(head[len(redoMagic):])}
+		if other.id != r.id {
+			_ = other.scan(f, func(uint64, []byte) error { found = true; return errStop })
+		}
+	}
+	return found
 }
 
 // replay hands on the payloads of the frames after one number and up to another, in order, and says which is the last.

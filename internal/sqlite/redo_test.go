@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/quick"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -63,36 +64,156 @@ func TestCrashWhileTurning(t *testing.T) {
 	}
 }
 
-// A database that cannot commit what was acknowledged takes it from the redo log once it can.
-func TestDatabaseFallsBehind(t *testing.T) {
-	var full atomic.Bool
-	s, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{Fault: func(step string) error {
-		if full.Load() && step == "commit" {
-			return errors.New("no room")
+// faults fail the steps that are asked for.
+type faults struct{ steps sync.Map }
+
+func (f *faults) on(step string)  { f.steps.Store(step, true) }
+func (f *faults) off(step string) { f.steps.Delete(step) }
+
+func (f *faults) open(t *testing.T, dir string) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), dir, sqlite.Options{Fault: func(step string) error {
+		if _, bad := f.steps.Load(step); bad {
+			return errors.New("the disk says no")
 		}
 		return nil
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// A database that cannot commit what was acknowledged takes it from the redo log once it can.
+func TestDatabaseFallsBehind(t *testing.T) {
+	var f faults
+	s := f.open(t, t.TempDir())
 	before := commits(t, s, 2, 1)
-	full.Store(true)
+	f.on("commit")
 	first := benchCommit(1000)
+	first.Users = []issue.User{{Email: "new@example.org", CreatedAt: first.Message.ReceivedAt}}
 	done, err := s.Commit(t.Context(), first)
 	if err != nil {
 		t.Fatalf("what is in the redo log is committed: %v", err)
 	}
-	if _, err := s.Message(t.Context(), first.Message.ID); !fault.Is(err, fault.NotFound) {
-		t.Fatalf("got %v of a message that the database cannot show yet", err)
+	if _, err := s.FindUser(t.Context(), "new@example.org"); !fault.Is(err, fault.NotFound) {
+		t.Fatalf("got %v of a user whom the database cannot show yet", err)
 	}
-	there(t, s, before)
-	full.Store(false)
+	f.off("commit")
 	before[first.Message.ID] = done.Issue
 	for id, number := range commits(t, s, 2, 1) {
 		before[id] = number
 	}
 	there(t, s, before)
+	if _, err := s.FindUser(t.Context(), "new@example.org"); err != nil {
+		t.Errorf("a user who was not there for a while: %v", err)
+	}
+}
+
+// SQLite may take a transaction back by itself and go on without one. Nothing that was answered goes with it, and nothing is
+// written outside a transaction.
+func TestTransactionTakenBack(t *testing.T) {
+	p := &place{dir: t.TempDir()}
+	s := open(t, p.dir)
+	want := commits(t, s, 5, 1)
+	if err := s.Undo(); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("the write that lost the transaction: got %v, want it unavailable", err)
+	}
+	for id, number := range commits(t, s, 5, 1) {
+		want[id] = number
+	}
+	there(t, s, want)
+	p.Crash(t, s)
+	there(t, open(t, p.dir), want)
+}
+
+// A frame whose fsync failed was never answered, and must not take the place of the one that was.
+func TestFailedSync(t *testing.T) {
+	var f faults
+	p := &place{dir: t.TempDir()}
+	s := f.open(t, p.dir)
+	want := commits(t, s, 1, 1)
+	f.on("redo sync")
+	refused := benchCommit(1001)
+	if _, err := s.Commit(t.Context(), refused); !fault.Is(err, fault.Unavailable) {
+		t.Fatalf("with a disk that does not sync: got %v", err)
+	}
+	f.off("redo sync")
+	if err := s.TurnAt(1); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 { // a turn would come now
+		if s.Turning() {
+			break
+		}
+	}
+	for id, number := range commits(t, s, 1, 1) {
+		want[id] = number
+	}
+	p.Crash(t, s)
+	there(t, open(t, p.dir), want)
+}
+
+// While the database cannot be made durable behind a file of the redo log, that file is kept; afterwards it is free again.
+func TestTurnThatFails(t *testing.T) {
+	var f faults
+	p := &place{dir: t.TempDir()}
+	s := f.open(t, p.dir)
+	if err := s.TurnAt(1 << 10); err != nil {
+		t.Fatal(err)
+	}
+	want := commits(t, s, 3, 1)
+	f.on("commit")
+	for id, number := range commits(t, s, 20, 2) {
+		want[id] = number
+	}
+	f.off("commit")
+	for id, number := range commits(t, s, 20, 2) {
+		want[id] = number
+	}
+	for end := time.Now().Add(20 * time.Second); s.Turning(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("a file of the redo log is never free again")
+		}
+	}
+	there(t, s, want)
+	p.Crash(t, s)
+	there(t, open(t, p.dir), want)
+}
+
+// A database that was changed without its log is not given what the log holds.
+func TestStrangeLog(t *testing.T) {
+	p := &place{dir: t.TempDir()}
+	s := open(t, p.dir)
+	commits(t, s, 3, 1)
+	p.Crash(t, s)
+	logs := map[string][]byte{}
+	for _, name := range []string{"postern.redo-0", "postern.redo-1"} {
+		b, err := os.ReadFile(filepath.Join(p.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		logs[name] = b
+		if err := os.Remove(filepath.Join(p.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = open(t, p.dir)
+	want := commits(t, s, 1, 1)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range logs {
+		if err := os.WriteFile(filepath.Join(p.dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = open(t, p.dir)
+	there(t, s, want)
+	if list, _, err := s.Messages(t.Context(), issue.MessageQuery{}); err != nil || len(list) != 1 && len(list) != 4 {
+		t.Errorf("got %d messages, %v", len(list), err)
+	}
 }
 
 var bench atomic.Int64

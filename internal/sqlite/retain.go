@@ -196,7 +196,7 @@ func (s *Store) retainTraces(t *tx, before time.Time) (int, error) {
 }
 
 func (s *Store) retainLedger(t *tx, before time.Time) (int, error) {
-	n, err := t.write("ledger", "DELETE FROM ledger WHERE seq IN (SELECT seq FROM ledger WHERE at < ? LIMIT ?)", before, 10*batch)
+	n, err := t.write("ledger", "DELETE FROM ledger WHERE seq IN (SELECT seq FROM ledger WHERE at < ? ORDER BY at, seq LIMIT ?)", before, 10*batch)
 	return int(n), err
 }
 
@@ -278,6 +278,9 @@ func (s *Store) sweepOrphans(ctx context.Context, grace time.Duration) error {
 func (s *Store) sweepFolder(ctx context.Context, folder string, grace time.Duration) error {
 	s.files.Lock()
 	defer s.files.Unlock()
+	if err := s.show(ctx); err != nil { // a row that cannot be read yet names its file too
+		return err
+	}
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return err

@@ -58,6 +58,7 @@ type Store struct {
 	message  int64          // the last message's row; the writer's alone
 	settling sync.WaitGroup // see settle
 
+	folders  sync.Map     // of blobs, those that are durable
 	files    sync.RWMutex // held for reading while a file waits for its row, for writing by the sweep
 	sweeping sync.Mutex   // the sweep and the backup exclude each other
 
@@ -76,7 +77,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "blobs"), 0o700); err != nil {
+	if err := makeData(dir); err != nil {
 		return nil, fault.As(fault.Unavailable, fmt.Errorf("open the data folder: %w", err))
 	}
 	if s.lock, err = take(dir); err != nil {
@@ -93,10 +94,13 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 	s.w = &writer{
 		c: c, nudge: make(chan struct{}, 1), jobs: make(chan *job, groupSize), quit: make(chan struct{}), ended: make(chan struct{}), log: log, fault: o.Fault,
-		turn:  func(file int) { s.settling.Go(func() { s.settle(file) }) },
+		turn:  func(file int, id uint64) { s.settling.Go(func() { s.settle(file, id) }) },
 		users: s.users.forget, turnAt: turnBytes,
 	}
 	if err := s.prepareDatabase(c); err != nil {
+		return nil, err
+	}
+	if err := c.onRollback(func() { s.w.undone = true }); err != nil {
 		return nil, err
 	}
 	for range cap(s.pool) {
@@ -109,6 +113,15 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 	go s.w.run()
 	return s, nil
+}
+
+// makeData makes the folder, durably, where it is not there.
+func makeData(dir string) error {
+	_, missing := os.Stat(dir)
+	if err := os.MkdirAll(filepath.Join(dir, "blobs"), 0o700); err != nil || missing == nil {
+		return err
+	}
+	return syncPath(filepath.Dir(dir))
 }
 
 // prepareDatabase brings the database up to date: with its redo log, and with our schema. A log that an older schema wrote is

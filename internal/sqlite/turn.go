@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strconv"
+	"time"
 
 	"postern/internal/fault"
 	"postern/internal/logkey"
@@ -29,20 +30,24 @@ func (s *Store) join(c *conn) error {
 	if err != nil {
 		return err
 	}
-	if id == 0 {
-		if id, err = newRedoID(c); err != nil {
-			return err
-		}
-	}
 	r, err := openRedo(s.dir, id)
 	if err != nil {
 		return err
+	}
+	r.fault = s.fault
+	if r.strange() {
+		s.w.log.Warn("the redo log in the data folder is of another state of the database, and is not done again", "folder", s.dir)
 	}
 	s.w.redo, r.seq = r, place
 	if err := catchUp(c, r, math.MaxUint64); err != nil {
 		return err
 	}
 	if err := s.syncDatabase(); err != nil {
+		return err
+	}
+	// A new id each time: should this database be put back one day beside the log it has now, though it was changed without it
+	// meanwhile, nothing of that log is done again.
+	if id, err = newRedoID(c); err != nil {
 		return err
 	}
 	_, _ = c.exec("PRAGMA wal_checkpoint(TRUNCATE)") // begins with an empty log; on a full disk with the old one
@@ -115,6 +120,9 @@ func catchUp(c *conn, r *redo, upTo uint64) error {
 		}
 		return nil
 	})
+	if err == nil && upTo != math.MaxUint64 && last != upTo {
+		err = fault.Errorf(fault.Unavailable, "the redo log ends with frame %d, and frame %d was written", last, upTo)
+	}
 	if err == nil {
 		err = end(last)
 	}
@@ -136,38 +144,63 @@ func (s *Store) syncDatabase() error {
 	return nil
 }
 
-// settle makes the database durable behind a file of the redo log, while mail goes on in the other, and then gives the file
-// free. SQLite's log is moved into the database here, on a connection of its own, and so the writer has little left
-// to move when it starts that log over. A reader that is still in the log only delays this.
-func (s *Store) settle(file int) {
-	err := s.syncDatabase()
-	if err == nil {
-		err = s.aside(func(c *conn) error {
-			_, err := c.exec("PRAGMA wal_checkpoint(PASSIVE)")
-			return err
-		})
-	}
-	if ended := s.exclusively(context.Background(), func(c *conn) error {
-		s.w.turning = false
-		if err != nil {
-			return err
+// settle makes the database durable behind a file of the redo log with that id, while mail goes on in the other, and then gives
+// the file free. SQLite's log is moved into the database here, on a connection of its own, and so the writer has little left to
+// move when it starts that log over. Where it fails, on a full disk, it tries again each second.
+func (s *Store) settle(file int, id uint64) {
+	doubtful := false // a failed fsync may have been the only one to know
+	for {
+		err := s.syncDatabase()
+		doubtful = doubtful || err != nil
+		if err == nil {
+			err = s.aside(func(c *conn) error {
+				_, err := c.exec("PRAGMA wal_checkpoint(PASSIVE)")
+				return err
+			})
 		}
-		s.w.redo.release(file)
-		return startOver(c, s.w.fault)
-	}); ended != nil && !errors.Is(ended, errClosed) {
-		s.w.log.Warn("checkpoint failed, the logs grow", logkey.Error, ended)
+		if err == nil {
+			err = s.exclusively(context.Background(), func(c *conn) error { return s.release(c, file, id, doubtful) })
+		}
+		if err == nil || errors.Is(err, errClosed) {
+			return
+		}
+		s.w.log.Warn("checkpoint failed, the logs grow until one succeeds", logkey.Error, err)
+		select {
+		case <-time.After(time.Second):
+		case <-s.w.quit:
+			return
+		}
 	}
 }
 
-// startOver begins SQLite's log anew, so that it stays at its size.
-func startOver(c *conn, fault func(string) error) error {
-	if fault != nil && fault("checkpoint") != nil {
-		return nil
+// release gives a file of the redo log free and begins SQLite's log anew.
+func (s *Store) release(c *conn, file int, id uint64, doubtful bool) error {
+	whole, err := startOver(c, s.fault)
+	if doubtful && !whole {
+		return fault.Errorf(fault.Unavailable, "the database is not whole without its logs yet: %v", err)
+	}
+	if err != nil {
+		s.w.log.Warn("SQLite's log goes on and grows", logkey.Error, err)
+	}
+	if s.w.redo.id == id { // else another database was restored meanwhile
+		s.w.redo.release(file)
+	}
+	s.w.turning = false
+	return nil
+}
+
+// startOver begins SQLite's log anew, so that it stays at its size. It reports whether all of it is in the database now; a
+// reader that is still in the log only delays this.
+func startOver(c *conn, fault func(string) error) (whole bool, err error) {
+	if fault != nil {
+		if err := fault("checkpoint"); err != nil {
+			return false, err
+		}
 	}
 	_, _ = c.exec("PRAGMA busy_timeout = 20") // it would wait for readers
 	defer func() { _, _ = c.exec("PRAGMA busy_timeout = 5000") }()
-	_, err := c.exec("PRAGMA wal_checkpoint(RESTART)")
-	return err
+	r, _, err := c.one("PRAGMA wal_checkpoint(RESTART)")
+	return err == nil && r.int(0) == 0 && r.int(1) == r.int(2), err
 }
 
 // aside opens a connection for one purpose.

@@ -38,20 +38,16 @@ func (u *users) remember(email string, who *issue.User, round int) {
 	u.known[email] = who
 }
 
-// forget is for those who were written just now.
+// forget is for those who were written just now; nil is everybody.
 func (u *users) forget(emails []string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if emails == nil {
+		u.known = nil
+	}
 	for _, email := range emails {
 		delete(u.known, email)
 	}
-	u.round++
-}
-
-func (u *users) forgetAll() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.known = nil
 	u.round++
 }
 

@@ -39,6 +39,7 @@ type job struct {
 	after func() // called once it is answered
 	err   error
 	done  chan error
+	said  bool // it was answered
 }
 
 type jobKind int
@@ -50,6 +51,7 @@ const (
 )
 
 func (j *job) answer(err error) {
+	j.said = true
 	j.cancel()
 	j.done <- err
 }
@@ -107,8 +109,8 @@ type writer struct {
 	redo  *redo
 	log   *slog.Logger
 	fault func(step string) error
-	turn  func(file int)        // begins to make the database durable behind a file of the redo log
-	users func(emails []string) // were written
+	turn  func(file int, id uint64) // begins to make the database durable behind a file of the redo log
+	users func(emails []string)     // were written; nil: any may have been
 
 	frame   frame
 	group   []*job      // gather's
@@ -116,7 +118,9 @@ type writer struct {
 	open    time.Time   // since when there is a transaction; zero: there is none
 	held    int         // writes in it
 	bytes   int         // in it
+	undone  bool        // SQLite has taken it back
 	lost    bool        // what it held is in the redo log alone
+	refuse  error       // why nothing can be written any more
 	turning bool        // the other file of the redo log is not free yet
 	hidden  atomic.Bool // something was answered that readers do not see yet; read by all
 	turnAt  int64       // bytes of the redo log after which the database is made durable
@@ -147,15 +151,25 @@ func (s *Store) submit(j *job) error {
 	case err := <-j.done:
 		return err
 	case <-j.ctx.Done():
-		return fault.As(fault.Unavailable, fmt.Errorf("wait for the store: %w", j.ctx.Err()))
-	case <-s.w.ended:
 		select {
-		case err := <-j.done: // its last act
-			return err
+		case <-s.w.ended:
+			return unanswered(j)
 		default:
-			j.cancel()
-			return errClosed
+			return fault.As(fault.Unavailable, fmt.Errorf("wait for the store: %w", j.ctx.Err()))
 		}
+	case <-s.w.ended:
+		return unanswered(j)
+	}
+}
+
+// unanswered is what becomes of a job when the writer has ended.
+func unanswered(j *job) error {
+	select {
+	case err := <-j.done: // its last act
+		return err
+	default:
+		j.cancel()
+		return errClosed
 	}
 }
 
@@ -289,6 +303,20 @@ func (w *writer) gather() []*job {
 // serve answers every job of a group. One that fails after it wrote something is answered and left out, and the rest is
 // done again from the beginning.
 func (w *writer) serve(group []*job) {
+	defer func() {
+		p := recover() // a bug of ours outside a job: the redo log has what was answered
+		if p == nil {
+			return
+		}
+		w.log.Error("panic in the writer", logkey.Error, fmt.Sprint(p), "stack", string(debug.Stack()))
+		w.held++
+		w.lose(errUndone)
+		for _, j := range group {
+			if !j.said {
+				j.answer(fault.Errorf(fault.Unavailable, "internal error while writing"))
+			}
+		}
+	}()
 	w.last = time.Now()
 	var writes, others []*job
 	for _, j := range group {
@@ -346,6 +374,11 @@ func (w *writer) try(group []*job) (done int, bad *job, err error) {
 		}
 		t.wrote, t.texts = false, 0
 		j.err = guard(j.do, t)
+		if w.undone {
+			err := cmpErr(j.err, errUndone)
+			w.lose(err)
+			return 0, nil, err
+		}
 		switch {
 		case j.err == nil:
 			texts += t.texts
@@ -375,9 +408,10 @@ func (w *writer) try(group []*job) (done int, bad *job, err error) {
 
 // begin opens the transaction where none is open.
 func (w *writer) begin() error {
-	if err := w.findAgain(); err != nil || !w.open.IsZero() {
+	if err := w.sound(); err != nil || !w.open.IsZero() {
 		return err
 	}
+	w.undone = false
 	if _, err := w.c.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -400,7 +434,7 @@ func (w *writer) keep() error {
 
 // commit ends the transaction, so that readers see what it wrote.
 func (w *writer) commit() error {
-	if err := w.findAgain(); err != nil {
+	if err := w.sound(); err != nil {
 		return err
 	}
 	if w.open.IsZero() {
@@ -438,8 +472,16 @@ func (w *writer) lose(err error) {
 	w.open, w.held, w.bytes = time.Time{}, 0, 0
 }
 
-// findAgain does what was lost once more.
-func (w *writer) findAgain() error {
+var errUndone = fault.Errorf(fault.Unavailable, "SQLite took the transaction back")
+
+// sound says whether the database has all that was answered, after what was lost was done once more.
+func (w *writer) sound() error {
+	if w.refuse != nil {
+		return w.refuse
+	}
+	if !w.open.IsZero() && w.undone {
+		w.lose(errUndone)
+	}
 	if !w.lost {
 		return nil
 	}
@@ -448,6 +490,7 @@ func (w *writer) findAgain() error {
 		return err
 	}
 	w.lost = false
+	w.users(nil) // while it lacked something, somebody may have looked and found nobody
 	return nil
 }
 
@@ -499,16 +542,11 @@ func (w *writer) atLeisure() bool {
 	return false
 }
 
-// turnRedo goes on in the other file of the redo log and has the database made durable behind this one. Where the other is
-// not free, because that failed the last time, it is tried again.
+// turnRedo goes on in the other file of the redo log and has the database made durable behind this one.
 func (w *writer) turnRedo() {
-	if w.turning || w.commit() != nil {
+	if w.turning || w.redo.torn || w.commit() != nil {
 		return
 	}
 	w.turning = true
-	if other := 1 - w.redo.on; !w.redo.free(other) {
-		w.turn(other)
-		return
-	}
-	w.turn(w.redo.turn())
+	w.turn(w.redo.turn(), w.redo.id)
 }
