@@ -90,7 +90,7 @@ func (in *Intake) Replay(ctx context.Context, id, actor string) (*Replay, error)
 
 func (in *Intake) again(ctx context.Context, m *issue.Message, past []string, ev *issue.Event) (*Replay, error) {
 	if m.ReplayedBy != "" {
-		return nil, unable(fault.Invalid, "message %s was decided again before: see message %s", m.ID, m.ReplayedBy)
+		return nil, replayed(m)
 	}
 	leave, err := in.room.parse(ctx, m.Raw.Size, in.policy().TextLimit)
 	if err != nil {
@@ -118,11 +118,18 @@ func (in *Intake) again(ctx context.Context, m *issue.Message, past []string, ev
 		if ferr != nil {
 			return nil, ferr
 		}
+		if fresh.ReplayedBy != "" {
+			return nil, replayed(fresh)
+		}
 		if fresh.Attempt != m.Attempt || fresh.DeletedAt != nil {
 			return nil, unable(fault.Conflict, "message %s was decided or deleted by somebody else meanwhile: look at it again", m.ID)
 		}
 	}
 	return nil, fault.Errorf(fault.Unavailable, "message %s could not be decided: what it depends on keeps changing; try again", m.ID)
+}
+
+func replayed(m *issue.Message) error {
+	return unable(fault.Invalid, "message %s was decided again before: see message %s", m.ID, m.ReplayedBy)
 }
 
 func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, past []string, ev *issue.Event) (*Replay, error) {

@@ -1,12 +1,14 @@
 package intake_test
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
 
 	"postern/internal/fault"
 	"postern/internal/intake"
+	"postern/internal/issue"
 	"postern/rules"
 )
 
@@ -110,6 +112,36 @@ func TestReplayOfWhatCameAgain(t *testing.T) {
 	}
 	if n := len(r.issues()); n != 1 {
 		t.Errorf("%d issues", n)
+	}
+}
+
+// A hasty is a store where somebody else does something just before a commit.
+type hasty struct {
+	issue.Store
+	other func()
+}
+
+func (h *hasty) Commit(ctx context.Context, c *issue.Commit) (issue.Committed, error) {
+	h.other()
+	return h.Store.Commit(ctx, c)
+}
+
+// Of two who replay a message at once the loser hears who did it, also where it was refused again.
+func TestReplayedMeanwhile(t *testing.T) {
+	r := newRig(t, stops)
+	refused := r.one(plain("<1@example.org>", "ann@example.org", "refuse this", "Hi"))
+	var won *intake.Replay
+	slow := r.intake(&hasty{r.store, func() {
+		if won == nil {
+			var err error
+			if won, err = r.in.Replay(t.Context(), refused.Message, "api"); err != nil || !won.Applied {
+				t.Fatalf("the first: %+v, %v", won, err)
+			}
+		}
+	}})
+	_, err := slow.Replay(t.Context(), refused.Message, "cli")
+	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "see message "+won.Became) {
+		t.Errorf("the second: got %v, want to hear of message %s", err, won.Became)
 	}
 }
 
