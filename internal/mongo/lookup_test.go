@@ -48,8 +48,8 @@ func TestLookupsTogether(t *testing.T) {
 	for range 5 {
 		wg.Go(func() {
 			links, err := s.FindThread(ctx, "support", []string{"<flood@example.org>"})
-			if err != nil || len(links) != 1000 {
-				t.Errorf("an id that 1,500 mention: got %d links, %v, want the first 1,000", len(links), err)
+			if err != nil || len(links) != 20 || links[19].Issue != 1 {
+				t.Errorf("an id that 1,500 mention: got %d links, %v, want the first 20", len(links), err)
 			}
 		})
 		for n := range others {
@@ -71,4 +71,47 @@ func TestLookupsTogether(t *testing.T) {
 		}
 	}
 	wg.Wait()
+}
+
+// What an id leads to does not depend on what is asked with it, however many issues it leads to. Of a rule's key the newest count.
+func TestFloodedIDs(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	uri := peers.MongoDatabase(t)
+	s := open(t, uri, mongo.Options{})
+	var docs []any
+	for n := range int64(1100) {
+		for _, l := range []struct {
+			id, kind string
+			rank     int
+		}{{"<a@example.org>", "mentioned", 2}, {"<b@example.org>", "mentioned", 2}, {"key:disk full", "key", 1}} {
+			docs = append(docs, bson.M{
+				"_id": fmt.Sprintf("support %s %d %s", l.id, n+1, l.kind), "key": "support " + l.id, "name": l.id,
+				"issue": n + 1, "kind": l.kind, "rank": l.rank, "at": time.Now(), "by": "x/1",
+			})
+		}
+	}
+	if _, err := database(t, uri).Collection("links").InsertMany(ctx, docs); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		id       string
+		from, to int64
+	}{{"<a@example.org>", 1, 20}, {"<b@example.org>", 1, 20}, {"key:disk full", 1081, 1100}} {
+		for _, with := range [][]string{nil, {"<a@example.org>"}, {"<b@example.org>", "<c@example.org>"}, {"key:disk full"}} {
+			links, err := s.FindThread(ctx, "support", append([]string{tt.id}, with...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, least, most := 0, int64(9999), int64(0)
+			for _, l := range links {
+				if l.ID == tt.id {
+					n, least, most = n+1, min(least, l.Issue), max(most, l.Issue)
+				}
+			}
+			if n != 20 || least != tt.from || most != tt.to {
+				t.Errorf("%s with %v: got %d links, from issue %d to %d; want 20 from %d to %d", tt.id, with, n, least, most, tt.from, tt.to)
+			}
+		}
+	}
 }

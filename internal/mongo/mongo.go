@@ -176,8 +176,9 @@ func (s *Store) collections() {
 	s.tokens, s.rulesets, s.meta = s.db.Collection("tokens"), s.db.Collection("rulesets"), s.db.Collection("meta")
 
 	s.numbers = gather[chan<- number]{store: s, work: s.giveNumbers, most: 1000, apart: 1}
-	s.knownBy = newLookup(s, s.users, "_id", func(d *userDoc) string { return d.ID }, nil, maxAsked)
-	s.ledBy = newLookup(s, s.links, "key", func(d *linkDoc) string { return d.Key }, keys("rank", "issue"), maxLinks)
+	s.knownBy = newLookup(s, s.users, "_id", func(d *userDoc) string { return d.ID })
+	s.ledBy = newLookup(s, s.links, "key", func(d *linkDoc) string { return d.Key })
+	s.ledBy.sort, s.ledBy.most, s.ledBy.back = []string{"rank", "issue"}, maxLinks, ofRule
 	s.making = gather[*deed]{store: s, work: s.makeAll, most: makeAtOnce, apart: makeApart, linger: makeLinger, hurry: make(chan struct{}, 1)}
 	s.ending = gather[*deed]{store: s, work: s.endAll, most: endAtOnce, apart: 1, linger: endLinger}
 }

@@ -17,7 +17,9 @@ import (
 )
 
 const (
-	maxLinks  = 1000   // read for one mail: an id that a flood of mail mentions must not cost more
+	// maxLinks is how many links of one id are looked at, the strongest and then the oldest first; of a rule's key, which is asked for
+	// within a time, the newest. An id that many issues have says little, and whoever writes it into more mail displaces nothing.
+	maxLinks  = 20
 	maxRecent = 10_000 // counted
 	maxSlots  = 1000   // of one key
 )
@@ -71,8 +73,13 @@ func threadKeyList(mailbox string, ids []string) []string {
 	return out
 }
 
-// linksOf reads where ids lead. The strongest and oldest come first, so that a flood of mentions hides nothing and what was read
-// once is read again.
+// ofRule reports whether a threadKey is that of a rule's key.
+func ofRule(key string) bool {
+	_, id, _ := strings.Cut(key, " ")
+	return strings.HasPrefix(id, "key:")
+}
+
+// linksOf reads where ids lead. What one leads to does not depend on what is asked with it, so that what was read once is read again.
 func (s *Store) linksOf(ctx context.Context, mailbox string, ids []string) ([]issue.Link, error) {
 	docs, err := s.ledBy.find(ctx, threadKeyList(mailbox, ids)...)
 	if err != nil {
@@ -114,6 +121,10 @@ func (s *Store) Participants(ctx context.Context, number int64, emails []string)
 		return nil, nil
 	}
 	if err := s.deeds.await(ctx, issueName(number)); err != nil {
+		return nil, err
+	}
+	// A link may be there before the participants of its message, on its way to us from another node.
+	if err := s.applyPendingOf(ctx, number); err != nil {
 		return nil, err
 	}
 	var d issueDoc
