@@ -31,6 +31,9 @@ func (s *Store) check(ctx context.Context, c *issue.Commit) error {
 		if err != nil {
 			return err
 		}
+		if old.DeletedAt != nil {
+			return fault.Errorf(fault.Conflict, "message %s was deleted meanwhile", of)
+		}
 		if old.ReplayedBy != "" && old.ReplayedBy != c.Message.ID {
 			return fault.Errorf(fault.Conflict, "message %s was replayed meanwhile", of)
 		}

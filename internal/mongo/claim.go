@@ -54,15 +54,16 @@ func claimed(c *issue.Commit) []string {
 	return slices.Compact(out)
 }
 
-// claim takes all ids for a decision of the message with that document. They are taken in order and none above the first that
-// somebody else holds is kept, so no two commits wait for each other.
-func (s *Store) claim(ctx context.Context, doc, by string, ids []string) error {
+// claim takes all ids that a decision needs. They are taken in order and none above the first that somebody else holds is kept, so
+// no two commits wait for each other. After an error the caller gives back what was taken.
+func (s *Store) claim(ctx context.Context, m *messageDoc) error {
 	ctx, cancel := context.WithTimeout(ctx, claimWait)
 	defer cancel()
+	ids := m.Todo.Claims
 	for try := 0; len(ids) > 0; try++ {
 		models := make([]mongo.WriteModel, 0, len(ids))
 		for _, id := range ids {
-			models = append(models, mongo.NewInsertOneModel().SetDocument(claimDoc{ID: id, Holder: doc, By: by, At: s.now()}))
+			models = append(models, mongo.NewInsertOneModel().SetDocument(claimDoc{ID: id, Holder: m.Doc, By: m.By, At: s.now()}))
 		}
 		errs := s.write(ctx, s.claims, models...)
 		taken := slices.IndexFunc(errs, func(err error) bool { return err != nil })
@@ -75,17 +76,21 @@ func (s *Store) claim(ctx context.Context, doc, by string, ids []string) error {
 				above = append(above, ids[i])
 			}
 		}
-		s.release(ctx, by, above)
+		s.release(ctx, m.By, above)
 		if !errors.Is(errs[taken], errDuplicate) {
-			s.release(ctx, by, ids[:taken])
 			return errs[taken]
 		}
-		free, err := s.pry(ctx, ids[taken], doc, by)
-		if err == nil && !free {
+		who, err := s.pry(ctx, ids[taken], m)
+		switch {
+		case err == nil && who == ours:
+			taken++
+		case err == nil && who == others:
 			err = pause(ctx, try)
 		}
+		if fault.Is(err, fault.Conflict) {
+			return err
+		}
 		if err != nil {
-			s.release(context.WithoutCancel(ctx), by, ids[:taken])
 			return fault.Errorf(fault.Unavailable, "wait for the claim on a thread: %w", err)
 		}
 		ids = ids[taken:]
@@ -93,35 +98,83 @@ func (s *Store) claim(ctx context.Context, doc, by string, ids []string) error {
 	return nil
 }
 
-// pry looks who holds a claim. One whose message was committed ends when that is applied; one that is void, or that an earlier
-// attempt at this very message left, is taken away: of two commits with one document only one can succeed.
-func (s *Store) pry(ctx context.Context, id, doc, by string) (free bool, err error) {
+// A holder is who holds a claim.
+type holder int
+
+const (
+	nobody holder = iota
+	ours
+	others
+)
+
+// pry looks who holds a claim that m wants; m is nil for none. One whose message was committed ends when that is applied, and one that is
+// void ends. One that an earlier attempt at this very message left is taken over: of two inserts of one document only one can succeed.
+func (s *Store) pry(ctx context.Context, id string, m *messageDoc) (holder, error) {
 	var c claimDoc
-	err = s.claims.FindOne(ctx, byID(id)).Decode(&c)
+	err := s.claims.FindOne(ctx, byID(id)).Decode(&c)
 	if errors.Is(err, mongo.ErrNoDocuments) {
-		return true, nil
+		return nobody, nil
 	}
 	if err != nil {
-		return false, failed("read claim", err)
+		return others, failed("read claim", err)
 	}
-	if c.By == by {
-		return false, s.remove(ctx, id, by) // our own, from a write that was sent twice
+	if m != nil && c.By == m.By { // from a write that was sent twice
+		return ours, nil
 	}
-	m, err := s.readDoc(ctx, c.Holder)
+	have, err := s.readDoc(ctx, c.Holder)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return others, err
+	}
+	there := err == nil
 	switch {
-	case err == nil && m.By == c.By:
-		if m.Todo != nil {
-			if err := s.applyFirst(ctx, m); err != nil {
-				return false, err
+	case there && have.By == c.By:
+		if have.Todo != nil {
+			if err := s.applyFirst(ctx, have); err != nil {
+				return others, err
 			}
 		}
-		return true, s.remove(ctx, id, c.By)
-	case err != nil && !fault.Is(err, fault.NotFound):
-		return false, err
-	case c.Holder == doc || s.now().Sub(c.At) >= claimLife:
-		return true, s.remove(ctx, id, c.By)
+		return nobody, s.remove(ctx, id, c.By)
+	case s.now().Sub(c.At) >= claimLife:
+		return nobody, s.remove(ctx, id, c.By)
+	case m == nil || c.Holder != m.Doc:
+		return others, nil
+	case there: // somebody decides it again in place, which an insert of ours would not hinder
+		return others, fault.Errorf(fault.Conflict, "slot %s is taken, and being decided", m.Doc)
 	}
-	return false, nil
+	return s.takeOver(ctx, &c, m)
+}
+
+// takeOver makes another's claim m's, without a moment in which it is nobody's.
+func (s *Store) takeOver(ctx context.Context, c *claimDoc, m *messageDoc) (holder, error) {
+	if err := s.step("take over claim"); err != nil {
+		return others, err
+	}
+	m.took = true
+	res, err := s.claims.UpdateOne(ctx, bson.D{{Key: "_id", Value: c.ID}, {Key: "by", Value: c.By}},
+		bson.M{"$set": bson.M{"by": m.By, "at": s.now()}})
+	if err != nil {
+		return others, failed("take over claim", err)
+	}
+	if res.MatchedCount == 0 {
+		return nobody, nil
+	}
+	return ours, nil
+}
+
+// giveBack ends the claims of a decision that was not committed. Where it took some over, whose they were may be committed by now, without
+// a claim: what that made must be seen first. It may also be committed only after we looked, so until it is there the
+// claims stay, to be void in a minute.
+func (s *Store) giveBack(ctx context.Context, m *messageDoc, claims []string) {
+	if m.took {
+		have, err := s.readDoc(ctx, m.Doc)
+		if err == nil && have.Todo != nil {
+			err = s.applyFirst(ctx, have)
+		}
+		if err != nil {
+			return
+		}
+	}
+	s.release(ctx, m.By, claims)
 }
 
 func (s *Store) remove(ctx context.Context, id, by string) error {

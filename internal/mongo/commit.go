@@ -58,7 +58,7 @@ func (s *Store) commit(ctx context.Context, c *issue.Commit, m *messageDoc) erro
 		free()
 		s.release(context.WithoutCancel(ctx), m.By, claims)
 	case errors.Is(err, errNotSent), errors.Is(err, errRefused), fault.Is(err, fault.Conflict), fault.Is(err, fault.NotFound), fault.Is(err, fault.TooLarge):
-		s.release(context.WithoutCancel(ctx), m.By, claims)
+		s.giveBack(context.WithoutCancel(ctx), m, claims)
 	default: // Nobody knows. The claims stay, to be void in a minute, and it is looked whether the message is there.
 		s.owed.add(m.Doc)
 	}
@@ -98,7 +98,7 @@ func (s *Store) ready(ctx context.Context, c *issue.Commit, m *messageDoc, kept 
 		g.Go(func() error { return s.keepBodies(ctx, m, c.Bodies) })
 	}
 	g.Go(func() error {
-		if err := s.claim(ctx, m.Doc, m.By, m.Todo.Claims); err != nil {
+		if err := s.claim(ctx, m); err != nil {
 			return err
 		}
 		return s.check(ctx, c)
@@ -164,6 +164,10 @@ func (s *Store) replace(ctx context.Context, c *issue.Commit, m *messageDoc, beg
 		if err != nil {
 			return sure(err)
 		}
+		if have.By == m.By { // a write that was sent twice
+			*m = *have
+			return nil
+		}
 		if have.Attempt != c.Replaces {
 			return fault.Errorf(fault.Conflict, "message %s was decided again meanwhile", c.Message.ID)
 		}
@@ -190,7 +194,8 @@ func (s *Store) replace(ctx context.Context, c *issue.Commit, m *messageDoc, beg
 		res, err := s.messages.ReplaceOne(ctx, bson.D{{Key: "_id", Value: m.Doc}, {Key: "rev", Value: have.Rev}}, raw)
 		if err != nil && !raced(err) {
 			now, readErr := s.readDoc(context.WithoutCancel(ctx), m.Doc)
-			if readErr == nil && now.By == m.By && now.Rev == m.Rev {
+			if readErr == nil && now.By == m.By {
+				*m = *now // another node may have applied it by now
 				return nil
 			}
 			return failed("replace message", err)

@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"crypto/rand"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ type messageDoc struct {
 	Doc           string `bson:"_id"`
 	issue.Message `bson:",inline"`
 
-	By     string   `bson:"by"`     // names this decision: the id and the attempt
+	By     string   `bson:"by"`     // names this decision: see decisionName
 	Rev    int64    `bson:"rev"`    // one more with each change
 	Author string   `bson:"author"` // the first From address
 	Blobs  []string `bson:"blobs"`  // all blobs it names, its own and its decision's
@@ -29,6 +30,8 @@ type messageDoc struct {
 
 	Pending *time.Time `bson:"pending,omitempty"` // since when the todo waits; gone when it is done
 	Todo    *todo      `bson:"todo,omitempty"`
+
+	took bool // claims of another decision for this document were taken over
 }
 
 // A todo is what a committed decision still has to make.
@@ -55,8 +58,10 @@ func (m *messageDoc) newIssue() *issue.Issue {
 	return &is
 }
 
-// decisionName names one decision of a message.
-func decisionName(message string, attempt int) string { return fmt.Sprintf("%s/%d", message, attempt) }
+// decisionName names one decision of a message. Two nodes may decide one message again at once, so the attempt's number is not enough.
+func decisionName(message string, attempt int) string {
+	return fmt.Sprintf("%s/%d.%s", message, attempt, rand.Text()[:10])
+}
 
 // splitDecision is its opposite.
 func splitDecision(by string) (message string, attempt int, ok bool) {
@@ -64,7 +69,8 @@ func splitDecision(by string) (message string, attempt int, ok bool) {
 	if i < 0 {
 		return "", 0, false
 	}
-	attempt, err := strconv.Atoi(by[i+1:])
+	number, _, _ := strings.Cut(by[i+1:], ".")
+	attempt, err := strconv.Atoi(number)
 	return by[:i], attempt, err == nil
 }
 

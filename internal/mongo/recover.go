@@ -144,7 +144,7 @@ func (s *Store) voidClaims(ctx context.Context) error {
 		return failed("look for void claims", err)
 	}
 	for _, c := range old {
-		if _, err := s.pry(ctx, c.ID, "", ""); err != nil {
+		if _, err := s.pry(ctx, c.ID, nil); err != nil {
 			return err
 		}
 	}
