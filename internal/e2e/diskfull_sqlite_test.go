@@ -42,9 +42,9 @@ func TestDiskFullUnderLoad(t *testing.T) {
 	before := q.taken()
 	room("200m")
 	eventually(t, "mail when there is room", time.Minute, func() bool { return q.taken() >= before+30 })
-	eventually(t, "ready again", time.Minute, s.ready)
-	stop()
+	stop() // this disk too would be full in a few seconds
 	q.wg.Wait()
+	eventually(t, "ready again", time.Minute, s.ready)
 	q.check(slices.Concat(again)...)
 }
 
