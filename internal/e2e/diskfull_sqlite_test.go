@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"postern/internal/peers"
 )
 
 // A full disk under load: senders hear that they should come again, nothing that was acknowledged is lost, nothing is there twice,
@@ -16,7 +18,7 @@ func TestDiskFullUnderLoad(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=24m"); err != nil {
-		t.Skipf("a small disk cannot be made: mount a tmpfs: %v; run as root", err)
+		peers.Lacking(t, "a small disk cannot be made: mount a tmpfs: %v; run as root", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, 0); err != nil {

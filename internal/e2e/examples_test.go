@@ -108,7 +108,7 @@ func TestExamplePostfixPipe(t *testing.T) {
 	config := filepath.Join(dir, "postern.yaml")
 	write(t, config, read(t, config)+"http: {listen: []}\n")
 	if out, err := exec.Command("chown", "-R", "nobody", dir).CombinedOutput(); err != nil {
-		t.Skipf("needs root, to give a folder to Postfix's user: %s", out)
+		peers.Lacking(t, "needs root, to give a folder to Postfix's user: %s", out)
 	}
 	master := strings.NewReplacer("/usr/local/bin/postern", bin, "/etc/postern/postern.yaml", config, "user=postern", "user=nobody").
 		Replace(read(t, filepath.Join(dir, "master.cf")))
@@ -195,7 +195,7 @@ func TestExampleSystemd(t *testing.T) {
 	t.Parallel()
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
-		t.Skip("this test needs systemd-analyze: apt-get install systemd")
+		peers.Lacking(t, "this test needs systemd-analyze: apt-get install systemd")
 	}
 	dir := example(t, "systemd", "/usr/local/bin/postern", "/bin/true")
 	out, err := exec.Command(analyze, "verify", "--man=no", filepath.Join(dir, "postern.service")).CombinedOutput()

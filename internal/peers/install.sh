@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs the real servers that tests talk to: Postfix from Debian's packages. The MongoDB server is
+# Installs the real servers that tests talk to: Postfix, and systemd to check its unit, from Debian's packages. The MongoDB server is
 # unpacked by internal/peers/mongo/start.sh when it is first started. Where this user may not install, it says
 # what to install and goes on: those tests then skip, or fail in CI.
 set -euo pipefail
 
 missing=()
 command -v postfix >/dev/null || [ -x /usr/sbin/postfix ] || missing+=(postfix)
+command -v systemd-analyze >/dev/null || missing+=(systemd)
 [ ${#missing[@]} = 0 ] && exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

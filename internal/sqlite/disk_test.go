@@ -10,6 +10,7 @@ import (
 
 	"postern/internal/fault"
 	"postern/internal/issue"
+	"postern/internal/peers"
 	"postern/internal/spool"
 	"postern/internal/sqlite"
 )
@@ -35,7 +36,7 @@ func TestDiskFull(t *testing.T) {
 		{"of the file system", func(t *testing.T) (*sqlite.Store, func()) {
 			dir := t.TempDir()
 			if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=6m"); err != nil {
-				t.Skipf("a small file system needs root: %v", err)
+				peers.Lacking(t, "a small file system needs root: %v", err)
 			}
 			t.Cleanup(func() {
 				if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
