@@ -18,8 +18,8 @@ import (
 const (
 	// claimLife is how long a claim holds others off when no commit came of it. Nodes' clocks should agree within half of it.
 	claimLife = time.Minute
-	// claimUse is how long after claiming a commit may still be sent: far enough from claimLife that a slow node
-	// never commits under a claim that somebody else has taken for void.
+	// claimUse is how long after it began a commit may still be sent: far enough from claimLife that a slow node, whose bulk takes
+	// opTimeout besides, never commits under a claim that somebody else has taken for void.
 	claimUse = 20 * time.Second
 	// claimWait is how long a commit waits for another node's claim before the mail is put off.
 	claimWait = 8 * time.Second
@@ -76,7 +76,7 @@ func (s *Store) claim(ctx context.Context, m *messageDoc) error {
 				above = append(above, ids[i])
 			}
 		}
-		s.release(ctx, m.By, above)
+		s.release(context.WithoutCancel(ctx), m.By, above)
 		if !errors.Is(errs[taken], errDuplicate) {
 			return errs[taken]
 		}

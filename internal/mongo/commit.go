@@ -125,11 +125,14 @@ func (s *Store) insertMessage(ctx context.Context, m *messageDoc, began time.Tim
 	if err != nil {
 		return err
 	}
-	if len(m.Todo.Claims) > 0 && time.Since(began) > claimUse {
-		return fault.Errorf(fault.Unavailable, "the commit took too long: %w", errNotSent)
-	}
 	o := s.order(s.messages, mongo.NewInsertOneModel().SetDocument(raw))
 	o.weigh(len(raw))
+	if len(m.Todo.Claims) > 0 {
+		o.until = began.Add(claimUse)
+	}
+	if ctx.Err() != nil {
+		return fault.Errorf(fault.Unavailable, "given up before it was sent: %w (%w)", ctx.Err(), errNotSent)
+	}
 	s.send(o)
 	err = s.heard(ctx, o)[0]
 	switch {

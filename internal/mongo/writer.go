@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -40,6 +42,19 @@ type order struct {
 	fates  []error            // one for each that was sent
 	errs   []error            // one for each of the caller's
 	done   chan struct{}
+	until  time.Time   // when it is too late to begin sending it; zero: never
+	alone  atomic.Bool // nobody waits any more
+}
+
+// late says why it must not be sent any more.
+func (o *order) late() error {
+	switch {
+	case o.alone.Load():
+		return fault.Errorf(fault.Unavailable, "given up: %w", errNotSent)
+	case !o.until.IsZero() && time.Now().After(o.until):
+		return fault.Errorf(fault.Unavailable, "it took too long: %w", errNotSent)
+	}
+	return nil
 }
 
 // order makes an order, which send begins to carry out; heard says how it went.
@@ -94,6 +109,7 @@ func (s *Store) heard(ctx context.Context, o *order) []error {
 	case <-s.life.Done():
 		lost = errClosed
 	}
+	o.alone.Store(true)
 	for _, i := range o.at {
 		o.errs[i] = fault.Errorf(fault.Unavailable, "write to %s: %w", o.coll.Name(), lost)
 	}
@@ -141,11 +157,17 @@ func list[T any](items []T, doc func(int, T) any) []any {
 	return out
 }
 
-// bulk writes a batch; what lost a race is sent again.
+// bulk writes a batch, but for what came too late; what lost a race is sent again.
 func (w *writer) bulk(ctx context.Context, batch []*order) {
 	var models []mongo.WriteModel
 	var fates []*error
 	for _, o := range batch {
+		if late := o.late(); late != nil {
+			for i := range o.fates {
+				o.fates[i] = late
+			}
+			continue
+		}
 		models = append(models, o.models...)
 		for i := range o.fates {
 			fates = append(fates, &o.fates[i])
