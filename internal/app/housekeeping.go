@@ -12,25 +12,19 @@ import (
 const (
 	housekeepingFirst = time.Minute // after the start, so that a server that is restarted often cleans up as well
 	housekeepingEvery = time.Hour
-	recoverEvery      = 30 * time.Second
 	sweepGrace        = 24 * time.Hour
 )
 
-// housekeeping takes what is older than the configuration keeps, sweeps blobs that nothing names, and finishes what
-// another node's crash left half applied, until ctx ends.
+// housekeeping takes what is older than the configuration keeps and sweeps blobs that nothing names, until ctx ends. What another node's
+// crash left half applied the store itself finishes.
 func (a *App) housekeeping(ctx context.Context) {
-	clean, soon := time.NewTimer(housekeepingFirst), time.NewTicker(recoverEvery)
+	clean := time.NewTimer(housekeepingFirst)
 	defer clean.Stop()
-	defer soon.Stop()
 	log := a.part("housekeeping")
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-soon.C:
-			if err := a.store.Recover(ctx); err != nil && ctx.Err() == nil {
-				log.WarnContext(ctx, "unfinished work in the store could not be finished now", logkey.Error, err)
-			}
 		case <-clean.C:
 			clean.Reset(housekeepingEvery)
 			gone, err := a.store.Retain(ctx, retention(a.conf.Config().Keep, a.o.Now()))
