@@ -3,6 +3,7 @@ package mongo
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -113,12 +114,13 @@ func (s *Store) backup(ctx context.Context, dir string) (err error) {
 
 // pauseSweep keeps every node's sweep from removing blobs until the returned function is called, or this process is gone for a while.
 func (s *Store) pauseSweep(ctx context.Context) (resume func() error, err error) {
+	own := byID(metaBackup + rand.Text()) // two backups at once have two marks
 	mark := func(ctx context.Context) error {
-		_, err := s.meta.UpdateOne(ctx, byID(metaBackup), bson.M{"$max": bson.M{"until": s.now().Add(backupPause)}}, options.UpdateOne().SetUpsert(true))
-		if isDuplicate(err) { // two backups began at once: the other's mark is as good
-			err = nil
-		}
+		_, err := s.meta.UpdateOne(ctx, own, bson.M{"$max": bson.M{"until": s.now().Add(backupPause)}}, options.UpdateOne().SetUpsert(true))
 		return failed("pause the sweep", err)
+	}
+	if _, err := s.meta.DeleteMany(ctx, bson.M{"_id": underBackup, "until": bson.M{"$lt": s.now()}}); err != nil {
+		return nil, failed("remove the marks of backups that were cut off", err)
 	}
 	if err := mark(ctx); err != nil {
 		return nil, err
@@ -142,7 +144,7 @@ func (s *Store) pauseSweep(ctx context.Context) (resume func() error, err error)
 		<-done
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), opTimeout)
 		defer cancel()
-		_, err := s.meta.DeleteOne(ctx, byID(metaBackup))
+		_, err := s.meta.DeleteOne(ctx, own)
 		return failed("end the pause of the sweep", err)
 	}, nil
 }

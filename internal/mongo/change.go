@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"postern/internal/fault"
 	"postern/internal/issue"
@@ -26,14 +27,20 @@ func (s *Store) change(ctx context.Context, m *messageDoc) error {
 		if err := s.issues.FindOne(ctx, byID(c.Number)).Decode(&d); err != nil {
 			return failed(fmt.Sprintf("read issue %d", c.Number), err)
 		}
-		if slices.ContainsFunc(d.Applied, func(a applied) bool { return a.By == m.By }) {
+		rev, now := d.Rev, s.now()
+		switch i := slices.IndexFunc(d.Applied, func(a applied) bool { return a.By == m.By }); {
+		case i < 0:
+			merge(&d.Issue, c)
+			d.Applied = append(d.Applied, applied{m.By, now})
+		case now.Sub(d.Applied[i].At) > appliedLife/2: // it has been waiting for long and is to be remembered for as long again
+			d.Applied[i].At = now
+		default:
 			return nil
 		}
-		rev, now := d.Rev, s.now()
-		merge(&d.Issue, c)
+		if d.Applied, err = s.remembered(ctx, &d, now); err != nil {
+			return err
+		}
 		d.Rev++
-		d.Applied = slices.DeleteFunc(d.Applied, func(a applied) bool { return now.Sub(a.At) > appliedLife })
-		d.Applied = append(d.Applied, applied{m.By, now})
 		if err := s.step("change issue"); err != nil {
 			return err
 		}
@@ -48,6 +55,22 @@ func (s *Store) change(ctx context.Context, m *messageDoc) error {
 			return fault.As(fault.Unavailable, fmt.Errorf("change issue %d: %w", c.Number, err))
 		}
 	}
+}
+
+// remembered is which decisions an issue goes on remembering: those of the last hour, and older ones whose message still waits and so may be
+// applied again.
+func (s *Store) remembered(ctx context.Context, d *issueDoc, now time.Time) ([]applied, error) {
+	old := func(a applied) bool { return now.Sub(a.At) > appliedLife }
+	if !slices.ContainsFunc(d.Applied, old) {
+		return d.Applied, nil
+	}
+	waiting, err := s.readDocs(ctx, pendingOf(d.ID), options.Find().SetProjection(bson.M{"by": 1}))
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(d.Applied, func(a applied) bool {
+		return old(a) && !slices.ContainsFunc(waiting, func(m *messageDoc) bool { return m.By == a.By })
+	}), nil
 }
 
 // merge changes is as c says.

@@ -78,9 +78,10 @@ func (s *Store) giveUp(d *deed, err error) {
 func (s *Store) endAll(ctx context.Context, batch []*deed) {
 	errs := s.index(ctx, batch)
 	var docs, by []string
+	var since []time.Time // a message that is changed later has another todo
 	for i, d := range batch {
 		if errs[i] == nil {
-			docs, by = append(docs, d.m.Doc), append(by, d.m.By)
+			docs, by, since = append(docs, d.m.Doc), append(by, d.m.By), append(since, *d.m.Pending)
 		}
 	}
 	slices.Sort(docs)
@@ -89,7 +90,7 @@ func (s *Store) endAll(ctx context.Context, batch []*deed) {
 		// Each of these decisions is applied, so it does not matter whose document holds which.
 		err = persist(ctx, func() error {
 			_, err := s.messages.UpdateMany(ctx, bson.D{
-				{Key: "_id", Value: bson.M{"$in": docs}}, {Key: "by", Value: bson.M{"$in": by}}, {Key: "pending", Value: bson.M{"$exists": true}},
+				{Key: "_id", Value: bson.M{"$in": docs}}, {Key: "by", Value: bson.M{"$in": by}}, {Key: "pending", Value: bson.M{"$in": since}},
 			}, bson.M{"$unset": bson.M{"pending": "", "todo": ""}, "$inc": bson.M{"rev": 1}})
 			return failed("end messages", err)
 		})

@@ -20,6 +20,7 @@ const (
 	tidyAge    = 15 * time.Second // how old that must be: younger work is probably being done
 	owedEvery  = time.Second      // how often a node tries again what it could not apply itself
 	recoverMax = 200              // messages read at once
+	maxTrouble = 10               // failures after which a round ends: it may be the server
 )
 
 // owed are documents of committed messages that this node could not apply yet.
@@ -79,19 +80,27 @@ func (s *Store) tidy() {
 	}
 }
 
-// settle tries again what this node owes.
+// settle tries again what this node owes. One that cannot be applied does not stop the others.
 func (s *Store) settle(ctx context.Context) error {
+	var trouble []error
 	for _, doc := range s.owed.list() {
 		m, err := s.readDoc(ctx, doc)
+		if fault.Is(err, fault.NotFound) { // it was not committed
+			s.owed.done(doc)
+			continue
+		}
 		if err == nil && m.Todo != nil {
 			err = s.apply(ctx, m)
 		}
-		if err != nil && !fault.Is(err, fault.NotFound) {
-			return err
+		if err == nil {
+			s.owed.done(doc)
+			continue
 		}
-		s.owed.done(doc)
+		if trouble = append(trouble, err); len(trouble) == maxTrouble || ctx.Err() != nil {
+			break
+		}
 	}
-	return nil
+	return errors.Join(trouble...)
 }
 
 // recover applies what has been pending since before, oldest first. One that cannot be applied does not stop the others.
@@ -105,12 +114,13 @@ func (s *Store) recover(ctx context.Context, before time.Time) error {
 			return err
 		}
 		var under []*deed
+		news := false
 		for _, m := range batch {
 			since = *m.Pending
 			if skip[m.Doc] {
 				continue
 			}
-			skip[m.Doc] = true
+			skip[m.Doc], news = true, true
 			d, err := s.applyBegin(ctx, m)
 			if err != nil {
 				trouble = append(trouble, err)
@@ -123,7 +133,7 @@ func (s *Store) recover(ctx context.Context, before time.Time) error {
 				trouble = append(trouble, err)
 			}
 		}
-		if len(under) == 0 || ctx.Err() != nil {
+		if !news || ctx.Err() != nil {
 			break
 		}
 	}
@@ -153,8 +163,7 @@ func (s *Store) voidClaims(ctx context.Context) error {
 
 // applyPendingOf applies committed messages that concern an issue and wait, so far that the issue is as they say.
 func (s *Store) applyPendingOf(ctx context.Context, number int64) error {
-	batch, err := s.readDocs(ctx, bson.D{{Key: "issue", Value: number}, {Key: "pending", Value: bson.M{"$exists": true}}},
-		options.Find().SetSort(keys("pending")))
+	batch, err := s.readDocs(ctx, pendingOf(number), options.Find().SetSort(keys("pending")))
 	if err != nil {
 		return err
 	}
@@ -164,6 +173,11 @@ func (s *Store) applyPendingOf(ctx context.Context, number int64) error {
 		}
 	}
 	return nil
+}
+
+// pendingOf chooses the messages that concern an issue and wait.
+func pendingOf(number int64) bson.D {
+	return bson.D{{Key: "issue", Value: number}, {Key: "pending", Value: bson.M{"$exists": true}}}
 }
 
 // readDoc reads a message's document by its _id.

@@ -19,8 +19,10 @@ const schemaVersion = 1
 const (
 	metaSchema  = "schema"
 	metaRestore = "restoring" // there while a restore is under way, and after one that did not finish
-	metaBackup  = "backup"    // there while a backup is under way: the sweep waits
+	metaBackup  = "backup "   // and chance: there while a backup is under way, and the sweep waits
 )
+
+var underBackup = bson.M{"$gte": "backup", "$lt": "backup~"} // all of these
 
 // prepare checks the version of what is there and makes the indexes that are missing.
 func (s *Store) prepare(ctx context.Context) error {

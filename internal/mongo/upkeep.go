@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -82,10 +83,17 @@ func (s *Store) DropMessage(ctx context.Context, id string, ev issue.Event) erro
 		m.DeletedAt, m.Pending, m.Todo = &at, &now, &todo{Event: &ev}
 		return true, nil
 	})
-	if err != nil || m == nil {
+	if err != nil {
 		return err
 	}
-	s.finish(m, func() {}, func() {})
+	if m != nil {
+		s.finish(m, func() {}, func() {})
+	}
+	return s.stripCopiesOf(ctx, id) // also when it is done again: the first time may have failed here
+}
+
+// stripCopiesOf takes the raw of a message's copies.
+func (s *Store) stripCopiesOf(ctx context.Context, id string) error {
 	return s.stripCopies(ctx, bson.M{"message": id, "blob": bson.M{"$gt": ""}})
 }
 
@@ -108,18 +116,19 @@ func (s *Store) stripCopies(ctx context.Context, filter any) error {
 	}
 }
 
-// KeepCopy adds a copy. Its place is claimed by its id; then it is counted.
+// KeepCopy adds a copy. Its place is claimed by its id; then it is counted. One of a message that was deleted is only counted.
 func (s *Store) KeepCopy(ctx context.Context, message string, c *issue.Copy, raw *spool.Body) error {
 	m, err := s.findMessage(ctx, message)
 	if err != nil {
 		return err
 	}
-	if raw != nil && m.Copies < issue.MaxCopies {
+	keeps := m.DeletedAt == nil && m.Copies < issue.MaxCopies
+	if raw != nil && keeps {
 		if err := s.putBlob(ctx, raw); err != nil {
 			return fmt.Errorf("keep copy of message %s: %w", message, err)
 		}
 	}
-	for n := m.Copies + 1; n <= issue.MaxCopies; n++ {
+	for n := m.Copies + 1; keeps && n <= issue.MaxCopies; n++ {
 		if err := s.step("write copy"); err != nil {
 			return err
 		}
@@ -134,10 +143,18 @@ func (s *Store) KeepCopy(ctx context.Context, message string, c *issue.Copy, raw
 	if err := s.step("count copy"); err != nil {
 		return err
 	}
-	return persist(ctx, func() error {
-		_, err := s.messages.UpdateOne(ctx, byID(m.Doc), bson.M{"$inc": bson.M{"copies": 1, "rev": 1}})
-		return failed("count copy", err)
+	var now messageDoc
+	err = persist(ctx, func() error {
+		return s.messages.FindOneAndUpdate(ctx, byID(m.Doc), bson.M{"$inc": bson.M{"copies": 1, "rev": 1}},
+			options.FindOneAndUpdate().SetProjection(bson.M{"deletedAt": 1})).Decode(&now)
 	})
+	if err != nil {
+		return failed("count copy", err)
+	}
+	if keeps && now.DeletedAt != nil { // deleted meanwhile, maybe before the copy was there
+		return s.stripCopiesOf(ctx, message)
+	}
+	return nil
 }
 
 // Retain takes what is older than its time, a few documents at a time.
@@ -174,35 +191,46 @@ func (s *Store) retain(ctx context.Context, kind string, before time.Time, take 
 		return 0, nil
 	}
 	total := 0
+	var trouble []error
+	stay := []string{} // those of the troubles
 	for {
-		batch, err := s.readDocs(ctx, bson.D{{Key: "keeps", Value: kind}, {Key: "receivedAt", Value: bson.M{"$lt": before}}},
-			options.Find().SetLimit(upkeepStep).SetProjection(bson.M{"id": 1}))
+		batch, err := s.readDocs(ctx, bson.D{
+			{Key: "keeps", Value: kind}, {Key: "receivedAt", Value: bson.M{"$lt": before}}, {Key: "_id", Value: bson.M{"$nin": stay}},
+		}, options.Find().SetLimit(upkeepStep).SetProjection(bson.M{"id": 1}))
 		if err != nil || len(batch) == 0 {
-			return total, err
+			return total, errors.Join(append(trouble, err)...)
 		}
 		for _, one := range batch {
-			done, err := s.amend(ctx, one.ID, "take "+kind, func(m *messageDoc) (bool, error) {
-				if !slices.Contains(m.Keeps, kind) { // decided again meanwhile
-					return false, nil
-				}
-				take(m)
-				m.keep(kind)
-				return true, nil
-			})
+			done, err := s.retainOne(ctx, one.ID, kind, take)
 			if err != nil {
-				return total, err
-			}
-			if done == nil {
-				continue
-			}
-			total++
-			if kind == "quarantine" {
-				if err := s.stripCopies(ctx, bson.M{"message": one.ID, "blob": bson.M{"$gt": ""}}); err != nil {
-					return total, err
+				stay, trouble = append(stay, one.Doc), append(trouble, err)
+				if len(trouble) == maxTrouble || ctx.Err() != nil {
+					return total, errors.Join(trouble...)
 				}
+			}
+			if done {
+				total++
 			}
 		}
 	}
+}
+
+// retainOne takes what is due of one message, and reports whether it did.
+func (s *Store) retainOne(ctx context.Context, id, kind string, take func(*messageDoc)) (bool, error) {
+	if kind == "quarantine" { // the copies first: while the message keeps its own they are found again
+		if err := s.stripCopiesOf(ctx, id); err != nil {
+			return false, err
+		}
+	}
+	m, err := s.amend(ctx, id, "take "+kind, func(m *messageDoc) (bool, error) {
+		if !slices.Contains(m.Keeps, kind) { // decided again meanwhile
+			return false, nil
+		}
+		take(m)
+		m.keep(kind)
+		return true, nil
+	})
+	return m != nil, err
 }
 
 func (s *Store) retainLedger(ctx context.Context, before time.Time) (int, error) {
@@ -235,7 +263,7 @@ func (s *Store) retainLedger(ctx context.Context, before time.Time) (int, error)
 func (s *Store) Sweep(ctx context.Context, grace time.Duration) (int, error) {
 	cutoff, after, total := s.now().Add(-grace), "", 0
 	for {
-		n, err := s.meta.CountDocuments(ctx, bson.M{"_id": metaBackup, "until": bson.M{"$gt": s.now()}})
+		n, err := s.meta.CountDocuments(ctx, bson.M{"_id": underBackup, "until": bson.M{"$gt": s.now()}})
 		if err != nil || n > 0 {
 			return total, failed("look for a backup", err)
 		}
