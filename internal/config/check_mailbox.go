@@ -42,6 +42,9 @@ func (ch *checker) mailboxes() {
 		if m.From != "" {
 			if _, err := mail.ParseAddress(m.From); err != nil {
 				ch.errorf(path+".from", "from: %q is not an address: write it like \"Example <support@example.com>\"", m.From)
+			} else {
+				ch.problems = append(ch.problems, Problem{Position: ch.where(path + ".from"), Warning: true,
+					Message: "from: no mail leaves in this version, so this says nothing yet"})
 			}
 		}
 		ch.word(path+".new.type", m.New.Type, c.Types)

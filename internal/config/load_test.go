@@ -210,3 +210,15 @@ func TestHostname(t *testing.T) {
 		t.Errorf("not set: got %q", got)
 	}
 }
+
+// What is taken and has no effect yet is said.
+func TestWithoutEffectYet(t *testing.T) {
+	path := write(t, "mailboxes:\n  a: {addresses: [\"*\"], from: \"A <a@example.com>\"}\n")
+	c, problems := config.Load(path, func(string) string { return "" })
+	if c == nil {
+		t.Fatalf("no configuration: %v", problems)
+	}
+	if got, want := problems.String(), "2:31: warning: from: no mail leaves in this version, so this says nothing yet"; !strings.Contains(got, want) {
+		t.Errorf("got %q, want %q in it", got, want)
+	}
+}
