@@ -61,7 +61,7 @@ func (p *program) reach(ctx context.Context) (*client, error) {
 		return &client{&http.Client{Transport: &http.Transport{DialContext: dial}}, func() error { return nil }}, nil
 	}
 	o := p.options()
-	o.Quiet = true
+	o.Quiet, o.Dry = true, p.dry
 	a, err := app.Open(ctx, o)
 	if err != nil {
 		return nil, err

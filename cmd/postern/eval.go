@@ -44,6 +44,7 @@ counts, or the only mailbox.`,
 				}
 				defer forget()
 			}
+			p.dry = true
 			ctx := cmd.Context()
 			return p.with(ctx, func(cl *client) error {
 				for _, name := range args {

@@ -47,6 +47,7 @@ type program struct {
 	err    io.Writer
 	config string
 	json   bool
+	dry    bool // nothing is kept, where no server runs
 }
 
 // run is the whole program; tests call it.

@@ -37,6 +37,7 @@ type Options struct {
 	Version string
 	Now     func() time.Time
 	Quiet   bool // only warnings and errors are logged, for a command
+	Dry     bool // rules that are read are not kept in the store, for a command that changes nothing
 }
 
 // An App is a whole Postern: opened, and running while Run runs.

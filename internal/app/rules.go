@@ -46,6 +46,9 @@ func rulesDir(c *config.Config) string {
 
 // keepRules stores a published set, so that it is there after a restart also when the folder is broken by then.
 func (a *App) keepRules(ctx context.Context, s *rules.Set) error {
+	if a.o.Dry {
+		return nil
+	}
 	return a.store.PutRuleset(ctx, issue.Ruleset{
 		Version: s.Version(), Files: s.Files(), PublishedAt: issue.Time(a.o.Now()), By: "files",
 	})
