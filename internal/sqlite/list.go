@@ -31,6 +31,11 @@ func (s *Store) Issues(ctx context.Context, q issue.IssueQuery) ([]*issue.Issue,
 	for _, word := range searchWords(q.Words) {
 		f.add("number IN (SELECT rowid >> 20 FROM search WHERE search MATCH ?)", word)
 	}
+	if len(q.Words) > 0 {
+		if err := s.indexLittle(ctx); err != nil {
+			return nil, "", err
+		}
+	}
 	f.text("status", q.Status)
 	f.text("mailbox", q.Mailbox)
 	f.text("requester", q.Requester)

@@ -18,6 +18,21 @@ func searchWords(words []string) []string {
 	return list
 }
 
+// indexLittle lets a search find what came just now, where that is so little that mail need not wait for it. Where it fails the search
+// finds what was there before.
+func (s *Store) indexLittle(ctx context.Context) error {
+	err := s.exclusively(ctx, func(*conn) error {
+		if 0 < s.w.backlog && s.w.backlog <= indexBatch {
+			s.w.index(indexBatch)
+		}
+		return nil
+	})
+	if ctx.Err() != nil {
+		return err
+	}
+	return nil
+}
+
 // index moves up to n texts from the queue into the search index and says whether more wait. The redo log
 // knows nothing of it: what a crash takes back is in the queue again.
 func (w *writer) index(n int) (more bool) {
