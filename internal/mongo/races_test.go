@@ -163,24 +163,3 @@ func TestClaimsTakenOver(t *testing.T) {
 		t.Errorf("a reply became issue %d of its own", done.Issue)
 	}
 }
-
-// A message that was deleted meanwhile is not replayed.
-func TestNoReplayOfWhatWasDeleted(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	s := open(t, peers.MongoDatabase(t), mongo.Options{})
-	old := newMail(1)
-	old.Message.Slot, old.Message.Verdict, old.NewIssue, old.Threads = "", "rejected", nil, nil
-	if _, err := s.Commit(ctx, old); err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now()
-	if err := s.DropMessage(ctx, old.Message.ID, issue.Event{ID: issue.NewID(now), At: now, Action: "message.delete"}); err != nil {
-		t.Fatal(err)
-	}
-	c := newMail(2)
-	c.Message.ReplayOf = old.Message.ID
-	if _, err := s.Commit(ctx, c); !fault.Is(err, fault.Conflict) {
-		t.Errorf("got %v, want a conflict", err)
-	}
-}

@@ -159,7 +159,7 @@ type former struct {
 // standing looks at the message that this one replaces or replays.
 func (s *Store) standing(c *conn, p *plan) (*former, error) {
 	if of := p.m.ReplayOf; of != "" && p.Replaces == 0 {
-		r, ok, err := c.one("SELECT replayed_by FROM messages WHERE id = ?", of)
+		r, ok, err := c.one("SELECT replayed_by, deleted_at FROM messages WHERE id = ?", of)
 		switch {
 		case err != nil:
 			return nil, err
@@ -167,6 +167,8 @@ func (s *Store) standing(c *conn, p *plan) (*former, error) {
 			return nil, fault.Errorf(fault.NotFound, "no message %s to decide again", of)
 		case r.text(0) != "" && r.text(0) != p.m.ID:
 			return nil, fault.Errorf(fault.Conflict, "message %s has been decided again as %s", of, r.text(0))
+		case r[1] != nil:
+			return nil, fault.Errorf(fault.Conflict, "message %s has been deleted", of)
 		}
 	}
 	if p.Replaces == 0 {

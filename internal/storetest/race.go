@@ -319,6 +319,14 @@ func replays(w *world) {
 	twice.Message.ReplayOf = old.Message.ID
 	_, err := w.s.Commit(background(), twice)
 	w.kind(err, fault.Conflict, "replaying it once more")
+
+	gone := w.bare("rejected")
+	w.commit(gone)
+	w.must(w.s.DropMessage(background(), gone.Message.ID, issue.Event{ID: issue.NewID(w.now()), At: w.now(), Action: "message.delete"}), "drop")
+	back := w.mail()
+	back.Message.ReplayOf = gone.Message.ID
+	_, err = w.s.Commit(background(), back)
+	w.kind(err, fault.Conflict, "replaying what was deleted")
 	// Several at once, whose decisions claim slots of their own.
 	other := w.bare("rejected")
 	w.commit(other)
