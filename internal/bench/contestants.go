@@ -150,6 +150,19 @@ func (c *contestant) cpu() time.Duration {
 	return time.Duration(user+sys) * 10 * time.Millisecond // USER_HZ is 100
 }
 
+// settle waits until the server does nothing any more, for half a minute at most.
+func (c *contestant) settle() {
+	before := c.cpu()
+	for range 100 {
+		time.Sleep(300 * time.Millisecond)
+		now := c.cpu()
+		if now-before <= 10*time.Millisecond {
+			return
+		}
+		before = now
+	}
+}
+
 // peak is the largest memory the server ever had, MB.
 func (c *contestant) peak() float64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))

@@ -94,10 +94,10 @@ func run(rounds int, each time.Duration, mailpit, only string, big bool) error {
 	}
 	fmt.Printf("%d rounds of %s a load, the servers in turn, medians; %s\n", rounds, each, machine())
 	for _, s := range scenarios {
-		fmt.Printf("\n### %s\n\n| server | messages/s | p50 ms | p99 ms | CPU ms a message |\n|---|---:|---:|---:|---:|\n", s)
+		fmt.Printf("\n### %s\n\n| server | messages/s | p50 ms | p99 ms | CPU ms a message | with what follows |\n|---|---:|---:|---:|---:|---:|\n", s)
 		for _, c := range all {
 			f := median(results[c.name][s])
-			fmt.Printf("| %s | %.0f | %.2f | %.2f | %.3f |\n", c.name, f.rate, f.p50, f.p99, f.cpu)
+			fmt.Printf("| %s | %.0f | %.2f | %.2f | %.3f | %.3f |\n", c.name, f.rate, f.p50, f.p99, f.cpu, f.all)
 		}
 	}
 	fmt.Printf("\n### Peak memory of the process after all of that\n\n| server | MB |\n|---|---:|\n")
@@ -136,6 +136,6 @@ func median(fs []figures) figures {
 	}
 	return figures{
 		rate: pick(func(f figures) float64 { return f.rate }), p50: pick(func(f figures) float64 { return f.p50 }),
-		p99: pick(func(f figures) float64 { return f.p99 }), cpu: pick(func(f figures) float64 { return f.cpu }),
+		p99: pick(func(f figures) float64 { return f.p99 }), cpu: pick(func(f figures) float64 { return f.cpu }), all: pick(func(f figures) float64 { return f.all }),
 	}
 }
