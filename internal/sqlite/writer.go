@@ -98,13 +98,13 @@ func (t *tx) write(step, query string, args ...any) (int64, error) {
 // Who brings a write and finds the writer at rest serves the queue himself, once: a single sender then waits for no other
 // goroutine. Under load, and for what can wait, there is the writer's own.
 type writer struct {
-	mu    sync.Mutex    // held by who serves: all below the line is his
-	nudge chan struct{} // something waits for the writer's own goroutine
-	jobs  chan *job
-	quit  chan struct{} // closed: finish what waits, then end
-	ended chan struct{}
+	nudge  chan struct{} // something waits for the writer's own goroutine
+	jobs   chan *job
+	quit   chan struct{} // closed: finish what waits, then end
+	ended  chan struct{}
+	hidden atomic.Bool // something was answered that readers do not see yet
 
-	// ———
+	mu    sync.Mutex // held by who serves: all below is his
 	c     *conn
 	redo  *redo
 	log   *slog.Logger
@@ -113,18 +113,17 @@ type writer struct {
 	users func(emails []string)     // were written; nil: any may have been
 
 	frame   frame
-	group   []*job      // gather's
-	last    time.Time   // when a group was served
-	open    time.Time   // since when there is a transaction; zero: there is none
-	held    int         // writes in it
-	bytes   int         // in it
-	undone  bool        // SQLite has taken it back
-	lost    bool        // what it held is in the redo log alone
-	refuse  error       // why nothing can be written any more
-	turning bool        // the other file of the redo log is not free yet
-	hidden  atomic.Bool // something was answered that readers do not see yet; read by all
-	turnAt  int64       // bytes of the redo log after which the database is made durable
-	backlog int         // texts that wait for the search index
+	group   []*job    // gather's
+	last    time.Time // when a group was served
+	open    time.Time // since when there is a transaction; zero: there is none
+	held    int       // writes in it
+	bytes   int       // in it
+	undone  bool      // SQLite has taken it back
+	lost    bool      // what it held is in the redo log alone
+	refuse  error     // why nothing can be written any more
+	turning bool      // the other file of the redo log is not free yet
+	turnAt  int64     // bytes of the redo log after which the database is made durable
+	backlog int       // texts that wait for the search index
 }
 
 // submit hands a write to the writer and waits until it is durable or failed. When ctx ends first, the write
