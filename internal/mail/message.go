@@ -26,9 +26,14 @@ type Message struct {
 	Text        string // the plain part; made from HTML where that is missing or only points to it
 	Spans       []Span // what in Text is not new, ordered, not overlapping
 	HTML        string // as it came, decoded to UTF-8: never show it unsanitised
+	HTMLSpans   []Span // what in HTML is not new, as Spans is for Text
 	Attachments []Attachment
+	Calendar    *Event // of the first calendar part; nil without one
+	Signed      string // "pgp" or "smime" when it claims to be signed; nobody has checked the signature
+	Encrypted   string // "pgp" or "smime" when it is encrypted: its text is out of reach
 
 	Kind          Kind
+	Report        *Report // what a bounce or a delay says of the mail it is about; nil for other kinds
 	IsReply       bool
 	IsForward     bool
 	IsAutoReply   bool
@@ -113,6 +118,10 @@ type Attachment struct {
 	Inline    bool   // shown inside the text: referred to by Content-ID, or disposed inline
 	ContentID string // without angle brackets
 	Ref       any    // what Options.Attachment returned for it, for the caller
+
+	// Message is the mail that the file is, read: a message/rfc822 or an .eml. Its own attachments are
+	// counted and hashed, and have no Ref. nil for other files, and below Limits.Messages.
+	Message *Message
 }
 
 // Kind says who or what wrote a message.
@@ -120,12 +129,64 @@ type Kind string
 
 const (
 	KindHuman        Kind = "human"
-	KindAutoReply    Kind = "ooo"
-	KindBounce       Kind = "bounce"
+	KindAutoReply    Kind = "ooo"      // out of office, and other answers of machines
+	KindBounce       Kind = "bounce"   // a mail could not be delivered
+	KindDelay        Kind = "delay"    // a mail is not delivered yet, or was after all
+	KindFeedback     Kind = "feedback" // somebody called a mail spam (RFC 5965)
+	KindReceipt      Kind = "receipt"  // a mail was displayed or deleted (RFC 8098)
+	KindCalendar     Kind = "calendar" // an answer to an invitation (RFC 5546)
 	KindBulk         Kind = "bulk"
 	KindList         Kind = "list"
 	KindNotification Kind = "notification"
 )
+
+// A Report is what a mail server says about a mail that it could not deliver, or not yet.
+type Report struct {
+	MessageID  string         `json:"messageId"` // of the mail that it is about, with angle brackets; "" when not told
+	Recipients []ReportedRcpt `json:"recipients"`
+}
+
+// A ReportedRcpt is one recipient of a Report (RFC 3464 section 2.3).
+type ReportedRcpt struct {
+	Email      string       `json:"email"`  // as Address.Email
+	Action     string       `json:"action"` // "failed", "delayed", "delivered", "relayed", "expanded"
+	Status     string       `json:"status"` // an enhanced status code like "5.1.1" (RFC 3463), "" when not told
+	Reason     BounceReason `json:"reason"`
+	Diagnostic string       `json:"diagnostic"` // what the server said, one line of at most 500 bytes
+}
+
+// BounceReason is why a mail was not delivered, in one word.
+type BounceReason string
+
+const (
+	ReasonUnknown     BounceReason = "unknown"      // not told
+	ReasonNoUser      BounceReason = "user-unknown" // no such mailbox
+	ReasonNoHost      BounceReason = "host-unknown" // no such domain, or no way to it
+	ReasonDisabled    BounceReason = "disabled"     // the mailbox is closed or moved
+	ReasonFull        BounceReason = "full"
+	ReasonSize        BounceReason = "size"    // the mail is too large
+	ReasonBlocked     BounceReason = "blocked" // for who sends: block lists, reputation, rate
+	ReasonSpam        BounceReason = "spam"    // for what it says: spam, virus, forbidden files
+	ReasonAuth        BounceReason = "auth"    // SPF, DKIM, DMARC, or relaying denied
+	ReasonExpired     BounceReason = "expired" // tried for too long
+	ReasonLoop        BounceReason = "loop"
+	ReasonUnavailable BounceReason = "unavailable" // the other server is out of order, for now or for good
+)
+
+// An Event is the summary of a calendar part (RFC 5545, RFC 5546).
+type Event struct {
+	Method    string    `json:"method"` // "request", "reply", "cancel", "publish", …; "" when not told
+	UID       string    `json:"uid"`
+	Summary   string    `json:"summary"`
+	Location  string    `json:"location"`
+	Start     time.Time `json:"start"` // UTC; zero when not told
+	End       time.Time `json:"end"`
+	AllDay    bool      `json:"allDay"`
+	Floating  bool      `json:"floating"` // Start and End name no known time zone: they are read as UTC
+	Organizer Address   `json:"organizer"`
+	Attendees []Address `json:"attendees"`
+	Answer    string    `json:"answer"` // of a reply: "accepted", "declined", "tentative", …
+}
 
 // A Warning says what was odd in a message and what was done about it.
 type Warning struct {
@@ -139,6 +200,7 @@ type Limits struct {
 	HeaderCount int   // fields of one header block
 	Parts       int   // leaves of the MIME tree
 	Depth       int   // of the MIME tree
+	Messages    int   // how deep mails in mails are read
 	Text        int64 // bytes each of decoded text and HTML that are kept
 	Decoded     int64 // bytes of all decoded parts
 	Addresses   int   // of one field
@@ -146,7 +208,7 @@ type Limits struct {
 
 // DefaultLimits are generous for people and small for attackers.
 var DefaultLimits = Limits{
-	Header: 1 << 20, HeaderCount: 2000, Parts: 1000, Depth: 50,
+	Header: 1 << 20, HeaderCount: 2000, Parts: 1000, Depth: 50, Messages: 3,
 	Text: 1 << 20, Decoded: 256 << 20, Addresses: 2000,
 }
 

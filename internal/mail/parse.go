@@ -109,6 +109,9 @@ func (l Limits) orDefault() Limits {
 	if l.Depth <= 0 {
 		l.Depth = d.Depth
 	}
+	if l.Messages <= 0 {
+		l.Messages = d.Messages
+	}
 	if l.Text <= 0 {
 		l.Text = d.Text
 	}
