@@ -35,12 +35,18 @@ type Mail struct {
 	References  []string     `expr:"references" json:"references"`
 	IsReply     bool         `expr:"isReply" json:"isReply"`
 	IsForward   bool         `expr:"isForward" json:"isForward"`
+	Kind        string       `expr:"kind" json:"kind"` // "human", "ooo", "bounce", "delay", …
 	IsAutoReply bool         `expr:"isAutoReply" json:"isAutoReply"`
 	IsBounce    bool         `expr:"isBounce" json:"isBounce"`
 	IsList      bool         `expr:"isList" json:"isList"`
 	SpamScore   float64      `expr:"spamScore" json:"spamScore"`
 	Auth        Auth         `expr:"auth" json:"auth"`
 	Truncated   bool         `expr:"truncated" json:"truncated"`
+	Signed      string       `expr:"signed" json:"signed"`       // "pgp", "smime", or ""; checked by nobody
+	Encrypted   string       `expr:"encrypted" json:"encrypted"` // the same
+	Report      Report       `expr:"report" json:"report"`       // of a bounce or a delay; empty for other mail
+	Calendar    Calendar     `expr:"calendar" json:"calendar"`   // of an invitation or an answer to one; empty for other mail
+	Attached    []Attached   `expr:"attached" json:"attached"`   // mails that this one has as attachments
 
 	Fields []HeaderField `expr:"-" json:"-"` // what header(name) and headers(name) look in
 }
@@ -65,6 +71,47 @@ type Attachment struct {
 	Size   int    `expr:"size" json:"size"`
 	SHA256 string `expr:"sha256" json:"sha256"`
 	Inline bool   `expr:"inline" json:"inline"`
+}
+
+// Report is what a mail server says about a mail that it could not deliver, or not yet.
+type Report struct {
+	MessageID  string         `expr:"messageId" json:"messageId"` // of the mail that it is about
+	Recipients []ReportedRcpt `expr:"recipients" json:"recipients"`
+}
+
+// ReportedRcpt is one recipient that was not reached.
+type ReportedRcpt struct {
+	Email      string `expr:"email" json:"email"`
+	Action     string `expr:"action" json:"action"` // "failed", "delayed", "delivered", …
+	Status     string `expr:"status" json:"status"` // "5.1.1"
+	Reason     string `expr:"reason" json:"reason"` // "user-unknown", "full", "blocked", …
+	Diagnostic string `expr:"diagnostic" json:"diagnostic"`
+}
+
+// Calendar is the summary of a calendar part.
+type Calendar struct {
+	Method    string    `expr:"method" json:"method"` // "request", "reply", "cancel", …
+	UID       string    `expr:"uid" json:"uid"`
+	Summary   string    `expr:"summary" json:"summary"`
+	Location  string    `expr:"location" json:"location"`
+	Start     time.Time `expr:"start" json:"start"`
+	End       time.Time `expr:"end" json:"end"`
+	AllDay    bool      `expr:"allDay" json:"allDay"`
+	Organizer Address   `expr:"organizer" json:"organizer"`
+	Attendees []Address `expr:"attendees" json:"attendees"`
+	Answer    string    `expr:"answer" json:"answer"` // "accepted", "declined", "tentative", …
+}
+
+// Attached is a mail that came inside another, as a file.
+type Attached struct {
+	Name      string    `expr:"name" json:"name"` // of the file
+	Subject   string    `expr:"subject" json:"subject"`
+	From      Address   `expr:"from" json:"from"`
+	To        []Address `expr:"to" json:"to"`
+	Date      time.Time `expr:"date" json:"date"`
+	MessageID string    `expr:"messageId" json:"messageId"`
+	Text      string    `expr:"text" json:"text"`
+	NewText   string    `expr:"newText" json:"newText"`
 }
 
 // Auth is what mail authentication found: "pass", "fail", "none", …

@@ -55,7 +55,7 @@ func summaries(items []*issue.Message) []*issue.Message {
 	out := make([]*issue.Message, len(items))
 	for i, m := range items {
 		w := wholeMessage(m)
-		w.Text, w.Spans, w.Decision.Trace, w.Decision.Facts = "", nil, nil, nil
+		w.Text, w.Spans, w.HTMLSpans, w.Decision.Trace, w.Decision.Facts = "", nil, nil, nil, nil
 		out[i] = w
 	}
 	return out

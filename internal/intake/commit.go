@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -42,10 +41,11 @@ func claims(v Verdict) bool { return v == Committed || v == Discarded || v == Qu
 
 // assemble turns a decision into what a store writes at once.
 func assemble(d *decision, q *question, env issue.Envelope) *issue.Commit {
-	m := message(d, q, env)
+	hide := newRedaction(d.result.Changes.Redact)
+	m := message(d, q, env, hide)
 	c := &issue.Commit{Message: m, Bodies: []*spool.Body{q.p.raw}}
 	keepFiles(c, d, q)
-	keepTexts(c, q.p, d.result.Changes.Redact)
+	keepTexts(c, q.p, hide)
 	c.Relies = d.thread.Relies
 	if d.verdict == Committed {
 		c.Threads = threadNames(q.p, d.result.Changes.ThreadKey)
@@ -54,22 +54,22 @@ func assemble(d *decision, q *question, env issue.Envelope) *issue.Commit {
 			a := q.p.author()
 			c.Users = []issue.User{{Email: a.Email, Name: a.Name, CreatedAt: q.env.Received}}
 		}
-		fileIssue(c, d, q)
+		fileIssue(c, d, q, hide)
 	}
 	c.Ledger = ledgerLine(m)
 	return c
 }
 
 // message is the message without its texts and files.
-func message(d *decision, q *question, env issue.Envelope) *issue.Message {
+func message(d *decision, q *question, env issue.Envelope, hide redaction) *issue.Message {
 	p := q.p
 	m := &issue.Message{
 		ID: d.id, Mailbox: q.mailbox.Name, ReceivedAt: q.env.Received, Envelope: env,
 		From: people(p.msg.From), To: people(p.msg.To), Cc: people(p.msg.Cc),
-		Subject: redact(p.msg.Subject, d.result.Changes.Redact), MessageID: p.msg.MessageID,
+		Subject: hide.text(p.msg.Subject), MessageID: p.msg.MessageID,
 		InReplyTo: list(p.msg.InReplyTo), References: list(p.msg.References),
 		TextSHA256: p.sum, FilesSHA256: filesSum(p.attachments()),
-		Raw: issue.Blob{SHA256: p.raw.SHA256(), Size: p.raw.Size()}, Kind: string(p.msg.Kind),
+		Raw: issue.Blob{SHA256: p.raw.SHA256(), Size: p.raw.Size()}, Kind: string(p.msg.Kind), Signed: p.msg.Signed, Encrypted: p.msg.Encrypted,
 		Verdict: string(d.verdict), Reason: d.reason, Marked: d.marked,
 		Decision: issue.Decision{Ruleset: d.set, Facts: d.facts.encode(), Took: d.took},
 	}
@@ -80,8 +80,13 @@ func message(d *decision, q *question, env issue.Envelope) *issue.Message {
 	if len(d.result.Trace) > 0 {
 		m.Decision.Trace = encode(d.result.Trace)
 	}
-	if len(p.msg.Spans) > 0 {
-		m.Spans = encode(p.msg.Spans)
+	if r := p.msg.Report; r != nil {
+		m.Report = encode(hideReport(*r, hide))
+	}
+	if e := p.msg.Calendar; e != nil {
+		said := *e
+		said.Summary, said.Location = hide.text(said.Summary), hide.text(said.Location)
+		m.Calendar = encode(said)
 	}
 	if w := warnings(q); len(w) > 0 {
 		m.Warnings = encode(w)
@@ -118,15 +123,18 @@ func keepFiles(c *issue.Commit, d *decision, q *question) {
 			continue
 		}
 		c.Message.Attachments = append(c.Message.Attachments, a)
-		if i < len(q.p.files) {
-			c.Bodies = append(c.Bodies, q.p.files[i])
+		if body, ok := q.p.msg.Attachments[i].Ref.(*spool.Body); ok { // a dry run keeps none
+			c.Bodies = append(c.Bodies, body)
 		}
 	}
 }
 
-// keepTexts puts a short text into the message and longer ones, and HTML, beside it.
-func keepTexts(c *issue.Commit, p *parsed, hide []string) {
-	text := redact(p.msg.Text, hide)
+// keepTexts puts a short text into the message and longer ones, and HTML, beside it, with what in them is not new.
+func keepTexts(c *issue.Commit, p *parsed, hide redaction) {
+	text, spans := hide.spans(p.msg.Text, p.msg.Spans)
+	if len(spans) > 0 {
+		c.Message.Spans = encode(spans)
+	}
 	if len(text) <= issue.InlineText {
 		c.Message.Text = text
 	} else {
@@ -134,26 +142,28 @@ func keepTexts(c *issue.Commit, p *parsed, hide []string) {
 		c.Message.TextBlob = issue.Blob{SHA256: b.SHA256(), Size: b.Size()}
 		c.Bodies = append(c.Bodies, b)
 	}
-	if html := redact(p.msg.HTML, hide); html != "" {
-		b := textBody(html)
-		c.Message.HTMLBlob = issue.Blob{SHA256: b.SHA256(), Size: b.Size()}
-		c.Bodies = append(c.Bodies, b)
+	html, spans := hide.spans(p.msg.HTML, p.msg.HTMLSpans)
+	if html == "" {
+		return
 	}
+	if len(spans) > 0 {
+		c.Message.HTMLSpans = encode(spans)
+	}
+	b := textBody(html)
+	c.Message.HTMLBlob = issue.Blob{SHA256: b.SHA256(), Size: b.Size()}
+	c.Bodies = append(c.Bodies, b)
 }
 
-// redact blacks out what rules asked for. The raw mail keeps it until retention takes it.
-func redact(s string, patterns []string) string {
-	for _, p := range patterns {
-		re, err := regexp.Compile(p) // checked when the rules were compiled
-		if err == nil {
-			s = re.ReplaceAllStringFunc(s, func(m string) string { return strings.Repeat("█", len([]rune(m))) })
-		}
+func hideReport(r mail.Report, hide redaction) mail.Report {
+	r.Recipients = slices.Clone(r.Recipients)
+	for i := range r.Recipients {
+		r.Recipients[i].Diagnostic = hide.text(r.Recipients[i].Diagnostic)
 	}
-	return s
+	return r
 }
 
 // fileIssue adds the new issue, or the note on the one that the rules and the thread led to.
-func fileIssue(c *issue.Commit, d *decision, q *question) {
+func fileIssue(c *issue.Commit, d *decision, q *question, hide redaction) {
 	v, ch, m := d.view.Issue, d.result.Changes, c.Message
 	now := q.env.Received
 	author := issue.Person{Email: q.p.author().Email, Name: q.p.author().Name}
@@ -163,7 +173,7 @@ func fileIssue(c *issue.Commit, d *decision, q *question) {
 	}
 	if v.IsNew {
 		is := &issue.Issue{
-			Mailbox: q.mailbox.Name, Subject: redact(v.Subject, ch.Redact), Description: cut(redact(v.Description, ch.Redact), issue.InlineText),
+			Mailbox: q.mailbox.Name, Subject: hide.text(v.Subject), Description: cut(hide.text(v.Description), issue.InlineText),
 			Type: v.Type, Class: v.Class, Priority: v.Priority, Status: v.Status, Assignee: v.Assignee, Team: q.mailbox.New.Team,
 			Template: v.Template, Visibility: visibility, Requester: issue.Person{Email: v.Requester.Email, Name: v.Requester.Name},
 			Watchers: list(v.Watchers), Tags: list(v.Tags), Fields: v.Fields, Suspected: d.thread.Suspected, DueAt: ch.Due,
@@ -186,7 +196,7 @@ func fileIssue(c *issue.Commit, d *decision, q *question) {
 		c.Change = change(v, &ch, now)
 		m.Issue = c.Change.Number
 		c.Notes = append(c.Notes, &issue.Note{
-			ID: issue.NewID(now), Kind: "mail", Author: author, Text: cut(redact(q.p.newText, ch.Redact), issue.InlineText),
+			ID: issue.NewID(now), Kind: "mail", Author: author, Text: cut(hide.text(q.p.newText), issue.InlineText),
 			Visibility: visibility, Message: m.ID, CreatedAt: now,
 		})
 		m.Note = c.Notes[0].ID

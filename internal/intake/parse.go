@@ -20,7 +20,7 @@ type parsed struct {
 	raw     *spool.Body
 	msg     *mail.Message
 	newText string
-	files   []*spool.Body // one for each of msg.Attachments
+	files   []*spool.Body // of msg.Attachments, whose Ref each is
 	held    int64         // bytes of files that are in memory
 	sum     string        // SHA-256 of the text with white space folded
 	folded  string        // that text, once it is needed

@@ -79,7 +79,8 @@ func mailView(id string, p *parsed) *dsl.Mail {
 		ReplyTo: addressViews(m.ReplyTo), To: addressViews(m.To), Cc: addressViews(m.Cc),
 		Date: m.Date, Text: m.Text, NewText: p.newText, HTML: m.HTML, Size: int(p.raw.Size()),
 		MessageID: m.MessageID, InReplyTo: list(m.InReplyTo), References: list(m.References),
-		IsReply: m.IsReply, IsForward: m.IsForward, IsAutoReply: m.IsAutoReply, IsBounce: m.IsBounce, IsList: m.IsList,
+		Kind: string(m.Kind), Signed: m.Signed, Encrypted: m.Encrypted, Report: reportView(m.Report), Calendar: calendarView(m.Calendar),
+		Attached: attachedViews(m), IsReply: m.IsReply, IsForward: m.IsForward, IsAutoReply: m.IsAutoReply, IsBounce: m.IsBounce, IsList: m.IsList,
 		SpamScore: spamScore(m), Auth: dsl.Auth{SPF: "none", DKIM: "none", DMARC: "none", ARC: "none"}, Truncated: m.Truncated,
 		Attachments: make([]dsl.Attachment, 0, len(m.Attachments)),
 		Fields:      make([]dsl.HeaderField, 0, len(m.Header)),
@@ -91,6 +92,52 @@ func mailView(id string, p *parsed) *dsl.Mail {
 		v.Fields = append(v.Fields, dsl.HeaderField{Name: f.Name, Value: f.Value})
 	}
 	return v
+}
+
+// maxAttached is how many mails inside a mail rules see.
+const maxAttached = 20
+
+// attachedViews are the mails that came as files, those in them not counted.
+func attachedViews(m *mail.Message) []dsl.Attached {
+	out := []dsl.Attached{}
+	for i := range m.Attachments {
+		a := m.Attachments[i].Message
+		if a == nil || len(out) == maxAttached {
+			continue
+		}
+		v := dsl.Attached{
+			Name: m.Attachments[i].Name, Subject: a.Subject, To: addressViews(a.To), Date: a.Date, MessageID: a.MessageID,
+			Text: a.Text, NewText: a.NewText(),
+		}
+		if len(a.From) > 0 {
+			v.From = addressView(a.From[0])
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+func reportView(r *mail.Report) dsl.Report {
+	if r == nil {
+		return dsl.Report{Recipients: []dsl.ReportedRcpt{}}
+	}
+	v := dsl.Report{MessageID: r.MessageID, Recipients: make([]dsl.ReportedRcpt, 0, len(r.Recipients))}
+	for _, to := range r.Recipients {
+		v.Recipients = append(v.Recipients, dsl.ReportedRcpt{
+			Email: to.Email, Action: to.Action, Status: to.Status, Reason: string(to.Reason), Diagnostic: to.Diagnostic,
+		})
+	}
+	return v
+}
+
+func calendarView(e *mail.Event) dsl.Calendar {
+	if e == nil {
+		return dsl.Calendar{Attendees: []dsl.Address{}}
+	}
+	return dsl.Calendar{
+		Method: e.Method, UID: e.UID, Summary: e.Summary, Location: e.Location, Start: e.Start, End: e.End, AllDay: e.AllDay,
+		Organizer: addressView(e.Organizer), Attendees: addressViews(e.Attendees), Answer: e.Answer,
+	}
 }
 
 func list(s []string) []string {

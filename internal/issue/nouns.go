@@ -95,13 +95,18 @@ type Message struct {
 	Text        string          `json:"text,omitempty"` // at most InlineText bytes; longer: TextBlob
 	TextBlob    Blob            `json:"textBlob,omitzero"`
 	HTMLBlob    Blob            `json:"htmlBlob,omitzero"`
-	FilesSHA256 string          `json:"filesSha256"` // of the hashes of all files that came, also those a rule dropped
-	TextSHA256  string          `json:"textSha256"`  // of the text with white space folded: equal texts compare fast
-	Spans       json.RawMessage `json:"spans,omitempty"`
-	Raw         Blob            `json:"raw"` // {"", 0} after retention took it
+	FilesSHA256 string          `json:"filesSha256"`         // of the hashes of all files that came, also those a rule dropped
+	TextSHA256  string          `json:"textSha256"`          // of the text with white space folded: equal texts compare fast
+	Spans       json.RawMessage `json:"spans,omitempty"`     // what in the text is not new, by byte offsets
+	HTMLSpans   json.RawMessage `json:"htmlSpans,omitempty"` // the same of the HTML
+	Raw         Blob            `json:"raw"`                 // {"", 0} after retention took it
 	Attachments []Attachment    `json:"attachments"`
 	Warnings    json.RawMessage `json:"warnings,omitempty"`
 	Kind        string          `json:"kind"`
+	Report      json.RawMessage `json:"report,omitempty"`   // what a bounce or a delay says of the mail it is about
+	Calendar    json.RawMessage `json:"calendar,omitempty"` // the summary of its invitation, or of the answer to one
+	Signed      string          `json:"signed,omitempty"`   // "pgp" or "smime", as it claims
+	Encrypted   string          `json:"encrypted,omitempty"`
 
 	Verdict  string   `json:"verdict"`
 	Reason   string   `json:"reason,omitempty"`

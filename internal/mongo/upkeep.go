@@ -59,7 +59,8 @@ func (s *Store) amend(ctx context.Context, id, step string, change func(*message
 
 // strip takes the bytes of a mail: what came, its text and its files.
 func (m *messageDoc) strip() {
-	m.Raw, m.Text, m.TextBlob, m.HTMLBlob, m.Spans = issue.Blob{}, "", issue.Blob{}, issue.Blob{}, nil
+	m.Raw, m.Text, m.TextBlob, m.HTMLBlob = issue.Blob{}, "", issue.Blob{}, issue.Blob{}
+	m.Spans, m.HTMLSpans = nil, nil
 	m.Attachments = nil
 	m.keep("raw", "quarantine")
 }

@@ -78,12 +78,12 @@ func encodeMessage(m *issue.Message) (doc, tr []byte, err error) {
 	d.ReplayOf, d.ReplayedBy, d.Issue, d.Copies, d.DeletedAt, d.Raw = "", "", 0, 0, nil, issue.Blob{}
 	d.ReceivedAt = time.Time{}
 	d.Date = stamp(m.Date)
-	d.Spans, d.Warnings = nil, nil
+	d.Spans, d.HTMLSpans, d.Warnings = nil, nil, nil
 	b, err := json.Marshal(&d)
 	if err != nil {
 		return nil, nil, fault.As(fault.Invalid, fmt.Errorf("encode message: %w", err))
 	}
-	doc = pack(with(b, member{"spans", m.Spans}, member{"warnings", m.Warnings}))
+	doc = pack(with(b, member{"spans", m.Spans}, member{"htmlSpans", m.HTMLSpans}, member{"warnings", m.Warnings}))
 	if len(m.Decision.Facts)+len(m.Decision.Trace) > 0 {
 		tr = pack(with([]byte("{}"), member{"facts", m.Decision.Facts}, member{"trace", m.Decision.Trace}))
 	}

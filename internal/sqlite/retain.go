@@ -53,7 +53,7 @@ func (s *Store) load(c *conn, which string, arg any) (*issue.Message, int64, err
 // empty takes raw, text and attachments from a message, and the raw from its copies.
 func (s *Store) empty(t *tx, m *issue.Message, seq int64) error {
 	was := named(m)
-	m.Raw, m.Text, m.TextBlob, m.HTMLBlob, m.Attachments, m.Spans = issue.Blob{}, "", issue.Blob{}, issue.Blob{}, nil, nil
+	m.Raw, m.Text, m.TextBlob, m.HTMLBlob, m.Attachments, m.Spans, m.HTMLSpans = issue.Blob{}, "", issue.Blob{}, issue.Blob{}, nil, nil, nil
 	doc, _, err := encodeMessage(m)
 	if err != nil {
 		return err
