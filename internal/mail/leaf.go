@@ -6,6 +6,7 @@ import (
 	"hash"
 	"io"
 	"strings"
+	"time"
 )
 
 // leafKind says where the bytes of a leaf go.
@@ -188,6 +189,7 @@ func (p *parser) flush() {
 	}
 	_, _ = l.hash.Write(p.out)
 	if l.w != nil && p.err == nil {
+		defer p.lines.waited(time.Now())
 		if _, err := l.w.Write(p.out); err != nil {
 			p.fail(err)
 		}
@@ -242,6 +244,7 @@ func (p *parser) finishFile(l *leaf) {
 	a.Size = l.size
 	a.SHA256 = hex.EncodeToString(l.hash.Sum(nil))
 	if l.done != nil {
+		defer p.lines.waited(time.Now())
 		ref, err := l.done(a)
 		if err != nil {
 			p.fail(err)

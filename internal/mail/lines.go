@@ -2,7 +2,9 @@ package mail
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"time"
 )
 
 // lineBuffer is the size of the window over the message. A longer line comes in pieces.
@@ -29,17 +31,22 @@ type lines struct {
 	lf, cr   int // no LF (CR) stands in buf[pos:lf] (buf[pos:cr]); at lf (cr) there is one, or the end of what was looked at
 	mid      bool
 	err      error // io.EOF at the end
+	start    time.Time
+	limit    time.Duration // from start on, with what readers and writers took of it
 
 	backPos int // where the last line began, for unread
 	backMid bool
 }
 
-func (l *lines) reset(r io.Reader) {
+// errTime ends a message that takes too long: nothing after it is read.
+var errTime = errors.New("too slow")
+
+func (l *lines) reset(r io.Reader, limit time.Duration) {
 	buf := l.buf
 	if buf == nil {
 		buf = make([]byte, lineBuffer)
 	}
-	*l = lines{r: r, buf: buf}
+	*l = lines{r: r, buf: buf, start: time.Now(), limit: limit}
 }
 
 // fill moves what is unread to the front and reads until the window has n bytes or the message ends.
@@ -50,6 +57,10 @@ func (l *lines) fill(n int) {
 		l.lf, l.cr = max(l.lf-l.pos, 0), max(l.cr-l.pos, 0)
 		l.pos = 0
 	}
+	if l.err != nil {
+		return
+	}
+	began := time.Now()
 	for empty := 0; l.end < n && l.err == nil; {
 		k, err := l.r.Read(l.buf[l.end:])
 		l.end += k
@@ -60,7 +71,14 @@ func (l *lines) fill(n int) {
 			l.err = io.ErrNoProgress
 		}
 	}
+	l.waited(began)
+	if l.err == nil && time.Since(l.start) > l.limit {
+		l.err = errTime
+	}
 }
+
+// waited says that the time since began was the reader's or a writer's, not ours.
+func (l *lines) waited(began time.Time) { l.limit += time.Since(began) }
 
 // next returns the next line, or false at the end of the message or on an error of the reader.
 func (l *lines) next() (line, bool) {
@@ -192,7 +210,7 @@ func nextLine(b []byte) (ln, rest []byte) {
 
 // failed returns the reader's own error, if there was one.
 func (l *lines) failed() error {
-	if l.err == io.EOF || l.err == nil {
+	if l.err == io.EOF || l.err == nil || l.err == errTime {
 		return nil
 	}
 	return l.err

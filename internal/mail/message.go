@@ -204,12 +204,14 @@ type Limits struct {
 	Text        int64 // bytes each of decoded text and HTML that are kept
 	Decoded     int64 // bytes of all decoded parts
 	Addresses   int   // of one field
+	// Time is how long one message may be read, waiting for the reader not counted.
+	Time time.Duration
 }
 
 // DefaultLimits are generous for people and small for attackers.
 var DefaultLimits = Limits{
 	Header: 1 << 20, HeaderCount: 2000, Parts: 1000, Depth: 50, Messages: 3,
-	Text: 1 << 20, Decoded: 256 << 20, Addresses: 2000,
+	Text: 1 << 20, Decoded: 256 << 20, Addresses: 2000, Time: 30 * time.Second,
 }
 
 // Options say how Parse works.

@@ -45,8 +45,8 @@ var parsers = sync.Pool{New: func() any { return new(parser) }}
 func Parse(r io.Reader, opts Options) (*Message, error) {
 	p := parsers.Get().(*parser)
 	defer p.release()
-	p.lines.reset(r)
 	p.opts, p.limits, p.msg = opts, opts.Limits.orDefault(), &Message{}
+	p.lines.reset(r, p.limits.Time)
 
 	h := p.readHeader()
 	p.readFields(&h)
@@ -57,6 +57,9 @@ func Parse(r io.Reader, opts Options) (*Message, error) {
 	}
 	if p.err != nil {
 		return nil, p.err
+	}
+	if p.lines.err == errTime {
+		p.warn("too-slow", "the message takes longer to read than allowed; the rest was left out")
 	}
 	p.rereadFields(&h)
 	p.finishText()
@@ -117,6 +120,9 @@ func (l Limits) orDefault() Limits {
 	}
 	if l.Decoded <= 0 {
 		l.Decoded = d.Decoded
+	}
+	if l.Time <= 0 {
+		l.Time = d.Time
 	}
 	if l.Addresses <= 0 {
 		l.Addresses = d.Addresses

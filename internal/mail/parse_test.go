@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -156,6 +157,34 @@ func TestLimits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTime: a message that takes too long is kept as far as it was read, and says so. Waiting for the reader is not counted.
+func TestTime(t *testing.T) {
+	t.Parallel()
+	raw := "Subject: long\r\n\r\n" + strings.Repeat("a line of text\r\n", 20_000)
+	m, err := mail.Parse(strings.NewReader(raw), mail.Options{Limits: mail.Limits{Time: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, m)
+	if !warned(m, "too-slow") || m.Subject != "long" || len(m.Text) == 0 || len(m.Text) > 100_000 {
+		t.Errorf("%d bytes of text, warnings %v", len(m.Text), m.Warnings)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		m, err := mail.Parse(slowReader{strings.NewReader(raw)}, mail.Options{Limits: mail.Limits{Time: time.Second}})
+		if err != nil || warned(m, "too-slow") {
+			t.Errorf("%v, warnings %v", err, m.Warnings)
+		}
+	})
+}
+
+// slowReader takes an hour for each read.
+type slowReader struct{ r io.Reader }
+
+func (s slowReader) Read(b []byte) (int, error) {
+	time.Sleep(time.Hour)
+	return s.r.Read(b)
 }
 
 func warned(m *mail.Message, code string) bool {
