@@ -43,6 +43,9 @@ func (in *Intake) parse(raw *spool.Body, textLimit int64) (_ *parsed, err error)
 	if err != nil {
 		return nil, fmt.Errorf("parse mail: %w", err)
 	}
+	for i := range p.msg.Attachments { // files inside of others were done before these
+		p.files[i] = p.msg.Attachments[i].Ref.(*spool.Body)
+	}
 	p.newText = p.msg.NewText()
 	p.sum = foldedSum(p.msg.Text)
 	return p, nil

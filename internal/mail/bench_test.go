@@ -117,6 +117,9 @@ func (h hostile) reader() io.Reader {
 	return io.MultiReader(strings.NewReader(h.head), &repeated{s: h.body, left: h.size})
 }
 
+// cmsHead begins an S/MIME file whose content is signed, up to that.
+const cmsHead = "0\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x80\x30\x80\x02\x01\x01\x31\x00\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0\x80"
+
 // hostiles returns messages made to cost more than they should, each of size bytes or so.
 func hostiles(size int64) []hostile {
 	const top = "From: a@example.org\r\nDate: Mon, 5 Jan 2026 15:04:05 +0100\r\n"
@@ -160,5 +163,11 @@ func hostiles(size int64) []hostile {
 		{"raw-koi8", "Content-Type: text/plain; charset=koi8-r\r\nSubject: ", "\xd0\xd2 ", size}, {"raw-to", "Content-Type: text/plain; charset=gbk\r\nTo: ", "\xd0\xd2<a@b>, ", size}, {"report", top + "Content-Type: message/delivery-status\r\n\r\n", "Action: delayed\r\n", size},
 		{"rfc2231", top + "Content-Type: text/plain", "; name*1*=%41", size}, {"domains", "From: ", "a@\xc3\xbc.\xc3\xbc.b, ", size}, {"flowed-line", top + "Content-Type: text/plain; format=flowed\r\n\r\n", "a \r\n", size}, {"gb18030", top + "Content-Type: text/plain; charset=gb18030\r\n\r\n", "\x81\x30", size},
 		{"rfc822", top + "Content-Type: message/rfc822\r\n\r\n", "A: b\r\n\r\n", size}, {"8bit", plain, "\xe4\xf6", size}, {"high-subject", "Subject: ", "\xe4", size}, {"brackets", "Subject: ", "[a] ", size},
+		{"mails", mixed, "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: a\r\n\r\nb\r\n", size}, {"mails-of-header", mixed, "--b\r\nContent-Type: message/rfc822\r\n\r\n" + strings.Repeat("A:\r\n", 2000), size},
+		{"mails-of-files", mixed, "--b\r\nContent-Type: message/rfc822\r\n\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n" + strings.Repeat("--c\r\nContent-Type: a/b\r\n\r\na\r\n", 50), size},
+		{"mails-of-text", mixed, "--b\r\nContent-Type: message/rfc822\r\n\r\n\r\n" + strings.Repeat("> a\n\nb\n", 20_000), size},
+		{"mail-in-mail", top, "Content-Type: message/rfc822\r\n\r\n", size}, {"mail-in-mail-text", top + strings.Repeat("Content-Type: message/rfc822\r\n\r\n", 5), "a\n", size},
+		{"cms-open", top + "Content-Type: application/pkcs7-mime\r\n\r\n", "0\x80", size}, {"cms-long", top + "Content-Type: application/pkcs7-mime\r\n\r\n", "0\x84\xff\xff\xff\xff", size},
+		{"cms-pieces", top + "Content-Type: application/pkcs7-mime\r\n\r\n" + cmsHead + "\x24\x80", "\x04\x01a\x04\x00\x24\x80", size}, {"cms-text", top + "Content-Type: application/pkcs7-mime\r\n\r\n" + cmsHead + "\x04\x85\xff\xff\xff\xff\xff\r\n", "a\n", size},
 	}
 }

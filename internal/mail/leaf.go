@@ -1,13 +1,6 @@
 package mail
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-	"hash"
-	"io"
-	"strings"
-	"time"
-)
+import "strings"
 
 // leafKind says where the bytes of a leaf go.
 type leafKind uint8
@@ -37,11 +30,7 @@ type leaf struct {
 	overlong            bool
 
 	// attachment
-	file     *Attachment
-	size     int64
-	hash     hash.Hash
-	w        io.Writer
-	done     func(*Attachment) (any, error)
+	file     *file
 	overfull bool
 	report   bool // a message/delivery-status that is not read yet
 }
@@ -81,27 +70,21 @@ func (p *parser) openLeaf(h *header, ct *value) {
 		}
 	}
 	l := p.newLeaf(fileLeaf)
+	p.noteType(ct)
 	if (ct.word == "message/delivery-status" || ct.word == "message/global-delivery-status") && len(p.stack) == 1 {
 		p.dsn, l.report = true, true
 	}
 	l.dec.enc = enc
 	id, _ := h.raw("Content-ID")
-	l.file = &Attachment{
+	l.file = p.openFile(&Attachment{
 		Name:      p.fileName(h, ct, &disp),
 		Type:      ct.word,
 		ContentID: cutString(cleanName(strings.Trim(id, "<> \t")), idLength),
 		Inline:    disp.word == "inline",
+	})
+	if l.file != nil {
+		p.leaf = l
 	}
-	l.hash = sha256.New()
-	if p.opts.Attachment != nil {
-		w, done, err := p.opts.Attachment(l.file)
-		if err != nil {
-			p.fail(err)
-			return
-		}
-		l.w, l.done = w, done
-	}
-	p.leaf = l
 }
 
 // isText says whether a part is the message's own text, or else a file.
@@ -156,14 +139,9 @@ func (p *parser) emit(b []byte) {
 	if len(b) == 0 || p.err != nil {
 		return
 	}
-	if room := p.limits.Decoded - p.decoded; int64(len(b)) > room {
-		if !l.overfull {
-			p.warn("too-large", "the decoded message is larger than allowed; the rest was left out")
-		}
-		l.overfull = true
-		b = b[:max(room, 0)]
-	}
-	p.decoded += int64(len(b))
+	n := p.spend(len(b))
+	l.overfull = l.overfull || n < len(b)
+	b = b[:n]
 	switch l.kind {
 	case textLeaf, preambleLeaf:
 		if room := p.limits.Text - int64(len(p.text)) - p.kept[btoi(l.html)]; int64(len(b)) > room {
@@ -172,7 +150,6 @@ func (p *parser) emit(b []byte) {
 		}
 		p.text = append(p.text, b...)
 	case fileLeaf:
-		l.size += int64(len(b))
 		p.out = append(p.out, b...)
 		if len(p.out) >= chunk {
 			p.flush()
@@ -187,20 +164,18 @@ func (p *parser) flush() {
 		p.readReport(p.out)
 		l.report = false // the rest is of more recipients
 	}
-	_, _ = l.hash.Write(p.out)
-	if l.w != nil && p.err == nil {
-		defer p.lines.waited(time.Now())
-		if _, err := l.w.Write(p.out); err != nil {
-			p.fail(err)
-		}
-	}
+	p.writeFile(l.file, p.out)
 	p.out = p.out[:0]
 }
 
-func (p *parser) fail(err error) {
-	if p.err == nil {
-		p.err = err
+// spend takes n decoded bytes from what the message may have and returns how many of them it may.
+func (p *parser) spend(n int) int {
+	if room := p.limits.Decoded - p.spent.decoded; int64(n) > room {
+		p.warn("too-large", "the decoded message is larger than allowed; the rest was left out")
+		n = int(max(room, 0))
 	}
+	p.spent.decoded += int64(n)
+	return n
 }
 
 // closeLeaf ends the part that is being read. Its last line end was the boundary's, or, at the end
@@ -230,29 +205,10 @@ func (p *parser) closeLeaf() {
 	case textLeaf:
 		p.finishLeaf(l)
 	case fileLeaf:
-		p.finishFile(l)
+		p.flush()
+		p.closeFile(l.file)
 	}
 	p.leaf = nil
-}
-
-func (p *parser) finishFile(l *leaf) {
-	p.flush()
-	if p.err != nil {
-		return
-	}
-	a := l.file
-	a.Size = l.size
-	a.SHA256 = hex.EncodeToString(l.hash.Sum(nil))
-	if l.done != nil {
-		defer p.lines.waited(time.Now())
-		ref, err := l.done(a)
-		if err != nil {
-			p.fail(err)
-			return
-		}
-		a.Ref = ref
-	}
-	p.msg.Attachments = append(p.msg.Attachments, *a)
 }
 
 func onlySpace(b []byte) bool {

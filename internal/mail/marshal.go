@@ -18,11 +18,17 @@ type parsedFile struct {
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 	Inline bool   `json:"inline"`
+
+	Message *parsedMessage `json:"message,omitempty"` // the mail that the file is
 }
 
-// parsedMessage is the line that postern parse prints: its names are a promise.
+// parsedLine is what postern parse prints: its names are a promise.
+type parsedLine struct {
+	File string `json:"file"`
+	*parsedMessage
+}
+
 type parsedMessage struct {
-	File        string       `json:"file"`
 	Subject     string       `json:"subject"`
 	From        *person      `json:"from"`
 	To          []person     `json:"to"`
@@ -40,17 +46,31 @@ type parsedMessage struct {
 	IsAutoReply bool         `json:"isAutoReply"`
 	IsBounce    bool         `json:"isBounce"`
 	IsList      bool         `json:"isList"`
+	Signed      string       `json:"signed,omitempty"`
+	Encrypted   string       `json:"encrypted,omitempty"`
+	Calendar    *Event       `json:"calendar,omitempty"`
 	Warnings    []string     `json:"warnings"`
 }
 
 // MarshalParsed makes the JSON object that postern parse prints for a message read from file, on one
 // line without a line end. Lists are never null; from and date are when the mail has none that can be read.
 func (m *Message) MarshalParsed(file string) ([]byte, error) {
-	p := parsedMessage{
-		File: decodeRaw(file, ""), Subject: m.Subject, To: persons(m.To), Cc: persons(m.Cc),
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(parsedLine{decodeRaw(file, ""), m.parsed()}); err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
+}
+
+func (m *Message) parsed() *parsedMessage {
+	p := &parsedMessage{
+		Subject: m.Subject, To: persons(m.To), Cc: persons(m.Cc),
 		MessageID: m.MessageID, InReplyTo: list(m.InReplyTo), References: list(m.References),
 		Text: m.Text, NewText: m.NewText(), HTML: m.HTML, Attachments: make([]parsedFile, 0, len(m.Attachments)),
 		IsReply: m.IsReply, IsForward: m.IsForward, IsAutoReply: m.IsAutoReply, IsBounce: m.IsBounce, IsList: m.IsList,
+		Signed: m.Signed, Encrypted: m.Encrypted, Calendar: m.Calendar,
 		Warnings: make([]string, 0, len(m.Warnings)),
 	}
 	if from := persons(m.From); len(from) > 0 {
@@ -60,18 +80,16 @@ func (m *Message) MarshalParsed(file string) ([]byte, error) {
 		p.Date = &m.Date
 	}
 	for _, a := range m.Attachments {
-		p.Attachments = append(p.Attachments, parsedFile{a.Name, a.Type, a.Size, a.SHA256, a.Inline})
+		f := parsedFile{Name: a.Name, Type: a.Type, Size: a.Size, SHA256: a.SHA256, Inline: a.Inline}
+		if a.Message != nil {
+			f.Message = a.Message.parsed()
+		}
+		p.Attachments = append(p.Attachments, f)
 	}
 	for _, w := range m.Warnings {
 		p.Warnings = append(p.Warnings, w.Code+": "+w.Detail)
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(&p); err != nil {
-		return nil, err
-	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
+	return p
 }
 
 func persons(addresses []Address) []person {

@@ -179,8 +179,8 @@ type Event struct {
 	UID       string    `json:"uid"`
 	Summary   string    `json:"summary"`
 	Location  string    `json:"location"`
-	Start     time.Time `json:"start"` // UTC; zero when not told
-	End       time.Time `json:"end"`
+	Start     time.Time `json:"start,omitzero"` // UTC; zero when not told
+	End       time.Time `json:"end,omitzero"`
 	AllDay    bool      `json:"allDay"`
 	Floating  bool      `json:"floating"` // Start and End name no known time zone: they are read as UTC
 	Organizer Address   `json:"organizer"`
@@ -220,7 +220,8 @@ type Options struct {
 	// Attachment is called once for each attachment before its bytes come (Name, Type, ContentID and
 	// Inline are set; Inline may still change). What it returns receives the decoded bytes; after the
 	// last one done is called with the finished attachment and its result becomes Ref. A nil Attachment, or a nil writer,
-	// only counts and hashes. An error of the writer ends Parse with that error: it is the caller's
+	// only counts and hashes. Files may be open at once: what is in a file (a TNEF, signed content) is written while that
+	// file is, and stands behind it in Message.Attachments; its name and type may change until done. An error of the writer ends Parse with that error: it is the caller's
 	// disk, not the mail, that is at fault.
 	Attachment func(a *Attachment) (w io.Writer, done func(*Attachment) (any, error), err error)
 }

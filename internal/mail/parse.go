@@ -17,8 +17,12 @@ type parser struct {
 	bounds   map[string]int // delimiter of a multipart on the stack → its index
 	leaf     *leaf
 	segments []*segment
-	parts    int
-	decoded  int64
+	insides  []*pushed // what reads the files that are open
+	level    int       // how many mails and files this is inside of
+	own      spent
+	spent    *spent    // own, or what this mail shares with others in the same mail
+	nested   *spent    // by the mails in this one
+	around   *parser   // of the message that this is read as a part of
 	kept     [2]int64  // bytes of plain text and of HTML, as they came
 	marks    [4]uint64 // the bytes that delimiters have after their dashes, as a set
 	report   string    // the report-type of a multipart/report, "" without
@@ -45,10 +49,15 @@ var parsers = sync.Pool{New: func() any { return new(parser) }}
 func Parse(r io.Reader, opts Options) (*Message, error) {
 	p := parsers.Get().(*parser)
 	defer p.release()
-	p.opts, p.limits, p.msg = opts, opts.Limits.orDefault(), &Message{}
-	p.lines.reset(r, p.limits.Time)
+	p.opts, p.limits, p.spent = opts, opts.Limits.orDefault(), &p.own
+	return p.parse(r)
+}
 
+func (p *parser) parse(r io.Reader) (*Message, error) {
+	p.lines.reset(r, p.limits.Time)
+	p.msg = &Message{}
 	h := p.readHeader()
+	p.spent.header -= int64(len(h.str))
 	p.readFields(&h)
 	p.openPart(&h)
 	p.readBody()
@@ -68,12 +77,14 @@ func Parse(r io.Reader, opts Options) (*Message, error) {
 	answers := prefix == replyPrefix || len(m.InReplyTo) > 0 || len(m.References) > 0
 	spans, forwards := findSpans(m.Text, prefix == forwardPrefix, answers)
 	m.Spans = spans
+	p.noteArmor()
 	p.classify(prefix, forwards)
 	return m, nil
 }
 
 // release gives the parser back, without what belongs to the message and without big buffers.
 func (p *parser) release() {
+	p.abandon()
 	const keep = 160 << 10
 	q := parser{head: p.head[:0], ends: p.ends[:0], text: p.text[:0], out: p.out[:0], dec: p.dec[:0], stack: p.stack[:0], segments: p.segments[:0]}
 	q.lines.buf = p.lines.buf

@@ -51,7 +51,7 @@ func (p *parser) readBody() {
 
 // openPart begins the part whose header was read.
 func (p *parser) openPart(h *header) {
-	if p.parts++; p.parts > p.limits.Parts {
+	if p.spent.parts++; p.spent.parts > p.limits.Parts {
 		p.warn("too-many-parts", "the parts after the first were left out")
 		p.popTo(0) // no delimiter is looked for any more
 		return
@@ -132,6 +132,7 @@ func (p *parser) openMultipart(ct *value) {
 			p.report = strings.ToLower(ct.get("report-type"))
 		}
 	}
+	p.noteMultipart(mp.subtype, ct)
 	p.stack = append(p.stack, mp)
 	if b := strings.TrimRight(ct.get("boundary"), " \t"); b != "" && len(b) < boundaryMax {
 		p.bind(mp, "--"+b)
