@@ -17,8 +17,10 @@ func (p *program) parse() *cobra.Command {
 	return &cobra.Command{
 		Use: "parse [FILE or FOLDER…]", Short: "Print what a mail says, a JSON line each",
 		Long: `Reads mail and prints one JSON line a message: file subject from to cc date messageId inReplyTo references text
-newText html attachments[name,type,size,sha256,inline] isReply isForward isAutoReply isBounce isList warnings. A "-" or no file
-reads standard input; of a folder every file in it is read. Whatever the bytes are, a line is printed.`,
+newText html attachments[name,type,size,sha256,inline] kind report isReply isForward isAutoReply isBounce isList warnings. kind is
+human, ooo, bounce, delay, feedback, receipt, calendar, bulk, list or notification; report says of a bounce or a delay which mail
+did not arrive: messageId recipients[email,action,status,reason,diagnostic]. A "-" or no file reads standard input; of a folder
+every file in it is read. Whatever the bytes are, a line is printed.`,
 		Example: `  postern parse mail.eml | jq -r .newText
   postern parse ~/Maildir/new | jq -r .subject`,
 		RunE: func(_ *cobra.Command, args []string) error {

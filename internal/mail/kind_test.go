@@ -35,7 +35,7 @@ func TestKinds(t *testing.T) {
 		{"notice of a filter", person + "Subject: x\nAuto-Submitted: auto-notified; owner-email=\"a@b\"\n", mail.KindNotification, true},
 		{"bounce of a postmaster", "From: postmaster@example.org\nSubject: Undeliverable: x\n", mail.KindBounce, true},
 		{"postmaster who writes", "From: postmaster@example.org\nSubject: Your domain\n", mail.KindNotification, true},
-		{"delay", "Return-Path: <>\nFrom: MAILER-DAEMON@example.org\nSubject: Delivery Status Notification (Delay)\n", mail.KindNotification, true},
+		{"delay", "Return-Path: <>\nFrom: MAILER-DAEMON@example.org\nSubject: Delivery Status Notification (Delay)\n", mail.KindDelay, true},
 		{"list", person + "Subject: x\nList-Id: <users.example.org>\n", mail.KindList, true},
 		{"newsletter", person + "Subject: x\nList-Unsubscribe: <https://example.org/u>\n", mail.KindBulk, true},
 		{"bulk", person + "Subject: x\nPrecedence: bulk\n", mail.KindBulk, true},

@@ -32,7 +32,7 @@ type leaf struct {
 	// attachment
 	file     *file
 	overfull bool
-	report   bool // a message/delivery-status that is not read yet
+	fields   *fieldStream // who reads the fields of a part of a report
 }
 
 func (p *parser) newLeaf(kind leafKind) *leaf {
@@ -71,9 +71,7 @@ func (p *parser) openLeaf(h *header, ct *value) {
 	}
 	l := p.newLeaf(fileLeaf)
 	p.noteType(ct)
-	if (ct.word == "message/delivery-status" || ct.word == "message/global-delivery-status") && len(p.stack) == 1 {
-		p.dsn, l.report = true, true
-	}
+	l.fields = p.report.watch(ct, len(p.stack))
 	l.dec.enc = enc
 	id, _ := h.raw("Content-ID")
 	l.file = p.openFile(&Attachment{
@@ -160,9 +158,8 @@ func (p *parser) emit(b []byte) {
 // flush gives an attachment's bytes to its hash and its writer.
 func (p *parser) flush() {
 	l := p.leaf
-	if l.report {
-		p.readReport(p.out)
-		l.report = false // the rest is of more recipients
+	if l.fields != nil {
+		l.fields.write(p.out)
 	}
 	p.writeFile(l.file, p.out)
 	p.out = p.out[:0]
@@ -206,6 +203,9 @@ func (p *parser) closeLeaf() {
 		p.finishLeaf(l)
 	case fileLeaf:
 		p.flush()
+		if l.fields != nil {
+			l.fields.end()
+		}
 		p.closeFile(l.file)
 	}
 	p.leaf = nil

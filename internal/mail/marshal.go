@@ -41,6 +41,8 @@ type parsedMessage struct {
 	NewText     string       `json:"newText"`
 	HTML        string       `json:"html"`
 	Attachments []parsedFile `json:"attachments"`
+	Kind        Kind         `json:"kind"`
+	Report      *Report      `json:"report"`
 	IsReply     bool         `json:"isReply"`
 	IsForward   bool         `json:"isForward"`
 	IsAutoReply bool         `json:"isAutoReply"`
@@ -53,7 +55,7 @@ type parsedMessage struct {
 }
 
 // MarshalParsed makes the JSON object that postern parse prints for a message read from file, on one
-// line without a line end. Lists are never null; from and date are when the mail has none that can be read.
+// line without a line end. Lists are never null; from and date are when the mail has none that can be read, report when it is no bounce or delay.
 func (m *Message) MarshalParsed(file string) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -69,6 +71,7 @@ func (m *Message) parsed() *parsedMessage {
 		Subject: m.Subject, To: persons(m.To), Cc: persons(m.Cc),
 		MessageID: m.MessageID, InReplyTo: list(m.InReplyTo), References: list(m.References),
 		Text: m.Text, NewText: m.NewText(), HTML: m.HTML, Attachments: make([]parsedFile, 0, len(m.Attachments)),
+		Kind: m.Kind, Report: m.Report,
 		IsReply: m.IsReply, IsForward: m.IsForward, IsAutoReply: m.IsAutoReply, IsBounce: m.IsBounce, IsList: m.IsList,
 		Signed: m.Signed, Encrypted: m.Encrypted, Calendar: m.Calendar,
 		Warnings: make([]string, 0, len(m.Warnings)),

@@ -142,8 +142,8 @@ const (
 
 // A Report is what a mail server says about a mail that it could not deliver, or not yet.
 type Report struct {
-	MessageID  string         `json:"messageId"` // of the mail that it is about, with angle brackets; "" when not told
-	Recipients []ReportedRcpt `json:"recipients"`
+	MessageID  string         `json:"messageId"`  // of the mail that it is about, with angle brackets; "" when not told
+	Recipients []ReportedRcpt `json:"recipients"` // 100 at most
 }
 
 // A ReportedRcpt is one recipient of a Report (RFC 3464 section 2.3).

@@ -25,10 +25,7 @@ type parser struct {
 	around   *parser   // of the message that this is read as a part of
 	kept     [2]int64  // bytes of plain text and of HTML, as they came
 	marks    [4]uint64 // the bytes that delimiters have after their dashes, as a set
-	report   string    // the report-type of a multipart/report, "" without
-	dsn      bool      // a part is a message/delivery-status
-	failed   bool      // and says that a recipient was not reached
-	news     bool      // and says something else of one
+	report   reportReader
 	// rawCharset is that of the first text with one: senders who write raw 8-bit headers write them in it.
 	rawCharset string
 	err        error // of an attachment writer

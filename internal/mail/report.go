@@ -1,39 +1,19 @@
 package mail
 
-import (
-	"bytes"
-	"strings"
-)
+import "strings"
 
-// readReport takes from a message/delivery-status what became of the recipients (RFC 3464 section
-// 2.3.3): only "failed" is a bounce; "delayed", "delivered", "relayed" and "expanded" are news.
-func (p *parser) readReport(b []byte) {
-	for len(b) > 0 {
-		var ln []byte
-		ln, b = nextLine(b)
-		n := fieldName(ln)
-		if n == 0 || !equalFold(string(bytes.TrimRight(ln[:n], " \t")), "action") {
-			continue
-		}
-		_, v, _ := bytes.Cut(ln, []byte{':'})
-		switch strings.ToLower(firstWord(string(v))) {
-		case "failed":
-			p.failed = true
-		case "delayed", "delivered", "relayed", "expanded":
-			p.news = true
-		}
-	}
-}
+// bounceSubject says whether a subject is one that mail servers write. It counts only beside a sender
+// that people do not write from.
+func bounceSubject(s string) bool { return anyPhrase(squeeze(s, 400), noticeTable().subject) }
 
-// delaySubject says whether a subject is one by which mail servers say that they still try.
+// delaySubject says whether a subject is one by which mail servers say that they still try, or that the
+// mail arrived.
 func delaySubject(s string) bool {
-	s = strings.ToLower(s)
-	for _, w := range []string{
-		"delayed mail", "delivery delayed", "delivery has been delayed", "delivery status notification (delay", "warning: message", "warning: could not send", "zustellung verzögert", "übermittlung verzögert",
-	} {
-		if strings.HasPrefix(s, w) {
+	s = squeeze(s, 400)
+	for _, p := range noticeTable().delaySubject {
+		if strings.HasPrefix(s, p) {
 			return true
 		}
 	}
-	return strings.HasPrefix(s, "message ") && strings.Contains(s, " delayed")
+	return strings.HasPrefix(s, "message ") && hasPhrase(s, "delayed")
 }

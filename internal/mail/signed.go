@@ -126,10 +126,7 @@ func (p *parser) readEntity(r io.Reader) {
 	for _, w := range n.Warnings {
 		p.warn(w.Code, w.Detail)
 	}
-	if p.report == "" {
-		p.report = c.report
-	}
-	p.dsn, p.failed, p.news = p.dsn || c.dsn, p.failed || c.failed, p.news || c.news
+	p.report.merge(&c.report)
 }
 
 // noteArmor looks for PGP in the text itself (RFC 9580 section 6.2), where it is new. The armor stays text.

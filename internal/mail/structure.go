@@ -128,8 +128,8 @@ func (p *parser) openMultipart(ct *value) {
 	case "related":
 		mp.related = true
 	case "report":
-		if p.report == "" {
-			p.report = strings.ToLower(ct.get("report-type"))
+		if len(p.stack) == 0 {
+			p.report.typ = strings.ToLower(ct.get("report-type"))
 		}
 	}
 	p.noteMultipart(mp.subtype, ct)

@@ -1,0 +1,250 @@
+package mail
+
+import (
+	"slices"
+	"strings"
+)
+
+// diagnosticMax is the longest diagnostic that is kept, in bytes.
+const diagnosticMax = 500
+
+// A reportReader holds what the parts of a report say, read as their bytes come by.
+type reportReader struct {
+	typ      string // the report-type of a multipart/report around everything else, "" without
+	dsn      *dsn   // a message/delivery-status
+	receipt  bool   // a message/disposition-notification
+	feedback bool   // a message/feedback-report
+	calendar string // the method of a text/calendar, from its Content-Type
+	returned *returned
+}
+
+// watch says who reads the fields of a part of that type, or nil.
+func (r *reportReader) watch(ct *value, depth int) *fieldStream {
+	switch ct.word {
+	case "text/calendar", "application/ics":
+		if r.calendar == "" && depth <= 2 {
+			r.calendar = strings.ToLower(ct.get("method"))
+		}
+	case "message/delivery-status", "message/global-delivery-status":
+		if depth <= 3 && r.dsn == nil {
+			r.dsn = &dsn{}
+			return &fieldStream{sink: r.dsn}
+		}
+	case "message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers", "text/rfc822":
+		if depth > 0 && depth <= 3 && r.returned == nil {
+			r.returned = &returned{}
+			return &fieldStream{sink: r.returned}
+		}
+	case "message/disposition-notification", "message/global-disposition-notification":
+		r.receipt = r.receipt || depth == 1
+	case "message/feedback-report":
+		r.feedback = r.feedback || depth == 1
+	}
+	return nil
+}
+
+// merge takes over what a part says that was read apart.
+func (r *reportReader) merge(c *reportReader) {
+	r.receipt, r.feedback = r.receipt || c.receipt, r.feedback || c.feedback
+	if r.typ == "" {
+		r.typ = c.typ
+	}
+	if r.dsn == nil {
+		r.dsn = c.dsn
+	}
+	if r.calendar == "" {
+		r.calendar = c.calendar
+	}
+	if r.returned == nil {
+		r.returned = c.returned
+	}
+}
+
+// bounce says whether a message is a bounce, or else news of a mail that is on its way, and if either
+// makes its report. It costs nothing for mail without a sign of a machine: a person may quote any of this.
+func (p *parser) bounce(s *signs) (bounced, news bool) {
+	m, r := p.msg, &p.report
+	reported := r.typ == "delivery-status" || r.dsn != nil && (s.server() || s.generated) && !m.IsForward
+	if !reported && !s.server() && !(s.failedRecipients && s.generated) {
+		return false, false
+	}
+	n := readNotice(m.Text, func(a Address) bool { return p.bystander(a) })
+	switch {
+	case reported && r.dsn != nil && (r.dsn.failed || r.dsn.news):
+		bounced, news = r.dsn.failed, !r.dsn.failed
+	case reported:
+		news = delaySubject(m.Subject)
+		bounced = !news
+	default:
+		t := noticeTable()
+		writes := anyPhrase(n.text, t.writer)
+		waits := anyPhrase(n.text, t.delay)
+		says := bounceSubject(m.Subject)
+		bounced = s.failedRecipients || s.daemon && (!s.absent || writes) || says && (writes || s.postmaster || s.nullPath) ||
+			s.postmaster && writes && len(n.rcpts) > 0 || s.nullPath && writes && !s.absent && (says || len(n.rcpts) > 0 && !s.autoReply)
+		if delaySubject(m.Subject) || bounced && waits && !says && !s.failedRecipients || s.daemon && waits && !writes {
+			bounced, news = false, true
+		}
+	}
+	if bounced || news {
+		m.Report = p.makeReport(n, news)
+	}
+	return bounced, news
+}
+
+// bystander says whether an address is of those who write and get the notice.
+func (p *parser) bystander(a Address) bool {
+	same := func(b Address) bool { return b.Email == a.Email }
+	return daemonName(a.Local) || a.Local == "postmaster" || slices.ContainsFunc(p.msg.From, same) || slices.ContainsFunc(p.msg.To, same) ||
+		slices.ContainsFunc(p.msg.ReplyTo, same)
+}
+
+// makeReport puts together what the fields of a report, the header and the text say.
+func (p *parser) makeReport(n *notice, news bool) *Report {
+	r := &p.report
+	rep := &Report{Recipients: []ReportedRcpt{}}
+	action := "failed"
+	if news {
+		action = "delayed"
+	}
+	if r.dsn != nil {
+		for _, d := range r.dsn.rcpts[:min(len(r.dsn.rcpts), rcptMax)] {
+			rep.add(p.reported(d, n, action, len(r.dsn.rcpts) == 1))
+		}
+	}
+	if len(rep.Recipients) == 0 {
+		for _, v := range p.msg.Values("X-Failed-Recipients") {
+			for _, a := range ParseAddresses(v) {
+				rep.add(n.recipient(a.Email, action, len(n.rcpts) <= 1))
+			}
+		}
+	}
+	if len(rep.Recipients) == 0 {
+		for _, f := range n.rcpts {
+			rep.add(n.recipient(f.email, action, len(n.rcpts) == 1))
+		}
+	}
+	if len(rep.Recipients) == 0 { // the mail was for one, and was not delivered
+		to := n.to
+		if r.returned != nil && len(r.returned.to) > 0 {
+			to = []string{r.returned.to[0].Email}
+			if len(r.returned.to) > 1 {
+				to = nil
+			}
+		}
+		if len(to) == 1 && to[0] != "" {
+			rep.add(n.recipient(to[0], action, true))
+		}
+	}
+	rep.MessageID = p.originalID(n)
+	return rep
+}
+
+// originalID is the id of the mail that the notice is about: what came back says it, or what the notice
+// answers.
+func (p *parser) originalID(n *notice) string {
+	if r := p.report.returned; r != nil && r.id != "" {
+		return r.id
+	}
+	if d := p.report.dsn; d != nil && d.id != "" {
+		return d.id
+	}
+	if n.id != "" && n.id != p.msg.MessageID {
+		return n.id
+	}
+	if ids := p.msg.InReplyTo; len(ids) > 0 {
+		return ids[len(ids)-1]
+	}
+	if ids := p.msg.References; len(ids) > 0 {
+		return ids[len(ids)-1]
+	}
+	return ""
+}
+
+// reported makes a recipient of the fields of a delivery status.
+func (p *parser) reported(d dsnRcpt, n *notice, action string, alone bool) ReportedRcpt {
+	out := ReportedRcpt{Email: d.email(), Action: d.action, Status: d.status, Reason: ReasonUnknown}
+	if out.Email == "" {
+		return out
+	}
+	if out.Action == "" {
+		switch out.Action = action; {
+		case strings.HasPrefix(d.status, "2"):
+			out.Action = "delivered"
+		case strings.HasPrefix(d.status, "5"):
+			out.Action = "failed"
+		}
+	}
+	out.Diagnostic = diagnostic(p.decodeValue(afterType(d.diagnostic)))
+	if out.Status == "" {
+		out.Status = enhancedStatus(out.Diagnostic)
+	}
+	if out.Action != "failed" && out.Action != "delayed" {
+		return out
+	}
+	out.Reason = reasonOf(out.Status, out.Diagnostic)
+	if out.Reason == ReasonUnknown || out.Diagnostic == "" {
+		for _, f := range n.rcpts {
+			if f.email == out.Email || f.email == dsnAddress(d.final) || alone && len(n.rcpts) == 1 {
+				if why := reasonOf(out.Status, f.diagnostic); why != ReasonUnknown {
+					out.Reason = why
+				}
+				break
+			}
+		}
+	}
+	if out.Reason == ReasonUnknown && alone {
+		out.Reason = reasonOf(out.Status, n.text)
+	}
+	return out
+}
+
+// recipient makes a recipient of what the text says of it.
+func (n *notice) recipient(email, action string, alone bool) ReportedRcpt {
+	out := ReportedRcpt{Email: email, Action: action, Reason: ReasonUnknown}
+	for _, f := range n.rcpts {
+		if f.email == email || alone && len(n.rcpts) == 1 {
+			out.Diagnostic = diagnostic(f.diagnostic)
+		}
+	}
+	if out.Diagnostic == "" && alone {
+		out.Diagnostic = diagnostic(n.codeLine)
+	}
+	out.Status = enhancedStatus(out.Diagnostic)
+	if out.Status == "" && alone {
+		out.Status = enhancedStatus(n.text)
+	}
+	if out.Reason = reasonOf(out.Status, out.Diagnostic); out.Reason == ReasonUnknown && alone {
+		out.Reason = reasonOf(out.Status, n.text)
+	}
+	return out
+}
+
+// add takes a recipient once: of two reports about one, that of a failure counts.
+func (r *Report) add(rcpt ReportedRcpt) {
+	if rcpt.Email == "" || len(r.Recipients) == rcptMax {
+		return
+	}
+	for i := range r.Recipients {
+		if have := &r.Recipients[i]; have.Email == rcpt.Email {
+			if have.Action != "failed" && rcpt.Action == "failed" {
+				*have = rcpt
+			}
+			return
+		}
+	}
+	r.Recipients = append(r.Recipients, rcpt)
+}
+
+// afterType cuts the type from a diagnostic code: "smtp; 550 …" (RFC 3464 section 2.3.6).
+func afterType(s string) string {
+	if typ, rest, ok := strings.Cut(s, ";"); ok && len(typ) < 20 && isToken(trimSpace(typ)) && !digit(trimSpace(typ)[0]) {
+		return trimSpace(rest)
+	}
+	return s
+}
+
+// diagnostic makes one clean line of what a server said.
+func diagnostic(s string) string {
+	return cutString(cleanName(cutString(s, 4*diagnosticMax)), diagnosticMax)
+}

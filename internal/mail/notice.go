@@ -1,0 +1,389 @@
+package mail
+
+import (
+	_ "embed"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+//go:embed notices.txt
+var noticeFile string
+
+// How much of a notice is read, in bytes: before the returned mail, and with it.
+const (
+	noticeMax     = 16 << 10
+	noticeTextMax = 64 << 10
+)
+
+type noticePhrases struct{ subject, delaySubject, writer, delay, original, label, towards []string }
+
+var noticeTable = sync.OnceValue(func() noticePhrases {
+	t := parsePhrases(noticeFile)
+	return noticePhrases{t.section("subject"), t.section("subject delay"), t.section("writer"), t.section("delay"), t.section("original"), t.section("label"), t.section("towards")}
+})
+
+// A notice is what a mail server writes for people about a mail that it could not deliver.
+type notice struct {
+	lines    []string
+	text     string // squeezed, without the returned mail
+	rcpts    []noticeRcpt
+	id       string   // of the returned mail
+	to       []string // and whom it was for
+	codeLine string   // the first line with a status code
+}
+
+type noticeRcpt struct {
+	email      string
+	diagnostic string
+	rank       rank
+	line       int
+}
+
+// rank is how surely an address in a notice is a recipient.
+type rank uint8
+
+const (
+	mentioned rank = iota // somewhere
+	answered              // in what servers said to each other
+	towards               // in a sentence about delivery
+	listed                // at the start of its line, or after a label
+)
+
+// readNotice reads a notice. Addresses for which skip is true are nobody's whom the mail was for.
+func readNotice(text string, skip func(Address) bool) *notice {
+	text = cutString(text, noticeTextMax)
+	n := &notice{lines: strings.Split(text, "\n")}
+	end := n.findOriginal()
+	n.readOriginal(end)
+	n.lines = n.lines[:end]
+	n.text = squeeze(strings.Join(n.lines, "\n"), noticeMax)
+	n.findRecipients(skip)
+	return n
+}
+
+// findOriginal returns the line at which the returned mail begins, or the number of lines.
+func (n *notice) findOriginal() int {
+	phrases := noticeTable().original
+	size := 0
+	for i, ln := range n.lines {
+		if size += len(ln) + 1; size > noticeMax {
+			return i
+		}
+		s := strings.TrimSpace(ln)
+		if s == "" || len(s) > 200 {
+			continue
+		}
+		if begins := n.headerAt(i); begins {
+			for i > 0 && headerLine(n.lines[i-1]) {
+				i--
+			}
+			return i
+		}
+		if s = squeeze(s, 200); marked(s, phrases) {
+			return i
+		}
+	}
+	return len(n.lines)
+}
+
+// marked says whether a line is one that the returned mail follows. Rules before the words may be of any
+// length and any dash.
+func marked(s string, phrases []string) bool {
+	if rest := strings.TrimLeft(s, "-_=*~# "); len(rest) < len(s)-2 {
+		s = "--- " + rest
+	}
+	for _, p := range phrases {
+		if strings.HasPrefix(p, "--- ") && !strings.HasPrefix(s, "--- ") {
+			continue
+		}
+		if strings.HasPrefix(s, strings.TrimSuffix(p, " ---")) || !strings.HasPrefix(p, "---") && len(s) < len(p)+40 && hasPhrase(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// headerAt says whether a line is a field that only the header of a returned mail has there.
+func (n *notice) headerAt(i int) bool {
+	ln := n.lines[i]
+	for _, p := range []string{"Received: ", "Return-Path: ", "Message-ID: <", "DKIM-Signature: ", "MIME-Version: ", "X-Mailer: ", "Content-Type: "} {
+		if len(ln) > len(p) && strings.EqualFold(ln[:len(p)], p) {
+			return true
+		}
+	}
+	return false
+}
+
+func headerLine(ln string) bool {
+	return ln != "" && (isSpace(ln[0]) || fieldName([]byte(ln[:min(len(ln), 80)])) > 0 && wellKnown(ln[:max(0, strings.IndexByte(ln, ':'))]))
+}
+
+// readOriginal reads the id of the returned mail and its recipients. Some notices name the id above it.
+func (n *notice) readOriginal(from int) {
+	for pass := range 2 {
+		lines := n.lines[from:]
+		if pass == 1 {
+			lines = n.lines[:from]
+		}
+		for _, ln := range lines[:min(len(lines), 500)] {
+			s := strings.TrimLeft(ln, "> \t|")
+			name, v, ok := strings.Cut(s[:min(len(s), 2000)], ":")
+			if !ok || len(name) > 40 {
+				continue
+			}
+			switch strings.ToLower(strings.TrimSpace(name)) {
+			case "message-id", "message id", "original message-id", "original message id", "original-message-id", "internet message id", "internetmessageid":
+				if ids := messageIDs(v); n.id == "" && len(ids) > 0 {
+					n.id = ids[0]
+				}
+			case "to", "cc":
+				for _, a := range ParseAddresses(v) {
+					if pass == 0 && a.Email != "" && len(n.to) < rcptMax {
+						n.to = append(n.to, a.Email)
+					}
+				}
+			}
+		}
+		if n.id != "" {
+			return
+		}
+	}
+}
+
+// findRecipients finds the addresses that the notice is about.
+func (n *notice) findRecipients(skip func(Address) bool) {
+	t := noticeTable()
+	var near int // lines since one that speaks of delivery
+	for i := 0; i < len(n.lines); i++ {
+		ln := strings.TrimSpace(cutString(n.lines[i], 2000))
+		if ln == "" {
+			continue
+		}
+		low := squeeze(ln, 400)
+		if n.codeLine == "" && (enhancedStatus(low) != "" || replyCode(low)) {
+			n.codeLine = ln
+		}
+		speaks := anyPhrase(low, t.towards)
+		if near++; speaks {
+			near = 0
+		}
+		if !strings.Contains(ln, "@") || idLine(low) {
+			continue
+		}
+		n.addressesOf(i, ln, low, near <= 2, skip)
+	}
+	n.choose()
+}
+
+func (n *notice) addressesOf(i int, ln, low string, near bool, skip func(Address) bool) {
+	lists, rest := listsAddress(ln)
+	labelled := labelled(low)
+	for k, at := range addressSpots(ln) {
+		a := makeAddress(ln[at[0]:at[1]])
+		if a.Email == "" || !strings.Contains(a.Domain, ".") && a.Domain != "localhost" || skip(a) || len(n.rcpts) >= 4*rcptMax {
+			continue
+		}
+		r := noticeRcpt{email: a.Email, line: i, rank: mentioned}
+		switch {
+		case strings.HasPrefix(ln, ">>>") || strings.HasPrefix(ln, "<<<") || replyCode(low):
+			r.rank, r.diagnostic = answered, ln
+		case k == 0 && lists, labelled:
+			r.rank = listed
+			r.diagnostic = rest
+		case near:
+			r.rank, r.diagnostic = towards, ln
+		}
+		n.rcpts = append(n.rcpts, r)
+	}
+}
+
+// choose keeps the recipients of the surest kind, each once, and finds what is said of each.
+func (n *notice) choose() {
+	best := mentioned
+	for _, r := range n.rcpts {
+		best = max(best, r.rank)
+	}
+	all := n.rcpts
+	n.rcpts = nil
+	seen := map[string]bool{}
+	returned := best < listed && slices.ContainsFunc(all, func(r noticeRcpt) bool { return slices.Contains(n.to, r.email) })
+	for _, r := range all {
+		if seen[r.email] || len(n.rcpts) == rcptMax {
+			continue
+		}
+		if returned && !slices.Contains(n.to, r.email) || !returned && (r.rank < best || best == mentioned && len(n.rcpts) > 0) {
+			continue
+		}
+		seen[r.email] = true
+		n.rcpts = append(n.rcpts, r)
+	}
+	for i := len(n.rcpts) - 1; i >= 0; i-- {
+		r := &n.rcpts[i]
+		if r.rank == listed {
+			limit := len(n.lines)
+			if i+1 < len(n.rcpts) {
+				limit = n.rcpts[i+1].line
+			}
+			n.explain(r, limit)
+		}
+		if r.diagnostic == "" && i+1 < len(n.rcpts) { // a list of recipients, and one reason below it
+			r.diagnostic = n.rcpts[i+1].diagnostic
+		}
+	}
+	if len(n.rcpts) == 1 && n.codeLine != "" && enhancedStatus(n.rcpts[0].diagnostic) == "" && !hasReplyCode(n.rcpts[0].diagnostic) {
+		r := &n.rcpts[0]
+		if reasonOf("", r.diagnostic) == ReasonUnknown || enhancedStatus(n.codeLine) != "" {
+			r.diagnostic = n.codeLine
+		}
+	}
+}
+
+// explain collects what stands below a recipient: the rest of its paragraph, or the next one.
+func (n *notice) explain(r *noticeRcpt, limit int) {
+	said, began := r.diagnostic, r.diagnostic != ""
+	blanks := 0
+	for i := r.line + 1; i < limit && i < r.line+14 && len(said) < diagnosticMax; i++ {
+		ln := strings.TrimSpace(n.lines[i])
+		if ln == "" {
+			if blanks++; began && blanks > 0 || blanks > 2 {
+				break
+			}
+			continue
+		}
+		low := squeeze(ln, 400)
+		// An alias: what the sender had written is the one outside.
+		if strings.Contains(low, "expanded from") || strings.Contains(low, "generated from") {
+			if spots := addressSpots(ln); len(spots) > 0 {
+				if a := makeAddress(ln[spots[0][0]:spots[0][1]]); a.Email != "" {
+					r.email = a.Email
+					continue
+				}
+			}
+		}
+		if strings.HasPrefix(low, "-----") || strings.HasPrefix(low, "=====") {
+			if began {
+				break
+			}
+			continue
+		}
+		began = true
+		said += " " + ln
+	}
+	r.diagnostic = said
+}
+
+// idLine says whether a line names ids, which look like addresses.
+func idLine(low string) bool {
+	for _, p := range []string{"message-id", "message id", "original message-id", "original message id", "in-reply-to", "references:", "internet message"} {
+		if strings.HasPrefix(low, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// labelled says whether a line begins with a word for a recipient.
+func labelled(low string) bool {
+	low = strings.TrimLeft(low, "*-•·# ")
+	for _, p := range noticeTable().label {
+		if strings.HasPrefix(low, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// listsAddress says whether a line is an address, alone or with what is said of it after it.
+func listsAddress(ln string) (ok bool, rest string) {
+	s := strings.TrimLeft(ln, "*-•·[('\"“<= \t")
+	if len(s) > 5 && strings.EqualFold(s[:5], "smtp:") {
+		s = s[5:]
+	}
+	spots := addressSpots(s)
+	if len(spots) == 0 || spots[0][0] != 0 {
+		return false, ""
+	}
+	rest = strings.TrimLeft(s[spots[0][1]:], ">)]'\"” ")
+	if rest == "" {
+		return true, ""
+	}
+	if r, _ := utf8.DecodeRuneInString(rest); strings.ContainsRune(":(,;-<.", r) || strings.HasPrefix(rest, "on ") {
+		return true, strings.TrimLeft(rest, ":,;- ")
+	}
+	// A sentence about it, if a server's code stands in it.
+	return strings.Contains(strings.ToLower(rest), "error") || enhancedStatus(rest) != "" || hasReplyCode(rest), rest
+}
+
+// addressSpots finds what looks like addresses in a line, in order, each byte a fixed number of times.
+func addressSpots(ln string) [][2]int {
+	var spots [][2]int
+	from := 0
+	for len(spots) < 20 {
+		i := strings.IndexByte(ln[from:], '@')
+		if i < 0 {
+			break
+		}
+		at := from + i
+		start, end := at, at+1
+		for start > from {
+			r, size := utf8.DecodeLastRuneInString(ln[from:start])
+			if !addressRune(r) {
+				break
+			}
+			start -= size
+		}
+		for end < len(ln) {
+			r, size := utf8.DecodeRuneInString(ln[end:])
+			if !addressRune(r) {
+				break
+			}
+			end += size
+		}
+		from = end
+		for end > at+1 && strings.IndexByte(".-_:/'=*", ln[end-1]) >= 0 {
+			end--
+		}
+		// SMTP:ann@example.org, rfc822=ann@example.org
+		if j := strings.LastIndexByte(ln[start:at], ':'); j >= 0 {
+			start += j + 1
+		}
+		if name, _, ok := strings.Cut(ln[start:at], "="); ok && slices.Contains([]string{"smtp", "rfc822", "rcpt", "to", "address", "email"}, strings.ToLower(name)) {
+			start += len(name) + 1
+		}
+		for start < at && strings.IndexByte("./'=*", ln[start]) >= 0 {
+			start++
+		}
+		if start < at && end > at+2 {
+			spots = append(spots, [2]int{start, end})
+		}
+	}
+	return spots
+}
+
+// addressRune says whether r may stand in an address. Scripts without spaces are left out: there the
+// words around an address touch it.
+func addressRune(r rune) bool {
+	if r < utf8.RuneSelf {
+		return wordByte(byte(r)) || strings.IndexByte("!#$%&'*+-/=?^_.:~", byte(r)) >= 0
+	}
+	return unicode.IsLetter(r) && !unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai)
+}
+
+// replyCode says whether a line begins with an SMTP reply of failure (RFC 5321 section 4.2).
+func replyCode(s string) bool {
+	s = strings.TrimLeft(s, "#<>('\" ")
+	return len(s) > 3 && (s[0] == '5' || s[0] == '4') && s[1] >= '0' && s[1] <= '5' && digit(s[2]) && (s[3] == ' ' || s[3] == '-' || s[3] == '#')
+}
+
+// hasReplyCode says whether such a reply stands anywhere in s.
+func hasReplyCode(s string) bool {
+	for i := 0; i+4 <= len(s); i++ {
+		if (i == 0 || !wordByte(s[i-1]) && s[i-1] != '.') && replyCode(s[i:min(len(s), i+5)]) && digit(s[i]) {
+			return true
+		}
+	}
+	return false
+}
