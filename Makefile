@@ -1,13 +1,13 @@
 # make run     start Postern on the embedded default
 # make check   everything that must hold: format, vet, staticcheck, all tests with the race detector, real servers
-# make build test bench crash fuzz docs   see below
+# make build test bench crash fuzz quality docs   see below
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 N ?= 50
 T ?= 1m
 
-.PHONY: run build test check peers lint bench crash fuzz docs
+.PHONY: run build test check peers lint bench crash fuzz quality quality-test docs
 
 run:
 	go run ./cmd/postern serve
@@ -28,7 +28,7 @@ lint:
 peers:
 	bash internal/peers/install.sh
 
-check: peers lint
+check: peers lint quality-test
 	bash internal/peers/with-mongo.sh go test -race -timeout 15m ./...
 
 # Messages a second, acknowledgement times, CPU and memory beside a bare server, on MongoDB, and beside Mailpit where
@@ -48,6 +48,16 @@ fuzz:
 	    echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(T) $$pkg; \
 	  done; \
 	done
+
+# What is understood of the cases set aside and of public sets of mail, beside enmime and go-message: docs/quality.md.
+# make quality QUALITY=-write puts the figures there.
+quality:
+	cd internal/quality && go run . $(QUALITY)
+
+# The same over the open cases, and the measuring itself. It is left out where the modules of the others are not to be had.
+quality-test:
+	@lint="$$(go tool -n staticcheck)"; cd internal/quality; go mod download || { echo "not measured beside others: their modules are not to be had" >&2; exit 0; }; \
+	go vet ./... && "$$lint" ./... && go test ./... && go run . -open
 
 # What is written from the code: configuration, its schema, the command line.
 docs:
