@@ -52,7 +52,7 @@ func measure(out io.Writer, root, only string, open, verbose, write bool) error 
 		if open || only != "" && !slices.Contains(strings.Split(only, ","), s.name) {
 			continue
 		}
-		dir, err := s.fetch(filepath.Join(root, "bin/quality"))
+		dir, err := s.fetch(filepath.Join(root, "bin/_quality")) // the go command passes over names with _
 		if err != nil {
 			r.missing(&s, err)
 			continue
