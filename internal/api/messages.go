@@ -91,26 +91,19 @@ func (a *API) getMessage(c *call) error {
 	return c.json(http.StatusOK, d)
 }
 
-const maxText = 2 << 20 // bytes; mail has more only where limits.text was raised, and the raw has all of it
-
 // textOf is a message's text, also where it is long and kept beside it. What retention took is empty.
 func (a *API) textOf(ctx context.Context, m *issue.Message) (string, error) {
 	if m.Text != "" || m.TextBlob.SHA256 == "" {
 		return m.Text, nil
 	}
-	f, err := a.o.Store.OpenBlob(ctx, m.TextBlob.SHA256)
+	text, err := a.blobText(ctx, m.TextBlob.SHA256)
 	if fault.Is(err, fault.NotFound) {
 		return "", nil
 	}
 	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxText))
-	if err != nil {
 		return "", fmt.Errorf("read the text of message %s: %w", m.ID, err)
 	}
-	return strings.ToValidUTF8(string(text), ""), nil // the last character may have been cut
+	return text, nil
 }
 
 func (a *API) messageFile(c *call) error {

@@ -109,6 +109,7 @@ func blob(content string) issue.Blob {
 type letter struct {
 	id, verdict, subject, raw string
 	long                      string // its text, kept beside the message
+	html                      string
 	envelope                  issue.Envelope
 	files                     map[string]string // name: content
 	joins                     int64             // the issue that it becomes a note of
@@ -134,12 +135,16 @@ func (w *world) commit(m letter) int64 {
 		Decision: issue.Decision{Ruleset: "v1", Trace: json.RawMessage(`[{"rule":"vip","matched":true}]`), Facts: json.RawMessage(`{"now":"x"}`)},
 	}
 	for name, content := range m.files {
-		msg.Attachments = append(msg.Attachments, issue.Attachment{Blob: blob(content), Name: name, Type: "text/html"})
+		msg.Attachments = append(msg.Attachments, issue.Attachment{Blob: blob(content), Name: name, Type: "text/html", ContentID: name + "@example.org"})
 		bodies = append(bodies, spool.Bytes([]byte(content)))
 	}
 	if m.long != "" {
 		msg.Text, msg.TextBlob = "", blob(m.long)
 		bodies = append(bodies, spool.Bytes([]byte(m.long)))
+	}
+	if m.html != "" {
+		msg.HTMLBlob = blob(m.html)
+		bodies = append(bodies, spool.Bytes([]byte(m.html)))
 	}
 	c := &issue.Commit{Message: msg, Bodies: bodies}
 	if m.verdict != "rejected" {
