@@ -27,8 +27,11 @@ func (q *quotes) attribution(i int) (lines int, sure bool) {
 	if k == attributionLines {
 		return 0, false
 	}
-	s := strings.ToLower(strings.Join(strings.Fields(q.text[q.starts[i]:q.starts[i+k+1]]), " "))
+	s := q.sentence(i, i+k+1)
 	found, usual := introduces(s)
+	if !usual && k > 0 && q.introducedBelow(i+1, i+k+1) {
+		return 0, false // an answer of a line or two, and below it an attribution
+	}
 	if !found {
 		// Without the first word of the sentence only right above a quote, in one or two lines.
 		next := q.skipBlank(i+k+1, 2)
@@ -40,35 +43,87 @@ func (q *quotes) attribution(i int) (lines int, sure bool) {
 	return k + 1, hasAddress(s) && hasDigit(s) || usual && hasDay(s) && hasHour(s)
 }
 
+// sentence is lines [i, j) in lower case, as one.
+func (q *quotes) sentence(i, j int) string {
+	return strings.ToLower(strings.Join(strings.Fields(q.text[q.starts[i]:q.starts[j]]), " "))
+}
+
+// introducedBelow says whether the last of lines [i, j) are an attribution without those above them.
+func (q *quotes) introducedBelow(i, j int) bool {
+	for ; i < j; i++ {
+		s := q.sentence(i, j)
+		if found, _ := introduces(s); (found || names(s)) && (hasDay(s) || hasHour(s)) {
+			return true
+		}
+	}
+	return false
+}
+
 // introduces says whether s, in lower case, is a sentence of the table, and whether it also opens as
 // those of mail programs usually do.
 func introduces(s string) (found, usual bool) {
 	for i := range attributions {
 		a := &attributions[i]
-		if !strings.HasPrefix(s, a.opens) {
-			continue
-		}
-		rest := s[len(a.opens):]
-		for _, verb := range a.verbs {
-			if at := strings.Index(rest, verb); at > 0 {
-				return true, a.opens != ""
+		if a.opens == "" {
+			found = found || a.verb(s) > 0
+		} else if a.opens[0] == s[0] {
+			if rest, ok := cutWord(s, a.opens); ok && a.verb(rest) > 0 {
+				return true, true
 			}
 		}
 	}
-	return false, false
+	return found, false
 }
 
-// names says whether a line above a quote tells whose it is: by a verb of the table, or by an
-// address and a date.
-func names(s string) bool {
-	if hasAddress(s) && (hasDigit(s) || strings.HasPrefix(s, "quoting ") || strings.HasPrefix(s, "zitat von ")) {
-		return true
-	}
-	for i := range attributions {
-		for _, verb := range attributions[i].verbs {
-			if strings.HasSuffix(strings.TrimRight(s, " :："), verb) || strings.Contains(s, verb+" am ") {
-				return true
+// verb returns where in s a verb of the form ends, or 0.
+func (a *attributionForm) verb(s string) int {
+	for _, verb := range a.verbs {
+		for from := 0; ; {
+			i := strings.Index(s[from:], verb)
+			if i < 0 {
+				break
 			}
+			i += from
+			from = i + len(verb)
+			if i > 0 && beginsWord(s, i) {
+				return from
+			}
+		}
+	}
+	return 0
+}
+
+// cutWord cuts a word off the beginning of s.
+func cutWord(s, word string) (rest string, ok bool) {
+	rest, ok = strings.CutPrefix(s, word)
+	return rest, ok && (rest == "" || !asciiLetter(rest[0]) && rest[0] < 0x80 || unspaced(word))
+}
+
+// beginsWord says whether a word may begin at i.
+func beginsWord(s string, i int) bool {
+	c := s[i-1]
+	return c < 0x80 && !asciiLetter(c) || c >= 0x80 && (unspaced(s[i:]) || strings.HasSuffix(s[:i], "\u00a0") || strings.HasSuffix(s[:i], "\u202f"))
+}
+
+// unspaced says whether s begins in a script that leaves no spaces between words: Thai, Chinese, Japanese, Korean.
+func unspaced(s string) bool {
+	return len(s) > 0 && (s[0] >= 0xe3 && s[0] < 0xf0 || strings.HasPrefix(s, "\xe0\xb8") || strings.HasPrefix(s, "\xe0\xb9"))
+}
+
+func asciiLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// names says whether a line above a quote tells whose it is: by a verb of the table at its end, or by
+// an address and a date.
+func names(s string) bool {
+	return hasAddress(s) && (hasDigit(s) || strings.HasPrefix(s, "quoting ") || strings.HasPrefix(s, "zitat von ")) || endsInVerb(s)
+}
+
+// endsInVerb says whether s, in lower case, ends in a verb of the table.
+func endsInVerb(s string) bool {
+	end := len(strings.TrimRight(s, " :："))
+	for i := range attributions {
+		if at := attributions[i].verb(s); at > 0 && (at == end || strings.HasPrefix(s[at:], " am ")) {
+			return true
 		}
 	}
 	return false
@@ -123,30 +178,9 @@ type attributionForm struct {
 	verbs []string
 }
 
-// attributions are in lower case. To teach Postern a language, add a line.
-var attributions = []attributionForm{
-	{"on ", []string{" wrote", " writes", " said", " sent"}},                  // English
-	{"am ", []string{" schrieb", " hat geschrieben"}},                         // German
-	{"le ", []string{" a écrit", " a ecrit"}},                                 // French
-	{"el ", []string{" escribió", " escribio", " ha escrit", " va escriure"}}, // Spanish, Catalan
-	{"il ", []string{" ha scritto", " scrive"}},                               // Italian
-	{"op ", []string{" schreef", " heeft geschreven", " het geskryf"}},        // Dutch, Afrikaans
-	{"em ", []string{" escreveu"}},                                            // Portuguese
-	{"no dia ", []string{" escreveu"}},                                        //
-	{"a ", []string{" escreveu"}},                                             //
-	{"den ", []string{" skrev"}},                                              // Danish, Norwegian, Swedish
-	{"på ", []string{" skrev"}},                                               //
-	{"man ", []string{" skrev"}}, {"tir ", []string{" skrev"}}, {"ons ", []string{" skrev"}}, {"tor ", []string{" skrev"}},
-	{"tors ", []string{" skrev"}}, {"fre ", []string{" skrev"}}, {"lör ", []string{" skrev"}}, {"lør ", []string{" skrev"}}, {"sön ", []string{" skrev"}},
-	{"w dniu ", []string{" pisze", " napisał", " napisała", " użytkownik"}}, // Polish
-	{"dne ", []string{" napsal", " napsala"}},                               // Czech
-	{"dňa ", []string{" napísal", " napísala"}},                             // Slovak
-	{"pe ", []string{" a scris"}},                                           // Romanian
-	{"în ", []string{" a scris"}},                                           //
-	{"на ", []string{" написа", " пише"}},                                   // Bulgarian
-	{"στις ", []string{" έγραψε"}},                                          // Greek
-	{"pada ", []string{" menulis"}},                                         // Indonesian
-	{"vào ", []string{" đã viết"}},                                          // Vietnamese
-	// Languages that begin with the day or the name.
-	{"", []string{"写道", "寫道", "님이 작성", " tarihinde şunu yazdı", " ezt írta", " kirjoitti", " пишет", " писал", " пише", " написав", " skrev", " napsal", " napisał"}},
-}
+var attributions = func() (forms []attributionForm) {
+	for _, row := range table("attributions") {
+		forms = append(forms, attributionForm{row[0], several(row[1])})
+	}
+	return forms
+}()

@@ -121,6 +121,11 @@ func pretty(t testing.TB, m *mail.Message) []byte {
 	return b.Bytes()
 }
 
+// last is the end of s, of n bytes or a little less.
+func last(s string, n int) string {
+	return strings.ToValidUTF8(s[max(0, len(s)-n):], "")
+}
+
 func kindLine(m *mail.Message) []byte {
 	return fmt.Appendf(nil, "%s, never answer: %t\n", m.Kind, m.AutoSubmitted)
 }
@@ -129,6 +134,9 @@ func spanLines(m *mail.Message) []byte {
 	b := []byte{}
 	for _, s := range m.Spans {
 		b = fmt.Appendf(b, "%d-%d %s (%s): %.60q\n", s.Start, s.End, s.Kind, s.Reason, m.Text[s.Start:s.End])
+	}
+	for _, s := range m.HTMLSpans {
+		b = fmt.Appendf(b, "html %d-%d %s: %.60q … %q\n", s.Start, s.End, s.Kind, m.HTML[s.Start:s.End], last(m.HTML[s.Start:s.End], 20))
 	}
 	return b
 }

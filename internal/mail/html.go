@@ -17,11 +17,13 @@ const (
 // textFromHTML makes readable text of HTML in one pass: paragraphs and lists keep their lines, cells
 // of a table stand beside each other, quotes get their ">", links their address. What no reader sees
 // is left out: scripts, styles, hidden elements. If nothing is left the hidden text is better than none.
-func textFromHTML(s string) string {
-	r := newRenderer(s)
+//
+// The layout is told where in the HTML each line stands.
+func textFromHTML(s string, at *layout) string {
+	r := newRenderer(s, at)
 	text := r.run(false)
 	if r.hid && blankText(text) {
-		r = newRenderer(s)
+		r = newRenderer(s, at)
 		text = r.run(true)
 	}
 	return text
@@ -31,6 +33,7 @@ func textFromHTML(s string) string {
 type renderer struct {
 	z      *html.Tokenizer
 	b      strings.Builder
+	layout *layout
 	lines  int    // line ends to write before the next text
 	space  bool   // a space to write before it
 	prefix string // what to write at the beginning of its line: an item's mark
@@ -55,8 +58,9 @@ type itemList struct {
 	n       int
 }
 
-func newRenderer(s string) *renderer {
-	r := &renderer{z: html.NewTokenizer(strings.NewReader(s))}
+func newRenderer(s string, at *layout) *renderer {
+	at.reset(s)
+	r := &renderer{z: html.NewTokenizer(strings.NewReader(s)), layout: at}
 	if strings.IndexByte(s, '<') < 0 {
 		r.pre = 1 // plain text that is called HTML: its lines are meant
 	}
@@ -66,7 +70,9 @@ func newRenderer(s string) *renderer {
 
 func (r *renderer) run(all bool) string {
 	for {
-		switch r.z.Next() {
+		token := r.z.Next()
+		r.layout.token(len(r.z.Raw()))
+		switch token {
 		case html.ErrorToken:
 			r.closeLink()
 			return strings.TrimRight(r.b.String(), " \n\t") + btos(r.b.Len() > 0, "\n")
@@ -77,7 +83,9 @@ func (r *renderer) run(all bool) string {
 		case html.StartTagToken, html.SelfClosingTagToken:
 			r.start(all)
 		case html.EndTagToken:
-			r.end(r.tag(r.z.Raw()[1:])) // after "<" stands "/"
+			tag := r.tag(r.z.Raw()[1:]) // after "<" stands "/"
+			r.layout.tag(tag, true, nil)
+			r.end(tag)
 		}
 	}
 }
@@ -92,6 +100,7 @@ func btos(b bool, s string) string {
 func (r *renderer) start(all bool) {
 	raw := r.z.Raw()
 	tag := r.tag(raw)
+	r.layout.tag(tag, false, raw)
 	if r.drop != 0 {
 		switch {
 		case r.drop == atom.P && tag == atom.P: // paragraphs do not nest

@@ -26,6 +26,7 @@ func (r *renderer) text(s []byte) {
 				return
 			}
 			r.lines++
+			r.layout.feed()
 			s = rest
 		}
 	}
@@ -74,8 +75,10 @@ func visible(s []byte) []byte {
 func (r *renderer) raw(s []byte) {
 	switch {
 	case !r.wrote:
+		r.layout.line(1)
 		r.b.WriteString(quoteMarks(r.quotes) + r.prefix)
 	case r.lines > 0:
+		r.layout.line(r.lines)
 		between := strings.TrimRight(quoteMarks(min(r.quotes, r.quoted)), " ")
 		for range r.lines - 1 {
 			r.b.WriteByte('\n')
@@ -91,6 +94,7 @@ func (r *renderer) raw(s []byte) {
 	}
 	r.lines, r.space, r.prefix, r.wrote, r.quoted = 0, false, "", true, r.quotes
 	r.b.Write(s)
+	r.layout.text()
 }
 
 func quoteMarks(n int) string { return "> > > > > > > > > > "[:2*min(n, quoteMax)] }

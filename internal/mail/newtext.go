@@ -5,6 +5,26 @@ import (
 	"unicode"
 )
 
+// findNew finds what in the message's text and HTML is not new, and says whether it forwards a message.
+func (p *parser) findNew(prefix prefixKind) (forwards bool) {
+	m := p.msg
+	fwd := prefix == forwardPrefix
+	answers := prefix == replyPrefix || len(m.InReplyTo) > 0 || len(m.References) > 0
+	l := &p.layout
+	if p.made {
+		m.Spans, forwards = findSpans(m.Text, fwd, answers, l.regions())
+		m.HTMLSpans = l.htmlSpans(m.Text, m.Spans)
+		return forwards
+	}
+	m.Spans, forwards = findSpans(m.Text, fwd, answers, nil)
+	if m.HTML != "" {
+		text := textFromHTML(m.HTML, l)
+		spans, _ := findSpans(text, fwd, answers, l.regions())
+		m.HTMLSpans = l.htmlSpans(text, spans)
+	}
+	return forwards
+}
+
 // newText joins the pieces of text that no span covers. Spans may come from elsewhere too, so it
 // takes nothing for granted about them, and never gives nothing for something.
 func newText(text string, spans []Span) string {
@@ -38,219 +58,4 @@ func trimBlankLines(s string) string {
 		}
 		s = s[i+1:]
 	}
-}
-
-// findSpans finds what in a text is not new: quoted history, what was forwarded, signatures. fwd
-// says that the subject calls the mail a forward, reply that it answers one: else there is nothing that
-// lines with ">" could quote, and they are more likely a prompt or a patch. It is one pass over the lines; each is looked at a
-// bounded number of times, and only so much of it as an attribution line may be long.
-//
-// What is only likely to be quoted gets a span that is unsure and stays in the new text. forward says
-// that a forwarded message was found.
-func findSpans(text string, fwd, reply bool) (spans []Span, forward bool) {
-	if blankText(text) {
-		return nil, false
-	}
-	q := quotes{text: text, starts: lineStarts(text), fwd: fwd, reply: reply, unsure: -1}
-	q.scan()
-	q.signatures()
-	for _, s := range q.spans {
-		forward = forward || s.Kind == SpanForward
-	}
-	q.keepSomething()
-	return q.spans, forward
-}
-
-// spanMax is how many spans a text may have. Nobody quotes in more pieces.
-const spanMax = 1000
-
-// quotes is the state of findSpans.
-type quotes struct {
-	text   string
-	starts []int32 // where each line begins, and the end of the text
-	fwd    bool
-	reply  bool
-	spans  []Span
-	unsure int // the line from which on the text might be quoted, -1 for none
-	reason string
-}
-
-func lineStarts(text string) []int32 {
-	starts := make([]int32, 0, strings.Count(text, "\n")+2)
-	starts = append(starts, 0)
-	for at := 0; ; {
-		i := strings.IndexByte(text[at:], '\n')
-		if i < 0 {
-			break
-		}
-		at += i + 1
-		starts = append(starts, int32(at))
-	}
-	if int(starts[len(starts)-1]) < len(text) {
-		starts = append(starts, int32(len(text)))
-	}
-	return starts
-}
-
-func (q *quotes) count() int { return len(q.starts) - 1 }
-
-// line returns a line, without white space at its ends.
-func (q *quotes) line(i int) string { return strings.TrimSpace(q.text[q.starts[i]:q.starts[i+1]]) }
-
-// cover adds a span over the lines from i up to, not with, j.
-func (q *quotes) cover(i, j int, kind SpanKind, reason string) {
-	if len(q.spans) >= spanMax {
-		if q.unsure < 0 {
-			q.unsure, q.reason = i, "too many pieces to tell apart"
-		}
-		return
-	}
-	if q.unsure >= 0 {
-		if q.unsure < i {
-			q.spans = append(q.spans, Span{int(q.starts[q.unsure]), int(q.starts[i]), SpanUnsure, q.reason})
-		}
-		q.unsure = -1
-	}
-	q.spans = append(q.spans, Span{int(q.starts[i]), int(q.starts[j]), kind, reason})
-}
-
-// scan finds quotes and forwards from the top down.
-func (q *quotes) scan() {
-	n := q.count()
-	free := 0 // the first line that no span covers
-	for i := 0; i < n; {
-		ln := q.line(i)
-		if ln == "" {
-			i++
-			continue
-		}
-		if q.quoted(i) {
-			j := q.quoteEnd(i)
-			switch {
-			case q.reply || q.fwd:
-				q.cover(i, j, SpanQuote, "quoted lines")
-				free = j
-			case q.unsure < 0:
-				q.unsure, q.reason = i, "might be quoted lines, but the mail answers none"
-			}
-			i = j
-			continue
-		}
-		if kind, reason := q.separator(i, ln); kind != "" {
-			q.cover(q.ruleAbove(i, free), n, kind, reason)
-			return
-		}
-		k, sure := q.attribution(i)
-		if k == 0 {
-			i++
-			continue
-		}
-		next := q.skipBlank(i+k, 3)
-		switch {
-		case next < n && q.quoted(next):
-			j := q.quoteEnd(next)
-			q.cover(i, j, SpanQuote, "attribution line and quoted lines")
-			i, free = j, j
-		case next == n:
-			i += k
-		case sure && (q.reply || q.fwd):
-			q.cover(i, n, SpanQuote, "attribution line")
-			return
-		default:
-			if q.unsure < 0 {
-				q.unsure, q.reason = i, "might be an attribution line"
-			}
-			i += k
-		}
-	}
-	if q.unsure >= 0 {
-		q.spans = append(q.spans, Span{int(q.starts[q.unsure]), len(q.text), SpanUnsure, q.reason})
-	}
-}
-
-// quoted says whether a line begins with ">". ">From " alone is what mbox files make of "From ".
-func (q *quotes) quoted(i int) bool {
-	s := q.text[q.starts[i]:q.starts[i+1]]
-	for n := 0; n < 3 && s != "" && isSpace(s[0]); n++ {
-		s = s[1:]
-	}
-	if s == "" || s[0] != '>' {
-		return false
-	}
-	if strings.HasPrefix(s, ">From ") {
-		return i > 0 && strings.HasPrefix(q.text[q.starts[i-1]:], ">")
-	}
-	return true
-}
-
-// quoteEnd returns the line after a run of quoted lines. Blank lines between them belong to it.
-func (q *quotes) quoteEnd(i int) int {
-	end := i + 1
-	for j := end; j < q.count(); j++ {
-		switch {
-		case q.quoted(j):
-			end = j + 1
-		case q.line(j) != "":
-			return end
-		}
-	}
-	return end
-}
-
-// skipBlank returns the first line at or after i that is not blank, or i when more than limit are.
-func (q *quotes) skipBlank(i, limit int) int {
-	for j := i; j < q.count() && j <= i+limit; j++ {
-		if q.line(j) != "" {
-			return j
-		}
-	}
-	if i+limit >= q.count() {
-		return q.count()
-	}
-	return i
-}
-
-// ruleAbove includes the line of dashes or underscores above a header block.
-func (q *quotes) ruleAbove(i, free int) int {
-	for j := i - 1; j >= free && j >= i-3; j-- {
-		ln := q.line(j)
-		if ln == "" {
-			continue
-		}
-		if len(ln) >= 5 && strings.Trim(ln, "_") == "" || len(ln) >= 5 && strings.Trim(ln, "-") == "" {
-			return j
-		}
-		return i
-	}
-	return i
-}
-
-// keepSomething makes spans unsure where else nothing would be new: a mail that only forwards says
-// what it forwards, one that only quotes may have its answer among the quotes.
-func (q *quotes) keepSomething() {
-	for _, kind := range []SpanKind{SpanForward, SpanSignature, SpanQuote} {
-		if !blankText(q.uncovered()) {
-			return
-		}
-		for i := range q.spans {
-			if q.spans[i].Kind == kind {
-				q.spans[i].Kind = SpanUnsure
-				q.spans[i].Reason += "; nothing else is there"
-			}
-		}
-	}
-}
-
-// uncovered is a piece of text that no span covers, and that is not blank, if there is one.
-func (q *quotes) uncovered() string {
-	at := 0
-	for _, s := range q.spans {
-		if !blankText(q.text[at:s.Start]) {
-			return q.text[at:s.Start]
-		}
-		if at = s.End; s.Kind == SpanUnsure {
-			at = s.Start
-		}
-	}
-	return q.text[at:]
 }

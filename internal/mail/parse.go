@@ -17,6 +17,8 @@ type parser struct {
 	bounds   map[string]int // delimiter of a multipart on the stack → its index
 	leaf     *leaf
 	segments []*segment
+	layout   layout    // of the HTML that was last made text of
+	made     bool      // and that text is the message's
 	insides  []*pushed // what reads the files that are open
 	level    int       // how many mails and files this is inside of
 	own      spent
@@ -71,9 +73,7 @@ func (p *parser) parse(r io.Reader) (*Message, error) {
 	p.finishText()
 	m := p.msg
 	prefix := subjectPrefix(m.Subject)
-	answers := prefix == replyPrefix || len(m.InReplyTo) > 0 || len(m.References) > 0
-	spans, forwards := findSpans(m.Text, prefix == forwardPrefix, answers)
-	m.Spans = spans
+	forwards := p.findNew(prefix)
 	p.noteArmor()
 	p.classify(prefix, forwards)
 	return m, nil
@@ -83,8 +83,9 @@ func (p *parser) parse(r io.Reader) (*Message, error) {
 func (p *parser) release() {
 	p.abandon()
 	const keep = 160 << 10
-	q := parser{head: p.head[:0], ends: p.ends[:0], text: p.text[:0], out: p.out[:0], dec: p.dec[:0], stack: p.stack[:0], segments: p.segments[:0]}
+	q := parser{head: p.head[:0], ends: p.ends[:0], text: p.text[:0], out: p.out[:0], dec: p.dec[:0], stack: p.stack[:0], segments: p.segments[:0], layout: p.layout}
 	q.lines.buf = p.lines.buf
+	q.layout.release()
 	clear(p.stack[:cap(p.stack)])
 	clear(p.segments[:cap(p.segments)])
 	if cap(q.head) > keep {

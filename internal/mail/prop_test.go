@@ -68,19 +68,27 @@ func check(t testing.TB, m *mail.Message) {
 
 func checkSpans(t testing.TB, m *mail.Message) {
 	t.Helper()
-	at := 0
-	for _, s := range m.Spans {
-		if s.Start < at || s.End <= s.Start || s.End > len(m.Text) || s.Reason == "" || s.Kind == "" {
-			t.Errorf("span out of order or range: %+v after %d, of %d bytes", s, at, len(m.Text))
-		} else if !utf8.ValidString(m.Text[s.Start:s.End]) {
-			t.Errorf("span splits a character: %+v", s)
-		}
-		at = s.End
-	}
+	checkSpansOf(t, m.Text, m.Spans)
+	checkSpansOf(t, m.HTML, m.HTMLSpans)
 	if nt := m.NewText(); strings.TrimSpace(nt) == "" && strings.TrimSpace(m.Text) != "" {
 		t.Errorf("nothing new in %q", m.Text)
 	} else if !utf8.ValidString(nt) {
 		t.Errorf("new text is not UTF-8: %q", nt)
+	}
+}
+
+// checkSpansOf holds spans against the text that they are of: in range, in order, at characters, so that with the pieces
+// between them they are the text.
+func checkSpansOf(t testing.TB, text string, spans []mail.Span) {
+	t.Helper()
+	at := 0
+	for _, s := range spans {
+		if s.Start < at || s.End <= s.Start || s.End > len(text) || s.Reason == "" || s.Kind == "" {
+			t.Errorf("span out of order or range: %+v after %d, of %d bytes", s, at, len(text))
+		} else if !utf8.ValidString(text[s.Start:s.End]) {
+			t.Errorf("span splits a character: %+v", s)
+		}
+		at = s.End
 	}
 }
 

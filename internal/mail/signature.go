@@ -1,6 +1,9 @@
 package mail
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // What follows "-- " is a signature as long as it is short (RFC 3676 section 4.3 gives the line and
 // no length): a long text below a line of dashes is more likely a text.
@@ -32,43 +35,76 @@ func (q *quotes) signatures() {
 	}
 }
 
-// signature covers the signature of the piece from line i up to, not with, j.
+// signature covers what stands below the text of the piece from line i up to, not with, j: signatures, and the notices of
+// firms, scanners and lists. They come in any order.
 func (q *quotes) signature(i, j int) {
+	at := len(q.spans)
+	for range 4 {
+		from, kind, reason := q.footer(i, j)
+		if from == j {
+			break
+		}
+		q.spans = append(q.spans, Span{int(q.starts[from]), int(q.starts[j]), kind, reason})
+		j = from
+	}
+	slices.Reverse(q.spans[at:])
+}
+
+// footer returns the line from which on the piece from line i up to, not with, j is a signature or a notice, or j.
+func (q *quotes) footer(i, j int) (from int, kind SpanKind, reason string) {
 	end := j
 	for end > i && q.line(end-1) == "" {
 		end--
 	}
 	if end == i {
-		return
+		return j, "", ""
+	}
+	if from, whose := q.markedFooter(i, end); from < end {
+		return from, SpanSignature, "marked by " + whose
+	}
+	if from, reason := q.disclaimer(i, end); from < end {
+		return from, SpanDisclaimer, reason
 	}
 	at := end
 	for k := end - 1; k >= i && k >= end-1-signatureLines; k-- {
 		raw := strings.TrimRight(q.text[q.starts[k]:q.starts[k+1]], "\r\n")
-		if raw == "-- " || raw == "--\u00a0" || raw == "--" && end-1-k <= dashesLines {
+		if raw == "-- " || raw == "--\u00a0" || (raw == "--" || raw == "—" || raw == "–" || raw == "---") && end-1-k <= dashesLines {
 			at = k
 		}
 	}
 	if at == end-1 {
 		at = end // a line with nothing below it
 	}
-	mobile := end
-	for k, n := at-1, 0; k >= i && n < 3; k-- {
-		ln := q.line(k)
-		if ln == "" {
+	if at < end {
+		return at, SpanSignature, "signature line"
+	}
+	if isMobile(q.line(end - 1)) {
+		return end - 1, SpanSignature, "line that a phone adds"
+	}
+	return j, "", ""
+}
+
+// markedFooter returns the line where an element begins that is a signature and ends with line end, or end. People write
+// into such elements too, so one is believed only when it is short and stands below something.
+func (q *quotes) markedFooter(i, end int) (from int, whose string) {
+	for k := len(q.footers) - 1; k >= 0; k-- {
+		r := q.footers[k]
+		if r.from >= end {
 			continue
 		}
-		if !isMobile(ln) {
+		if r.to < end || r.from < i || end-r.from > signatureLines || q.skipBlank(i, end) >= r.from {
 			break
 		}
-		mobile, n = k, n+1
+		from = r.from
+		for from > i && strings.Trim(q.line(from-1), "-–— ") == "" { // also the dashes above it
+			from--
+		}
+		if q.skipBlank(i, end) >= from {
+			from = r.from
+		}
+		return from, r.mark.whose
 	}
-	reason := "signature line"
-	if mobile < at {
-		at, reason = mobile, "line that a phone adds"
-	}
-	if at < end {
-		q.spans = append(q.spans, Span{int(q.starts[at]), int(q.starts[j]), SpanSignature, reason})
-	}
+	return end, ""
 }
 
 // isMobile says whether a line is one that phones and apps add: "Sent from my iPhone".
@@ -77,7 +113,10 @@ func isMobile(ln string) bool {
 		return false
 	}
 	s := strings.ToLower(strings.Trim(ln, "*_-–—<>[]() \u00a0"))
-	for _, m := range mobileSignatures {
+	if s == "" {
+		return false
+	}
+	for _, m := range mobileForms[s[0]] {
 		if rest, ok := strings.CutPrefix(s, m.opens); ok {
 			if m.has == "" && len(strings.Fields(rest)) <= 8 || m.has != "" && strings.Contains(rest, m.has) {
 				return true
@@ -87,18 +126,13 @@ func isMobile(ln string) bool {
 	return false
 }
 
-// mobileSignatures are in lower case: how the line begins, and what it must have after that.
-var mobileSignatures = []struct{ opens, has string }{
-	{"sent from my ", ""}, {"sent from mail for windows", ""}, {"sent from outlook", ""}, {"sent from yahoo", ""}, {"sent from proton", ""}, {"sent from samsung", ""}, {"sent from a mobile", ""},
-	{"sent via blackberry", ""}, {"sent via superhuman", ""}, {"sent with proton", ""}, {"sent with [proton", ""}, {"sent with spark", ""}, {"sent from spark", ""}, {"get outlook for ", ""}, {"get bluemail", ""},
-	{"von meinem ", "gesendet"}, {"von mein ", "gesendet"}, {"gesendet von mein", ""}, {"gesendet von mail", ""}, {"gesendet von outlook", ""}, {"gesendet von yahoo", ""}, {"gesendet mit der ", "app"},
-	{"diese nachricht wurde von mein", "gesendet"}, {"outlook für ", "herunterladen"}, {"outlook für ", "beziehen"}, {"holen sie sich outlook", ""},
-	{"envoyé de mon ", ""}, {"envoyé depuis mon ", ""}, {"envoyé depuis l'application", ""}, {"envoyé à partir de ", "outlook"}, {"obtenir outlook pour", ""}, {"téléchargez outlook pour", ""},
-	{"enviado desde mi ", ""}, {"enviado desde outlook", ""}, {"enviado do meu ", ""}, {"enviado a partir do meu ", ""}, {"enviado de mi ", ""}, {"obtener outlook para", ""}, {"obter o outlook para", ""}, {"obter outlook para", ""},
-	{"inviato da iphone", ""}, {"inviato da ipad", ""}, {"inviato da outlook", ""}, {"inviato dal mio ", ""}, {"ottieni outlook per", ""}, {"scarica outlook per", ""},
-	{"verstuurd vanaf mijn ", ""}, {"verzonden vanaf mijn ", ""}, {"verzonden met outlook", ""}, {"verstuurd met outlook", ""}, {"outlook voor ", "downloaden"},
-	{"skickat från min ", ""}, {"sendt fra min ", ""}, {"lähetetty ", "puhelimesta"}, {"lähetetty iphonesta", ""}, {"wysłane z ", "iphone"}, {"odesláno z ", "iphon"}, {"отправлено с iphone", ""}, {"отправлено с моего ", ""}, {"отправлено из ", "почты"},
-	{"sent via the samsung ", ""}, {"sent from aol", ""}, {"sent from the all new ", ""}, {"sent from gmail mobile", ""}, {"sent using zoho", ""}, {"von samsung ", "gesendet"}, {"wysłane z mojego ", ""}, {"odoslané z ", "iphon"},
-	{"trimis de pe ", ""}, {"poslano z ", "iphone"}, {"iphone'umdan gönderildi", ""}, {"надіслано з iphone", ""}, {"enviat des del meu ", ""}, {"στάλθηκε από το iphone", ""}, {"נשלח מה-iphone", ""}, {"נשלח מה‑iphone", ""},
-	{"发自我的", ""}, {"从我的", "发送"}, {"從我的", "傳送"}, {"iphoneから送信", ""}, {"ipadから送信", ""}, {"나의 iphone에서", ""}, {"내 iphone에서", ""},
-}
+// A mobileForm is how a line of a phone begins, and what it must have after that.
+type mobileForm struct{ opens, has string }
+
+// mobileForms are the forms by their first byte.
+var mobileForms = func() (byFirst [256][]mobileForm) {
+	for _, row := range table("mobile") {
+		byFirst[row[0][0]] = append(byFirst[row[0][0]], mobileForm{row[0], row[1]})
+	}
+	return byFirst
+}()

@@ -90,8 +90,9 @@ func (p *parser) finishText() {
 	for _, s := range p.segments {
 		text := s.plain
 		if s.hasHTML && (blankText(s.plain) || len(s.plain) < pointerMax) {
-			if made := textFromHTML(s.html); blankText(s.plain) || pointsToHTML(s.plain) && !blankText(made) {
+			if made := textFromHTML(s.html, &p.layout); blankText(s.plain) || pointsToHTML(s.plain) && !blankText(made) {
 				text = made
+				p.made = len(p.segments) == 1
 			}
 		}
 		m.Text = p.join(m.Text, text)

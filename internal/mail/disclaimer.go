@@ -1,0 +1,124 @@
+package mail
+
+import "strings"
+
+// The notices of firms are paragraphs of some length; people who write about them write less, or ask.
+const (
+	disclaimerMin   = 60   // bytes, for a notice that is told by what it says
+	disclaimerMax   = 3000 // bytes of a paragraph that are read
+	disclaimerLines = 60   // how far up from the end notices begin
+)
+
+// disclaimerForms are the words of notices: those that paragraphs begin with by their first byte, the others in lists.
+var disclaimerForms = func() (f struct {
+	opens             [256][]disclaimerForm
+	says, legal, list []string
+}) {
+	for _, row := range table("disclaimers") {
+		switch word := row[1]; row[0] {
+		case "says":
+			f.says = append(f.says, word)
+		case "legal":
+			f.legal = append(f.legal, word)
+		case "list":
+			f.list = append(f.list, word)
+		default:
+			f.opens[word[0]] = append(f.opens[word[0]], disclaimerForm{word, row[0] == "alone"})
+		}
+	}
+	return f
+}()
+
+// A disclaimerForm is how a notice begins; some are told by that alone.
+type disclaimerForm struct {
+	opens string
+	alone bool
+}
+
+// disclaimer returns the line from which on the text from line i up to, not with, end is notices, or end. Something must stand
+// above them.
+func (q *quotes) disclaimer(i, end int) (from int, reason string) {
+	from = end
+	for at := end; at > i && end-at < disclaimerLines; {
+		top := at - 1
+		for top > i && q.line(top-1) != "" && at-top < disclaimerLines {
+			top--
+		}
+		why := q.isDisclaimer(top, at)
+		if why == "" && from < end && at-top == 1 && at > i+1 && len(q.line(top)) <= 40 && opensDisclaimer(q.line(top)) != nil {
+			why = reason // a heading
+		}
+		if why == "" {
+			break
+		}
+		for top > i && strings.Trim(q.line(top-1), ruleBytes+" ") == "" { // blank lines, and a rule above it
+			top--
+		}
+		if top == i {
+			break
+		}
+		from, at, reason = top, top, why
+	}
+	return from, reason
+}
+
+// isDisclaimer says why the paragraph from line i up to, not with, j is a notice, "" when it is none.
+func (q *quotes) isDisclaimer(i, j int) string {
+	first := strings.TrimLeft(q.line(i), ruleBytes+"[(\"“„« ")
+	if first == "" && j-i > 1 {
+		if first = q.line(i + 1); saysOf(q.paragraph(i, j), disclaimerForms.list, 1) {
+			return "footer of a mailing list"
+		}
+		first = strings.TrimLeft(first, ruleBytes+"[(\"“„« ")
+	}
+	if first == "" {
+		return ""
+	}
+	if form := opensDisclaimer(first); form != nil {
+		if form.alone {
+			return "notice of a firm or a scanner"
+		}
+		s := q.paragraph(i, j)
+		if len(s) >= disclaimerMin && strings.IndexByte(s, '?') < 0 && saysOf(s[len(form.opens):], disclaimerForms.says, 1) {
+			return "notice of a firm or a scanner"
+		}
+	}
+	if j-i <= 12 && strings.ContainsAny(first, ":0123456789") && saysOf(q.paragraph(i, j), disclaimerForms.legal, 2) {
+		return "what the law makes firms write"
+	}
+	return ""
+}
+
+// opensDisclaimer returns how the notice begins that begins with a line, nil when it begins none.
+func opensDisclaimer(ln string) *disclaimerForm {
+	var buf [96]byte
+	start := string(appendLower(buf[:0], ln[:min(len(ln), len(buf))]))
+	if !isASCII(start) {
+		start = strings.ToLower(start)
+	}
+	for i := range disclaimerForms.opens[start[0]] {
+		if form := &disclaimerForms.opens[start[0]][i]; strings.HasPrefix(start, form.opens) {
+			return form
+		}
+	}
+	return nil
+}
+
+// paragraph is the text of lines [i, j) in lower case, its white space folded, as far as it is read.
+func (q *quotes) paragraph(i, j int) string {
+	start := int(q.starts[i])
+	s := strings.ToValidUTF8(q.text[start:min(int(q.starts[j]), start+disclaimerMax)], "")
+	return strings.ToLower(strings.Join(strings.Fields(s), " "))
+}
+
+// saysOf says whether s holds n at least of some phrases.
+func saysOf(s string, phrases []string, n int) bool {
+	for _, phrase := range phrases {
+		if strings.Contains(s, phrase) {
+			if n--; n == 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
