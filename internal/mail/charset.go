@@ -5,7 +5,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/html/charset"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 )
@@ -16,111 +15,224 @@ func (p *parser) charset(b []byte, label string) string {
 	name := charsetName(label)
 	switch name {
 	case "":
-		return p.detect(b)
-	case "utf-8", "utf8", "us-ascii", "ascii":
+		return p.detect(b, "")
+	case "utf-8", "us-ascii":
 		return p.utf8OrDetect(b, name)
 	}
-	if isASCII(b) && bytes.IndexByte(b, 0x1b) < 0 && !wide(name) {
+	if !wide(name) && isASCII(b) && bytes.IndexByte(b, 0x1b) < 0 && bytes.IndexByte(b, 0x0e) < 0 {
 		return string(b)
 	}
-	if name == "utf-7" {
-		return decodeUTF7(b)
+	if strings.HasPrefix(name, "utf-16") && !isUTF16(b) {
+		p.warn("charset-malformed", "text is not in the character set "+quote(label))
+		return p.detect(b, "")
+	}
+	s, bad, ok := decodeAs(b, name)
+	switch {
+	case !ok:
+		if name == "utf-8" {
+			return p.utf8OrDetect(b, name)
+		}
+		p.warn("charset-unknown", "unknown character set "+quote(label)+", guessed")
+		return p.detect(b, "")
+	case !wide(name) && isUTF8(b, name, bad):
+		p.warn("charset-malformed", "text in UTF-8 is labelled "+quote(label))
+		return p.detect(b, "")
+	case bad == 0:
+		return s
+	}
+	p.warn("charset-malformed", "text is not in the character set "+quote(label))
+	if wide(name) || isISO2022(b) == strings.HasPrefix(name, "iso-2022") && bad*16 < countHigh(b) {
+		return s // most of it is: what is broken is replaced
+	}
+	return p.detect(b, name)
+}
+
+// isUTF8 says whether text is UTF-8 to its last byte, though its label says name: for Western text one character
+// is proof; in the character sets of other languages, those of two bytes above all, a few may look so by chance.
+func isUTF8(b []byte, name string, bad int) bool {
+	n := 1
+	switch enc := lookupCharset(name).(type) {
+	case nil:
+		return false
+	case *charmap.Charmap:
+		if enc != charmap.Windows1252 && enc != charmap.ISO8859_15 {
+			n = 2
+		}
+	case *byteTable:
+		n = 2
+	default:
+		n = 6
+	}
+	if bad > 0 {
+		n = 1
+	}
+	return utf8.Valid(b) && sequences(b) >= n
+}
+
+// sequences weighs the characters beyond ASCII of valid UTF-8: the longer, the less by chance.
+func sequences(b []byte) int {
+	n := 0
+	for _, c := range b {
+		switch {
+		case c >= 0xe0:
+			n += 3
+		case c >= 0xc0:
+			n++
+		}
+	}
+	return n
+}
+
+func countHigh(b []byte) int {
+	n := 0
+	for _, c := range b {
+		n += int(c >> 7)
+	}
+	return n
+}
+
+// decodeAs reads b in the character set of a name from charsetName: bad is how many characters made no sense in it and
+// became U+FFFD. It is not ok when there is no such character set, or it is UTF-8.
+func decodeAs(b []byte, name string) (s string, bad int, ok bool) {
+	switch name {
+	case "utf-7":
+		s = decodeUTF7(b)
+		return s, strings.Count(s, "\uFFFD"), true
+	case "iso-2022-jp":
+		s, bad = decodeISO2022(b, kanaSet)
+		return s, bad, true
+	case "iso-2022-kr":
+		s, bad = decodeISO2022(b, kscSet)
+		return s, bad, true
+	case "iso-2022-cn":
+		s, bad = decodeISO2022(b, gbSet)
+		return s, bad, true
+	case "utf-16", "utf-32":
+		name = order(b, name)
 	}
 	enc := lookupCharset(name)
-	switch enc {
-	case nil:
-		p.warn("charset-unknown", "unknown character set "+quote(label)+", guessed")
-		return p.detect(b)
-	case encoding.Nop:
-		return p.utf8OrDetect(b, name)
-	case charmap.Windows1252, charmap.ISO8859_15:
-		// Western text that happens to be UTF-8 to its last byte is UTF-8.
-		if utf8.Valid(b) {
-			p.warn("charset-malformed", "text in UTF-8 is labelled "+quote(label))
-			return p.detect(b)
-		}
+	if enc == nil || enc == encoding.Nop {
+		return "", 0, false
 	}
 	out, err := enc.NewDecoder().Bytes(b)
 	if err != nil {
-		p.warn("charset-malformed", "text is not in the character set "+quote(label))
-		return p.detect(b)
+		return "", 0, false
 	}
-	return strings.ToValidUTF8(string(out), "\uFFFD")
+	s = strings.TrimPrefix(strings.ToValidUTF8(string(out), "\uFFFD"), "\uFEFF")
+	return s, strings.Count(s, "\uFFFD"), true
 }
 
-// utf8OrDetect reads text that says it is UTF-8 or ASCII. When nothing in it is, it is read as
-// windows-1252; when a few bytes are broken, those are replaced.
+// utf8OrDetect reads text that says it is UTF-8 or ASCII. When little in it is, it is read as what it looks
+// like; when a few bytes are broken, those are replaced.
 func (p *parser) utf8OrDetect(b []byte, label string) string {
 	b = bytes.TrimPrefix(b, []byte("\uFEFF"))
-	if utf8.Valid(b) && !isJIS(b) {
+	if utf8.Valid(b) && !isISO2022(b) {
 		return string(b)
 	}
 	p.warn("charset-malformed", "text is not in the character set "+quote(label))
-	if isJIS(b) || !anyUTF8(b) {
-		return p.detect(b)
+	if isISO2022(b) || bom16(b) || !mostlyUTF8(b) && !anyLineUTF8(b) {
+		return p.detect(b, "")
 	}
-	return strings.ToValidUTF8(string(b), "\uFFFD")
+	return p.mixed(b)
 }
 
-// isJIS says whether b has the escapes by which ISO-2022-JP begins two-byte characters, which no other text has.
-func isJIS(b []byte) bool {
-	return bytes.IndexByte(b, 0x1b) >= 0 && (bytes.Contains(b, []byte("\x1b$B")) || bytes.Contains(b, []byte("\x1b$@")))
+// mixed reads UTF-8 with lines in something else, which a list or a scanner put there.
+func (p *parser) mixed(b []byte) string {
+	var s strings.Builder
+	s.Grow(len(b) + len(b)/8)
+	for ln := range bytes.Lines(b) {
+		switch {
+		case utf8.Valid(ln):
+			s.Write(ln)
+		case mostlyUTF8(ln) || cutShort(ln):
+			s.WriteString(strings.ToValidUTF8(string(ln), "\uFFFD"))
+		default:
+			s.WriteString(p.detect(ln, "windows-1252"))
+		}
+	}
+	return s.String()
 }
 
-// detect guesses the character set of unlabelled text.
-func (p *parser) detect(b []byte) string {
+// cutShort says whether the only bytes of a line that are no UTF-8 are the beginning of a character at its end.
+func cutShort(ln []byte) bool {
+	ln = bytes.TrimRight(ln, "\r\n")
+	for n := 1; n < utf8.UTFMax && n <= len(ln); n++ {
+		if end := ln[len(ln)-n:]; end[0] >= 0xc2 {
+			return !utf8.FullRune(end) && utf8.Valid(ln[:len(ln)-n])
+		}
+	}
+	return false
+}
+
+// detect guesses the character set of text without a usable label; hint is a label that may be right all the same.
+func (p *parser) detect(b []byte, hint string) string {
 	if b, ok := bytes.CutPrefix(b, []byte("\uFEFF")); ok && utf8.Valid(b) {
 		return string(b)
 	}
 	if bom16(b) {
-		if out, err := lookupCharset("utf-16").NewDecoder().Bytes(b); err == nil {
-			return strings.ToValidUTF8(string(out), "\uFFFD")
+		name := "utf-16"
+		if len(b) > 3 && b[0] == 0xff && b[2] == 0 && b[3] == 0 {
+			name = "utf-32"
+		}
+		if s, _, ok := decodeAs(b, name); ok {
+			return s
 		}
 	}
-	if isJIS(b) {
-		if out, err := lookupCharset("iso-2022-jp").NewDecoder().Bytes(b); err == nil {
-			return strings.ToValidUTF8(string(out), "\uFFFD")
-		}
+	if isISO2022(b) {
+		s, _ := decodeISO2022(b, kanaSet)
+		return s
 	}
 	if utf8.Valid(b) {
 		return string(b)
 	}
+	name := p.guess(b, hint)
+	if s, _, ok := decodeAs(b, name); ok {
+		return s
+	}
 	return decodeWindows1252(b)
+}
+
+// guess names what b, which is not UTF-8, looks like, with what the rest of the mail says. Past what may be looked at
+// of one mail it says what it said before.
+func (p *parser) guess(b []byte, hint string) string {
+	if p.sampled >= sampleMax && p.guessed != "" {
+		return p.guessed
+	}
+	p.sampled += 64 + min(len(b), sampleFrom) // a look costs something, however short the text
+	for _, label := range []string{p.rawCharset, p.wordCharset} {
+		if hint == "" {
+			hint = label
+		}
+	}
+	h := hints{charset: hint, language: strings.ToLower(trimSpace(p.msg.Get("Content-Language")))}
+	if len(p.msg.From) > 0 {
+		h.domain = p.msg.From[0].Domain
+	}
+	p.guessed = guessCharset(b, h)
+	return p.guessed
 }
 
 // decodeRaw reads raw 8-bit text of a header: UTF-8 when it is that, else in the character set that
 // the message's text has, else windows-1252.
 func decodeRaw(s, label string) string {
-	switch {
-	case strings.IndexByte(s, 0x1b) >= 0 && isJIS([]byte(s)):
-		label = "iso-2022-jp"
-	case utf8.ValidString(s):
+	if isISO2022(s) {
+		s, _ = decodeISO2022([]byte(s), kanaSet)
 		return s
 	}
-	if enc := lookupCharset(label); enc != nil && enc != encoding.Nop {
-		if out, err := enc.NewDecoder().String(s); err == nil {
-			return strings.ToValidUTF8(out, "\uFFFD")
+	if utf8.ValidString(s) {
+		return s
+	}
+	if label != "" {
+		if !strings.HasPrefix(label, "iso-2022") {
+			if s, bad, ok := decodeAs([]byte(s), label); ok && bad == 0 {
+				return s
+			}
+		}
+		if s, _, ok := decodeAs([]byte(s), guessCharset([]byte(s), hints{charset: label})); ok {
+			return s
 		}
 	}
 	return decodeWindows1252([]byte(s))
-}
-
-// bom16 says whether b begins with the mark of UTF-16.
-func bom16(b []byte) bool {
-	return len(b) >= 2 && (b[0] == 0xff && b[1] == 0xfe || b[0] == 0xfe && b[1] == 0xff)
-}
-
-// decodeHTML reads HTML: by its label, and by its own meta element where there is no label.
-func (p *parser) decodeHTML(b []byte, label string) string {
-	if label != "" {
-		return p.charset(b, label)
-	}
-	enc, name, _ := charset.DetermineEncoding(b[:min(len(b), 1024)], "")
-	high := !isASCII(b)
-	if name == "utf-8" || high && utf8.Valid(b) || enc == nil {
-		return p.detect(b)
-	}
-	return p.charset(b, name)
 }
 
 func decodeWindows1252(b []byte) string {
@@ -151,18 +263,31 @@ func isASCII[T string | []byte](b T) bool {
 	return true
 }
 
-// anyUTF8 says whether b has at least one well-formed character beyond ASCII.
-func anyUTF8(b []byte) bool {
+// anyLineUTF8 says whether a line of b is UTF-8 that cannot be so by chance.
+func anyLineUTF8(b []byte) bool {
+	for ln := range bytes.Lines(b) {
+		if sequences(ln) >= 6 && utf8.Valid(ln) {
+			return true
+		}
+	}
+	return false
+}
+
+// mostlyUTF8 says whether b has more well-formed characters beyond ASCII than bytes that are in none.
+func mostlyUTF8(b []byte) bool {
+	n := 0
 	for i := 0; i < len(b); {
 		if b[i] < utf8.RuneSelf {
 			i++
 			continue
 		}
-		r, n := utf8.DecodeRune(b[i:])
-		if r != utf8.RuneError || n > 1 {
-			return true
+		r, size := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && size == 1 {
+			n--
+		} else {
+			n += size - 1
 		}
-		i += n
+		i += size
 	}
-	return false
+	return n > 0
 }

@@ -1,86 +1,180 @@
 package mail
 
 import (
+	_ "embed"
 	"strings"
+	"sync"
+	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode/utf32"
+	"golang.org/x/text/transform"
 )
 
-// charsetName is a label in lower case, without quotes, the names that mailers invent replaced.
+//go:embed charsets.txt
+var charsetTable string
+
+// charsetAliases are the labels of charsets.txt, each with the name that it means.
+var charsetAliases = sync.OnceValue(func() map[string]string {
+	aliases := map[string]string{}
+	for ln := range strings.Lines(charsetTable) {
+		if words := strings.Fields(ln); len(words) > 1 && words[0] != "#" {
+			for _, label := range words[1:] {
+				aliases[label] = words[0]
+			}
+		}
+	}
+	return aliases
+})
+
+// unknownCharset is the name of labels that say that nothing is known.
+const unknownCharset = "unknown"
+
+// charsetMax is the longest label that is looked up, in bytes.
+const charsetMax = 64
+
+// charsetName makes of a label the name that lookupCharset knows; of one that nobody knows, the label in lower case.
 func charsetName(label string) string {
-	name := strings.ToLower(strings.Trim(label, " \t\"'"))
-	if alias, ok := charsetAliases[name]; ok {
+	switch label {
+	case "", "utf-8", "us-ascii":
+		return label
+	case "UTF-8", "utf8":
+		return "utf-8"
+	case "US-ASCII", "ascii":
+		return "us-ascii"
+	}
+	name := cleanLabel(label)
+	if name == "" || len(name) > charsetMax {
+		return name
+	}
+	short := bareLabel(name)
+	if alias, ok := charsetAliases()[short]; ok {
 		return alias
+	}
+	if enc, err := htmlindex.Get(name); err == nil {
+		return whatwgName(enc, name)
+	}
+	number := numbered(short)
+	if alias, ok := charsetAliases()[number]; ok {
+		return alias
+	}
+	if enc, err := htmlindex.Get(number); err == nil {
+		return whatwgName(enc, number)
 	}
 	return name
 }
 
-// lookupCharset returns the encoding of a name from charsetName, encoding.Nop for UTF-8, or nil.
+// whatwgName is the name of an encoding in the WHATWG table.
+func whatwgName(enc encoding.Encoding, name string) string {
+	if strings.Contains(name, "ascii") || strings.HasPrefix(name, "ansi_x3.4") {
+		return "us-ascii"
+	}
+	switch n, err := htmlindex.Name(enc); {
+	case err != nil || n == "replacement" || n == "x-user-defined":
+		return name
+	case n == "gbk":
+		return "gb18030" // its superset
+	default:
+		return n
+	}
+}
+
+// cleanLabel takes off what does not belong to a label: quotes, what follows it, charset= before it.
+func cleanLabel(label string) string {
+	name := strings.ToLower(strings.Trim(label, " \t\r\n\"'=*"))
+	name = strings.TrimPrefix(name, "charset=")
+	if i := strings.IndexAny(name, " \t\r\n\"';,()<>"); i > 0 {
+		name = name[:i]
+	}
+	if before, _, ok := strings.Cut(name, "http-equiv"); ok && before != "" { // windows-1252http-equivcontent-type
+		name = before
+	}
+	return strings.Trim(name, "\"'=")
+}
+
+// bareLabel leaves out of a label what makes no difference.
+func bareLabel(name string) string {
+	var buf [charsetMax]byte
+	b := buf[:0]
+	for i := range len(name) {
+		if strings.IndexByte("-_.: ", name[i]) < 0 {
+			b = append(b, name[i])
+		}
+	}
+	s := string(b)
+	if strings.HasPrefix(name, "x-") {
+		s = s[1:]
+	}
+	if len(s) > 4 && strings.HasPrefix(s, "cs") {
+		s = s[2:]
+	}
+	return s
+}
+
+// numbered reads cp1252, win1252, ibm00858, 8859-1 as the number that they are.
+func numbered(short string) string {
+	s := strings.TrimPrefix(short, "iso")
+	if n, ok := strings.CutPrefix(s, "8859"); ok && allDigits(n) {
+		if len(n) > 4 {
+			n = n[:len(n)-4] // iso8859-15:1999
+		}
+		return "iso-8859-" + n
+	}
+	for _, prefix := range []string{"windowscp", "windows", "codepage", "ccsid", "win", "cp", "ms", "ibm", "dos", "oem", "pc"} {
+		if rest, ok := strings.CutPrefix(s, prefix); ok {
+			s = rest
+			break
+		}
+	}
+	if s = strings.TrimLeft(s, "0"); len(s) < 2 || !allDigits(s) {
+		return short
+	}
+	if len(s) == 4 && strings.HasPrefix(s, "125") || s == "874" {
+		return "windows-" + s
+	}
+	return "windows" + s
+}
+
+func allDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// lookupCharset returns the encoding of a name from charsetName, encoding.Nop for UTF-8, or nil. UTF-7 and ISO 2022
+// are not among them: decodeAs reads these.
 func lookupCharset(name string) encoding.Encoding {
 	switch name {
+	case "", unknownCharset:
+		return nil
 	case "utf-8":
 		return encoding.Nop
 	case "hz-gb-2312":
 		return simplifiedchinese.HZGB2312
-	case "utf-32", "utf-32be":
+	case "utf-32be":
 		return utf32.UTF32(utf32.BigEndian, utf32.UseBOM)
 	case "utf-32le":
 		return utf32.UTF32(utf32.LittleEndian, utf32.UseBOM)
-	case "cp437":
-		return charmap.CodePage437
-	case "cp850":
-		return charmap.CodePage850
-	case "cp852":
-		return charmap.CodePage852
-	case "cp858":
+	case "cp858": // the IANA registry writes IBM00858
 		return charmap.CodePage858
-	case "cp860":
-		return charmap.CodePage860
-	case "cp865":
-		return charmap.CodePage865
 	}
-	enc, err := htmlindex.Get(name)
-	if err != nil {
-		return nil
+	if enc, err := htmlindex.Get(name); err == nil {
+		if n, _ := htmlindex.Name(enc); n == "replacement" || n == "x-user-defined" {
+			return nil
+		} else if n == "gbk" {
+			return simplifiedchinese.GB18030
+		}
+		return enc
 	}
-	switch n, _ := htmlindex.Name(enc); n {
-	case "utf-8":
-		return encoding.Nop
-	case "gbk":
-		return simplifiedchinese.GB18030 // its superset, as in the WHATWG table
-	case "replacement":
-		return nil
+	if t := charmapTables()[name]; t != nil {
+		return t
 	}
-	return enc
-}
-
-// charsetAliases are labels that mailers invent and the WHATWG table lacks.
-var charsetAliases = map[string]string{
-	"cp1250": "windows-1250", "cp-1250": "windows-1250", "cp1251": "windows-1251", "cp-1251": "windows-1251",
-	"cp1252": "windows-1252", "cp-1252": "windows-1252", "windows1252": "windows-1252", "win-1252": "windows-1252",
-	"windows-1252http-equivcontent-type": "windows-1252", "ansi": "windows-1252", "8bit": "windows-1252",
-	"iso-8859-1-windows-3.1-latin-1": "windows-1252", "iso8859_1": "windows-1252", "iso-8859": "windows-1252",
-	"latin-1": "windows-1252", "iso_8859_1": "windows-1252", "x-ansi": "windows-1252",
-	"cp1253": "windows-1253", "cp1254": "windows-1254", "cp1255": "windows-1255", "cp1256": "windows-1256",
-	"cp1257": "windows-1257", "cp1258": "windows-1258", "win-1251": "windows-1251", "windows1251": "windows-1251",
-	"iso-8859-15-euro": "iso-8859-15", "iso_8859-15": "iso-8859-15", "latin-9": "iso-8859-15", "latin9": "iso-8859-15",
-	"iso_8859-2": "iso-8859-2", "latin-2": "iso-8859-2", "iso8859_2": "iso-8859-2",
-	"cp936": "gbk", "ms936": "gbk", "x-gbk": "gbk", "gb-2312": "gbk", "gb_2312": "gbk", "euc-cn": "gbk", "gb18030-2000": "gb18030",
-	"hz": "hz-gb-2312", "cp950": "big5", "big-5": "big5", "x-big5": "big5", "big5hkscs": "big5-hkscs",
-	"cp932": "shift_jis", "ms932": "shift_jis", "shift-jis": "shift_jis", "sjis-win": "shift_jis",
-	"iso-2022-jp-1": "iso-2022-jp", "iso-2022-jp-2": "iso-2022-jp", "iso-2022-jp-ms": "iso-2022-jp", "cp50220": "iso-2022-jp",
-	"cp50221": "iso-2022-jp", "jis": "iso-2022-jp", "eucjp": "euc-jp", "ujis": "euc-jp", "eucjp-win": "euc-jp",
-	"cp949": "euc-kr", "ms949": "euc-kr", "uhc": "euc-kr", "euckr": "euc-kr", "ks_c_5601": "euc-kr",
-	"koi8r": "koi8-r", "koi8u": "koi8-u", "cp866": "ibm866", "cp-866": "ibm866",
-	"cp874": "windows-874", "tis620": "windows-874", "x-mac-roman": "macintosh", "macroman": "macintosh", "x-macroman": "macintosh",
-	"utf7": "utf-7", "unicode-1-1-utf-7": "utf-7", "x-unicode-1-1-utf-7": "utf-7", "x-unicode-2-0-utf-7": "utf-7", "csunicode11utf7": "utf-7",
-	"utf8mb4": "utf-8", "utf-8n": "utf-8", "utf_8": "utf-8", "utf8_bin": "utf-8", "unicode": "utf-16", "ucs-2": "utf-16", "utf16": "utf-16",
-	"ansi_x3.4": "us-ascii", "646": "us-ascii", "iso-8859-8-i": "iso-8859-8-i",
-	"ibm437": "cp437", "437": "cp437", "ibm850": "cp850", "850": "cp850", "ibm852": "cp852", "ibm858": "cp858", "ibm860": "cp860", "ibm865": "cp865",
+	if enc, err := ianaindex.IANA.Encoding(name); err == nil {
+		if cm, ok := enc.(*charmap.Charmap); ok {
+			return cm
+		}
+	}
+	return nil
 }
 
 // wide says whether even ASCII bytes mean something else in a character set, by its name from charsetName.
@@ -91,4 +185,49 @@ func wide(name string) bool {
 	default:
 		return strings.HasPrefix(name, "utf-16") || strings.HasPrefix(name, "utf-32")
 	}
+}
+
+//go:embed charmaps.txt
+var charmapTable string
+
+// A byteTable is a character set of one byte: the characters of its upper half.
+type byteTable [128]rune
+
+var charmapTables = sync.OnceValue(func() map[string]*byteTable {
+	tables := map[string]*byteTable{}
+	for ln := range strings.Lines(charmapTable) {
+		if name, chars, ok := strings.Cut(strings.TrimRight(ln, "\n"), " "); ok && name != "#" {
+			t := new(byteTable)
+			copy(t[:], []rune(chars))
+			tables[name] = t
+		}
+	}
+	return tables
+})
+
+// NewDecoder and NewEncoder make it an encoding.Encoding. Nothing is ever written in one.
+func (t *byteTable) NewDecoder() *encoding.Decoder {
+	return &encoding.Decoder{Transformer: byteDecoder{table: t}}
+}
+func (t *byteTable) NewEncoder() *encoding.Encoder { return encoding.Replacement.NewEncoder() }
+
+type byteDecoder struct {
+	transform.NopResetter
+	table *byteTable
+}
+
+// Transform is that of transform.Transformer.
+func (d byteDecoder) Transform(dst, src []byte, _ bool) (nDst, nSrc int, err error) {
+	for _, c := range src {
+		if nDst+utf8.UTFMax > len(dst) {
+			return nDst, nSrc, transform.ErrShortDst
+		}
+		r := rune(c)
+		if c >= utf8.RuneSelf {
+			r = d.table[c-utf8.RuneSelf]
+		}
+		nDst += utf8.EncodeRune(dst[nDst:], r)
+		nSrc++
+	}
+	return nDst, nSrc, nil
 }

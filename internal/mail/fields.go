@@ -90,8 +90,13 @@ func (p *parser) learnCharset(label string) {
 
 // rereadFields reads the message's header again once it is known in what its raw 8-bit text is written.
 func (p *parser) rereadFields(h *header) {
-	if p.rawCharset == "" || utf8.ValidString(h.str) {
+	if utf8.ValidString(h.str) {
 		return
+	}
+	if p.rawCharset == "" {
+		if p.rawCharset = p.guessHeader(h); p.rawCharset == "windows-1252" {
+			return // as it was read
+		}
 	}
 	m := p.msg
 	p.msg = &Message{}
@@ -106,6 +111,17 @@ func (p *parser) rereadFields(h *header) {
 	p.msg = m
 }
 
+// guessHeader names what the raw 8-bit text of a header looks like, when no text of the mail has a label.
+func (p *parser) guessHeader(h *header) string {
+	var raw []byte
+	for i := range h.fields {
+		if f := h.fields[i].Raw; !utf8.Valid(f) && len(raw) < sampleFrom {
+			raw = append(raw, f[:min(len(f), sampleFrom)]...)
+		}
+	}
+	return p.guess(raw, p.guessed)
+}
+
 func (p *parser) count(name string, n int, must bool) {
 	switch {
 	case n > 1:
@@ -116,7 +132,11 @@ func (p *parser) count(name string, n int, must bool) {
 }
 
 func (p *parser) addresses(list []Address, f *Field) []Address {
-	list, bad, over := appendAddresses(p, list, unfold(rawValue(f), p.rawCharset), p.limits.Addresses)
+	raw, before := rawValue(f), len(list)
+	list, bad, over := appendAddresses(p, list, unfold(raw, p.rawCharset), p.limits.Addresses)
+	if !utf8.ValidString(raw) || isISO2022(raw) {
+		bad = dropGuessed(list[before:], raw) || bad
+	}
 	if bad {
 		p.warn("address-malformed", "an address in "+f.Name+" that cannot be used")
 	}
@@ -124,6 +144,26 @@ func (p *parser) addresses(list []Address, f *Field) []Address {
 		p.warn("addresses-too-many", "the rest of "+f.Name+" was left out")
 	}
 	return list
+}
+
+// dropGuessed empties the addresses that are only there because raw bytes were read in a guessed character set: who checks
+// SPF and DMARC sees the bytes, and must see the same address. Names may be guessed.
+func dropGuessed(list []Address, raw string) (dropped bool) {
+	raw = strings.ToValidUTF8(strings.ReplaceAll(raw, "\x1b", " "), "\uFFFD")
+	seen := map[string]bool{}
+	for _, a := range ParseAddresses(raw) {
+		seen[a.Email] = true
+	}
+	for i := range list {
+		if a := &list[i]; a.Email != "" && !seen[a.Email] {
+			if a.Name == "" {
+				a.Name = a.Email
+			}
+			*a = Address{Name: a.Name}
+			dropped = true
+		}
+	}
+	return dropped
 }
 
 // addIDs adds the ids of a field that ids does not have yet.

@@ -29,8 +29,11 @@ type parser struct {
 	marks    [4]uint64 // the bytes that delimiters have after their dashes, as a set
 	report   reportReader
 	// rawCharset is that of the first text with one: senders who write raw 8-bit headers write them in it.
-	rawCharset string
-	err        error // of an attachment writer
+	rawCharset  string
+	wordCharset string // label of the first encoded word in something other than ASCII or UTF-8
+	guessed     string // what text without a usable label was taken for last
+	sampled     int    // how much of such text was looked at, in bytes
+	err         error  // of an attachment writer
 
 	// Reused from message to message.
 	head []byte

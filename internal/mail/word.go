@@ -25,6 +25,7 @@ func (p *parser) decodeWords(s string) string {
 	flush := func() {
 		raw, tail = appendBase64(raw, tail), ""
 		if raw != nil {
+			p.learnWord(label)
 			b.WriteString(spaceControls(p.charset(raw, label)))
 		}
 		raw = nil
@@ -69,6 +70,15 @@ func (p *parser) decodeWords(s string) string {
 	}
 	flush()
 	return trimSpace(b.String())
+}
+
+// learnWord remembers the first label of an encoded word that says in what the sender writes.
+func (p *parser) learnWord(label string) {
+	if p.wordCharset == "" && !strings.EqualFold(label, "utf-8") && !strings.EqualFold(label, "us-ascii") {
+		if name := charsetName(label); lookupCharset(name) != nil && !wide(name) {
+			p.wordCharset = name
+		}
+	}
 }
 
 // splitTail cuts from base64 the last characters that are no whole group and that cannot be the end
