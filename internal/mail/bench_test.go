@@ -120,6 +120,12 @@ func (h hostile) reader() io.Reader {
 // cmsHead begins an S/MIME file whose content is signed, up to that.
 const cmsHead = "0\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x80\x30\x80\x02\x01\x01\x31\x00\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0\x80"
 
+// tnefTop begins a mail of a TNEF, and rtfTop the property of one that has the rest for its rich text, up to how that is packed.
+const (
+	tnefTop = "Content-Type: application/ms-tnef\r\nContent-Transfer-Encoding: binary\r\n\r\n" + tnefStart
+	rtfTop  = "\x01\x03\x90\x06\x00\xff\xff\xff\xff\x01\x00\x00\x00\x02\x01\x09\x10\x01\x00\x00\x00\xff\xff\xff\x7f\x00\x00\x00\x00\xff\xff\xff\x7f"
+)
+
 // hostiles returns messages made to cost more than they should, each of size bytes or so.
 func hostiles(size int64) []hostile {
 	const top = "From: a@example.org\r\nDate: Mon, 5 Jan 2026 15:04:05 +0100\r\n"
@@ -163,6 +169,12 @@ func hostiles(size int64) []hostile {
 		{"raw-koi8", "Content-Type: text/plain; charset=koi8-r\r\nSubject: ", "\xd0\xd2 ", size}, {"raw-to", "Content-Type: text/plain; charset=gbk\r\nTo: ", "\xd0\xd2<a@b>, ", size}, {"report", top + "Content-Type: message/delivery-status\r\n\r\n", "Action: delayed\r\n", size},
 		{"rfc2231", top + "Content-Type: text/plain", "; name*1*=%41", size}, {"domains", "From: ", "a@\xc3\xbc.\xc3\xbc.b, ", size}, {"flowed-line", top + "Content-Type: text/plain; format=flowed\r\n\r\n", "a \r\n", size}, {"gb18030", top + "Content-Type: text/plain; charset=gb18030\r\n\r\n", "\x81\x30", size},
 		{"rfc822", top + "Content-Type: message/rfc822\r\n\r\n", "A: b\r\n\r\n", size}, {"8bit", plain, "\xe4\xf6", size}, {"high-subject", "Subject: ", "\xe4", size}, {"brackets", "Subject: ", "[a] ", size},
+		{"tnef-files", tnefTop, attribute(2, tnefRendData, "") + attribute(2, tnefData, "a"), size}, {"tnef-empty", tnefTop, attribute(1, 0, ""), size}, {"tnef-long", tnefTop, "\x01\x03\x90\x06\x00\xff\xff\xff\xff\xff\xff\xff\xff", size},
+		{"tnef-properties", tnefTop + "\x01\x03\x90\x06\x00\xff\xff\xff\xff\xff\xff\xff\xff", "\x02\x00\x01\x00\x00\x00\x00\x00", size}, {"tnef-subjects", tnefTop + "\x01\x03\x90\x06\x00\xff\xff\xff\xff\xff\xff\xff\xff", property(0x0037001e, "subject"), size},
+		{"tnef-bodies", tnefTop, attribute(1, tnefBody, strings.Repeat("a", 1<<20)), size}, {"tnef-in-tnef", tnefTop, attribute(2, tnefRendData, "") + attribute(2, tnefTitle, "winmail.dat") + "\x02\x0f\x80\x06\x00\xff\xff\xff\x7f" + tnefStart, size},
+		{"tnef-messages", tnefTop, attribute(2, tnefRendData, "") + attribute(2, tnefAttachment, properties(property(0x3701000d, iidMessage+tnefStart+attribute(1, tnefBody, "a")))), size},
+		{"rtf-bomb", tnefTop + rtfTop + "LZFu\x00\x00\x00\x00", "\xff" + strings.Repeat("\x00\x0f", 8), size}, {"rtf-groups", tnefTop + rtfTop + "MELA\x00\x00\x00\x00{\\rtf1", "{", size}, {"rtf-words", tnefTop + rtfTop + "MELA\x00\x00\x00\x00{\\rtf1", "\\a-1", size}, {"rtf-word", tnefTop + rtfTop + "MELA\x00\x00\x00\x00{\\rtf1\\", "a", size},
+		{"rtf-text", tnefTop + rtfTop + "MELA\x00\x00\x00\x00{\\rtf1", "\\'e4\\u8364?\\par", size}, {"rtf-fonts", tnefTop + rtfTop + "MELA\x00\x00\x00\x00{\\rtf1{\\fonttbl", "\\f1\\fcharset128\\f2\\fcharset204", size}, {"rtf-html", tnefTop + rtfTop + "MELA\x00\x00\x00\x00{\\rtf1\\fromhtml1", "{\\*\\htmltag <b>}", size},
 		{"mails", mixed, "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: a\r\n\r\nb\r\n", size}, {"mails-of-header", mixed, "--b\r\nContent-Type: message/rfc822\r\n\r\n" + strings.Repeat("A:\r\n", 2000), size},
 		{"mails-of-files", mixed, "--b\r\nContent-Type: message/rfc822\r\n\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n" + strings.Repeat("--c\r\nContent-Type: a/b\r\n\r\na\r\n", 50), size},
 		{"mails-of-text", mixed, "--b\r\nContent-Type: message/rfc822\r\n\r\n\r\n" + strings.Repeat("> a\n\nb\n", 20_000), size},

@@ -11,10 +11,14 @@ import (
 // A file is an attachment that is being written.
 type file struct {
 	*Attachment
-	hash   hash.Hash
-	w      io.Writer
-	done   func(*Attachment) (any, error)
-	begun  bool
+	hash  hash.Hash
+	w     io.Writer
+	done  func(*Attachment) (any, error)
+	begun bool
+
+	unnamed  bool // its name comes after its bytes
+	embedded bool // it is a message in a TNEF
+
 	inside *pushed // reads what the file holds, nil when that means nothing to us
 	place  int     // among the attachments: what comes out of a file stands behind it
 }

@@ -83,8 +83,12 @@ func (p *parser) lookInside(f *file, b []byte) *pushed {
 	name := strings.ToLower(f.Name)
 	switch {
 	case f.Type == "message/rfc822", f.Type == "message/global", f.Type == "message/news",
-		strings.HasSuffix(name, ".eml") && beginsLikeMail(b):
+		(f.unnamed || strings.HasSuffix(name, ".eml")) && beginsLikeMail(b):
 		read = func(r io.Reader) { f.Message = p.readAttached(r) }
+	case f.embedded && hasTNEF(b):
+		read = func(r io.Reader) { f.Message = p.readEmbedded(r) }
+	case isTNEF(f, b):
+		read = p.readTNEF
 	case isCMS(f):
 		read = p.readCMS
 	}
@@ -100,6 +104,14 @@ func (p *parser) lookInside(f *file, b []byte) *pushed {
 
 // readAttached reads a mail that is attached.
 func (p *parser) readAttached(r io.Reader) *Message {
+	return p.readNested(func(c *parser) *Message {
+		m, _ := c.parse(r) // what it is given to read has no errors
+		return m
+	})
+}
+
+// readNested reads a message inside of this one, with a parser of its own.
+func (p *parser) readNested(read func(c *parser) *Message) *Message {
 	if p.nested == nil {
 		p.nested = &spent{header: p.limits.Header, text: p.limits.Text}
 	}
@@ -113,7 +125,7 @@ func (p *parser) readAttached(r io.Reader) *Message {
 	c.limits = p.limits
 	c.limits.Header, c.limits.Text = n.header, n.text
 	c.level, c.spent, c.nested = p.level, n, n
-	m, _ := c.parse(r) // what we are given to read has no errors
+	m := read(c)
 	if m != nil {
 		n.text -= int64(max(len(m.Text), len(m.HTML)))
 	}

@@ -79,6 +79,28 @@ var extensions = map[string]string{
 	"message/feedback-report": ".txt", "message/partial": ".eml", "message/external-body": ".txt",
 }
 
+// typeByName guesses the type of a file that says nothing but its name.
+func typeByName(name string) string {
+	if typ, ok := types[strings.ToLower(path.Ext(name))]; ok {
+		return typ
+	}
+	return "application/octet-stream"
+}
+
+// types are of the ends of file names, from the IANA's list of media types.
+var types = map[string]string{
+	".pdf": "application/pdf", ".zip": "application/zip", ".gz": "application/gzip", ".json": "application/json", ".xml": "application/xml",
+	".rtf": "application/rtf", ".doc": "application/msword", ".xls": "application/vnd.ms-excel", ".ppt": "application/vnd.ms-powerpoint",
+	".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+	".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+	".odt":  "application/vnd.oasis.opendocument.text", ".ods": "application/vnd.oasis.opendocument.spreadsheet",
+	".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".gif": "image/gif", ".bmp": "image/bmp", ".tif": "image/tiff", ".tiff": "image/tiff",
+	".svg": "image/svg+xml", ".webp": "image/webp", ".ico": "image/vnd.microsoft.icon",
+	".txt": "text/plain", ".csv": "text/csv", ".html": "text/html", ".htm": "text/html", ".ics": "text/calendar", ".vcf": "text/vcard",
+	".mp3": "audio/mpeg", ".wav": "audio/x-wav", ".mp4": "video/mp4", ".mov": "video/quicktime", ".p7s": "application/pkcs7-signature",
+}
+
 // safeName makes one path segment of a name that a stranger chose: nothing above or below it, no
 // characters that a file system or a shell's reader would stumble over, no name that Windows keeps for devices.
 func safeName(s string) string {

@@ -19,6 +19,7 @@ type parser struct {
 	segments []*segment
 	layout   layout    // of the HTML that was last made text of
 	made     bool      // and that text is the message's
+	packed   *segment  // the body of a TNEF
 	insides  []*pushed // what reads the files that are open
 	level    int       // how many mails and files this is inside of
 	own      spent
@@ -72,14 +73,19 @@ func (p *parser) parse(r io.Reader) (*Message, error) {
 	if p.lines.err == errTime {
 		p.warn("too-slow", "the message takes longer to read than allowed; the rest was left out")
 	}
-	p.rereadFields(&h)
+	p.finish(&h)
+	return p.msg, nil
+}
+
+// finish makes of what was read what rules and people see.
+func (p *parser) finish(h *header) {
+	p.rereadFields(h)
 	p.finishText()
 	m := p.msg
 	prefix := subjectPrefix(m.Subject)
 	forwards := p.findNew(prefix)
 	p.noteArmor()
 	p.classify(prefix, forwards)
-	return m, nil
 }
 
 // release gives the parser back, without what belongs to the message and without big buffers.

@@ -112,6 +112,9 @@ func (p *parser) readEntity(r io.Reader) {
 	m, n := p.msg, c.msg
 	p.nested, p.kept, p.rawCharset = c.nested, c.kept, c.rawCharset
 	p.segments = append(p.segments, c.segments...)
+	if p.packed == nil {
+		p.packed = c.packed
+	}
 	m.Attachments = append(m.Attachments, n.Attachments...)
 	m.Truncated = m.Truncated || n.Truncated
 	if n.Signed != "" {
@@ -122,6 +125,9 @@ func (p *parser) readEntity(r io.Reader) {
 	}
 	if m.Calendar == nil {
 		m.Calendar = n.Calendar
+	}
+	if c.lines.err == errTime {
+		p.warn("too-slow", "the message takes longer to read than allowed; the rest was left out")
 	}
 	for _, w := range n.Warnings {
 		p.warn(w.Code, w.Detail)

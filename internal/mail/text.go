@@ -83,6 +83,9 @@ func (p *parser) join(a, b string) string {
 // finishText makes Text and HTML from the segments.
 func (p *parser) finishText() {
 	m := p.msg
+	if p.packed != nil && p.textless() {
+		p.segments = append(p.segments[:0], p.packed)
+	}
 	rich := false
 	for _, s := range p.segments {
 		rich = rich || s.hasHTML
@@ -107,6 +110,16 @@ func (p *parser) finishText() {
 	}
 	m.Text, m.HTML = p.limit(m.Text), p.limit(m.HTML)
 	p.markInline()
+}
+
+// textless says whether the message has no text of its own.
+func (p *parser) textless() bool {
+	for _, s := range p.segments {
+		if !blankText(s.plain) || !blankText(s.html) {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *parser) limit(s string) string {
