@@ -123,15 +123,21 @@ func (r *report) judge(g *group, m *Mail, f field, got []Reading) {
 
 // compare holds readings against each other, where nobody said what is true: two peers who agree may be right.
 func (r *report) compare(g *group, m *Mail, field string, same func(a, b *Reading) bool, got []Reading) {
-	if got[1].Failed != "" || got[2].Failed != "" {
+	if got[1].Failed != "" && got[2].Failed != "" {
 		return
+	}
+	for k := range got[1:] { // who is left is held against itself
+		if got[1+k].Failed != "" {
+			got = slices.Clone(got)
+			got[1+k] = got[2-k]
+		}
 	}
 	n := g.alike[field]
 	switch {
 	case !same(&got[1], &got[2]):
 		n[2]++
-		if r.verbose && !same(&got[0], &got[1]) && !same(&got[0], &got[2]) {
-			fmt.Fprintf(r.out, "all differ: %s/%s %s\n", g.name, m.name, field)
+		if r.verbose && !same(&got[0], &got[1]) {
+			fmt.Fprintf(r.out, "the peers differ: %s/%s %s\n", g.name, m.name, field)
 			r.show(m, field, got)
 		}
 	case same(&got[0], &got[1]):

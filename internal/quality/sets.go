@@ -64,25 +64,20 @@ func (s *set) mails(dir string) ([]Mail, error) {
 	return mails, nil
 }
 
-var fromLine = regexp.MustCompile(`(?m)^From \S+.* \d\d:\d\d(:\d\d)?.*\n`)
+// fromLine is what stands before each message of an mbox file: "From ", who, and the time as asctime writes it.
+var fromLine = regexp.MustCompile(`(?m)^From \S.* (Mon|Tue|Wed|Thu|Fri|Sat|Sun) .*\d\d:\d\d.*\n`)
 
-// splitMbox cuts an mbox file before each "From " line that follows a blank one, and takes those lines away. The first
-// ten messages are enough of one file.
+// splitMbox cuts an mbox file at its "From " lines and takes them away. The first ten messages are enough of one file.
 func splitMbox(raw []byte) [][]byte {
 	if !bytes.HasPrefix(raw, []byte("From ")) {
 		return [][]byte{raw}
 	}
-	var cuts [][]int
-	for _, at := range fromLine.FindAllIndex(raw, -1) {
-		if at[0] == 0 || bytes.HasSuffix(raw[:at[0]], []byte("\n\n")) {
-			cuts = append(cuts, at)
-		}
-	}
+	cuts := fromLine.FindAllIndex(raw, 10)
 	if len(cuts) == 0 {
 		return [][]byte{raw}
 	}
 	var out [][]byte
-	for i, at := range cuts[:min(len(cuts), 10)] {
+	for i, at := range cuts {
 		end := len(raw)
 		if i+1 < len(cuts) {
 			end = cuts[i+1][0]
