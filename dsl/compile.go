@@ -77,7 +77,7 @@ func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
 		}
 		bound := boundLet{name: l.name.text, typ: typeAny}
 		if e != nil { // else it is of unknown type, so that what uses it is not reported as well
-			bound.pattern, bound.lower = e.pattern, e.lower
+			bound.pattern, bound.lower, bound.term = e.pattern, e.lower, e.term
 			if e.typ != nil {
 				bound.typ = e.typ
 			}
@@ -87,7 +87,9 @@ func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
 	}
 	if b.when != nil {
 		s.what = "when"
-		rule.when = c.compile(*b.when, s, mustBeBool)
+		if rule.when = c.compile(*b.when, s, mustBeBool); rule.when != nil {
+			rule.needs = rule.when.term.yes
+		}
 	}
 	s.what, s.actions = "a statement", true
 	for _, statement := range b.statements {

@@ -111,6 +111,7 @@ type expression struct {
 	typ     reflect.Type
 	pattern *pattern // where it is a find
 	lower   bool     // where it is known to be lower case
+	term    term     // what is known of its value
 }
 
 // compile makes a program of a fragment, or reports what is wrong with it.
@@ -142,7 +143,7 @@ func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expressi
 		u.checkError(err)
 		return nil
 	}
-	e = &expression{frag: f, typ: natureType(tree.Node), pattern: u.patternOf(tree.Node), lower: u.isLower(tree.Node)}
+	e = &expression{frag: f, typ: natureType(tree.Node), pattern: u.patternOf(tree.Node), lower: u.isLower(tree.Node), term: u.term(tree.Node)}
 	if expect != nil {
 		u.root, u.typ = tree.Node, e.typ
 		expect(u)
@@ -166,13 +167,14 @@ func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expressi
 
 // A unit is one expression on its way through the compiler.
 type unit struct {
-	c     *compiler
-	frag  *fragment
-	scope scope
-	inner []boundLet // expr's own lets, innermost last
-	heavy int        // operations that walk over text
-	root  ast.Node
-	typ   reflect.Type
+	c       *compiler
+	frag    *fragment
+	scope   scope
+	inner   []boundLet // expr's own lets, innermost last
+	heavy   int        // operations that walk over text
+	element string     // for term: the path of what a predicate's # is
+	root    ast.Node
+	typ     reflect.Type
 }
 
 // at reports an error at a byte of the file.

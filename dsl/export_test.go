@@ -14,7 +14,7 @@ func Names() []string {
 	names = append(names, everyName...)
 	names = append(names, allowedMethods...)
 	names = append(names, laterActions...)
-	for _, v := range []any{Mail{}, Address{}, Attachment{}, Auth{}, Envelope{}, Mailbox{}, Sender{}, Claimed{}, Issue{}, Sent{}, Found{}} {
+	for _, v := range []any{Mail{}, Address{}, Attachment{}, Auth{}, Report{}, ReportedRcpt{}, Calendar{}, Attached{}, Envelope{}, Mailbox{}, Sender{}, Claimed{}, Issue{}, Sent{}, Found{}} {
 		names = append(names, fieldNames(reflect.TypeOf(v))...)
 	}
 	return names

@@ -51,6 +51,7 @@ type Rule struct {
 
 	lets       []*expression
 	when       *expression
+	needs      needs // of when
 	statements []*expression
 }
 

@@ -22,6 +22,7 @@ type boundLet struct {
 	typ     reflect.Type
 	pattern *pattern // of the find that it is, or nil
 	lower   bool     // it is known to be lower case
+	term    term     // what else is known of it
 }
 
 var (

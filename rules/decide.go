@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	mathbits "math/bits"
 	"slices"
 	"time"
 
@@ -17,17 +18,17 @@ import (
 // Where AsksAtRecipient says no it need not be asked.
 func (s *Set) Envelope(ctx context.Context, v *dsl.View, o Options) *Result {
 	o.Envelope, o.Tokens = nil, nil
-	return s.decide(ctx, v, nil, o, string(dsl.StageEnvelope), s.envelope.rules(v.Mailbox.Name))
+	return s.decide(ctx, v, nil, o, string(dsl.StageEnvelope), &s.envelope)
 }
 
 // AsksAtRecipient reports whether the set has envelope rules for a mailbox.
-func (s *Set) AsksAtRecipient(mailbox string) bool { return len(s.envelope.rules(mailbox)) > 0 }
+func (s *Set) AsksAtRecipient(mailbox string) bool { return s.envelope.mailbox(mailbox).count() > 0 }
 
 // Decide lets the rules say what becomes of a mail: first the commands its sender wrote, then the mail rules.
 // v.Issue is what the message starts or joins as it is before the rules; afterwards it is what they made
 // of it, in a copy.
 func (s *Set) Decide(ctx context.Context, v *dsl.View, host Host, o Options) *Result {
-	return s.decide(ctx, v, host, o, string(dsl.StageMail), s.mail.rules(v.Mailbox.Name))
+	return s.decide(ctx, v, host, o, string(dsl.StageMail), &s.mail)
 }
 
 // A decision is one walk through the rules.
@@ -47,7 +48,7 @@ type decision struct {
 	runs  [2]*dsl.Run // of the rules, and of the shadow rules: these can spend only their own budget
 }
 
-func (s *Set) decide(ctx context.Context, v *dsl.View, host Host, o Options, stage string, rules []*dsl.Rule) *Result {
+func (s *Set) decide(ctx context.Context, v *dsl.View, host Host, o Options, stage string, p *plan) *Result {
 	d := &decision{set: s, ctx: ctx, view: v, host: host, budget: budget(o.Budget), past: o.Past, now: o.Now,
 		res: &Result{Ruleset: s.version}, board: newBoard(v, s.vocabulary)}
 	if d.now == nil {
@@ -55,7 +56,7 @@ func (s *Set) decide(ctx context.Context, v *dsl.View, host Host, o Options, sta
 	}
 	d.at = d.now()
 	defer d.close()
-	d.trace.entries = make([]Entry, 0, min(len(rules)+len(o.Tokens), maxUnmatched)+8)
+	d.trace.entries = make([]Entry, 0, min(len(p.rules)+len(o.Tokens), maxUnmatched)+8)
 	if e := o.Envelope; e != nil {
 		d.trace.entries = append(d.trace.entries, e.Trace...)
 		d.res.Failed = e.Failed
@@ -68,7 +69,7 @@ func (s *Set) decide(ctx context.Context, v *dsl.View, host Host, o Options, sta
 	}
 	if !d.over() {
 		d.trace.begin(stage)
-		d.walk(rules)
+		d.walk(p)
 		d.trace.end()
 	}
 	return d.finish()
@@ -130,11 +131,28 @@ func (d *decision) tokens(tokens []Token) {
 	}
 }
 
-func (d *decision) walk(rules []*dsl.Rule) {
-	for _, r := range rules {
-		if d.try(r) == stopped {
-			return
+// walk tries the mailbox's rules in order. Those that the index rules out are not run: they would not match.
+func (d *decision) walk(p *plan) {
+	mine := p.mailbox(d.view.Mailbox.Name)
+	may := p.index.ask(d.view)
+	defer p.index.done(may)
+	for w, todo := range mine {
+		run := todo & may.rules[w]
+		unseen := uint64(0)
+		if d.trace.full() {
+			todo, unseen = run, todo&^run
 		}
+		for ; todo != 0; todo &= todo - 1 {
+			i := mathbits.TrailingZeros64(todo)
+			r := p.rules[w*64+i]
+			if run&(1<<i) == 0 {
+				d.trace.passed(r, 0)
+			} else if d.try(r) == stopped {
+				d.trace.omitted += mathbits.OnesCount64(unseen & (1<<i - 1))
+				return
+			}
+		}
+		d.trace.omitted += mathbits.OnesCount64(unseen)
 	}
 }
 

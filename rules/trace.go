@@ -78,6 +78,9 @@ func (t *recorder) passed(r *dsl.Rule, took time.Duration) {
 	t.entries = append(t.entries, t.entry(r, took))
 }
 
+// full reports whether rules that do not match are only counted from here on.
+func (t *recorder) full() bool { return t.unmatched >= maxUnmatched || !t.room() }
+
 func (t *recorder) entry(r *dsl.Rule, took time.Duration) Entry {
 	return Entry{Rule: r.Name, Stage: t.stage, File: r.Pos.File, Line: r.Pos.Line, Shadow: r.Shadow, TookMicros: took.Microseconds()}
 }

@@ -1,0 +1,170 @@
+package rules_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"postern/dsl"
+	"postern/rules"
+)
+
+// words are few, so that conditions and mails meet; some fold onto each other in ways that are easy to get wrong.
+var words = []string{
+	"a", "ab", "abc", "b", "Outage", "outage", "OUTAGE", "İstanbul", "istanbul", "Straße", "STRASSE", "K", "k", "ſ", "s", "Σίσυφος", "ΣΊΣΥΦΟΣ", "ä", "Ä",
+	"x y", "x  y", "x\ny", "", " ", "example.org", "mail.example.org", "EXAMPLE.ORG", "bücher.example", "xn--bcher-kva.example", "true", "ann@example.org", "日本語", "語", "İ", "i̇", "ı", "I",
+}
+
+func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
+
+func word(r *rand.Rand) string { return pick(r, words...) }
+
+// textExpr is something that is a text.
+func textExpr(r *rand.Rand) string {
+	f := pick(r, "mail.subject", "mail.text", "mail.newText", "mail.from.email", "mail.from.domain", "mail.from.name", "envelope.from.domain", "envelope.helo",
+		"sender.email", "sender.role", "sender.claimed.role", "mailbox.name", "mail.kind", "mail.auth.spf", `mail.header("X-Thing")`, `mail.header("Subject")`, "issue.priority", "issue.subject", "s", "g.n", "g[1]", "g[0]")
+	switch r.IntN(8) {
+	case 0:
+		return "lower(" + f + ")"
+	case 1:
+		return "upper(" + f + ")"
+	case 2:
+		return "trim(" + f + ")"
+	case 3:
+		return fmt.Sprintf("(%s + %q)", f, word(r))
+	}
+	return f
+}
+
+func constant(r *rand.Rand) string { return fmt.Sprintf("%q", word(r)) }
+
+func constants(r *rand.Rand) string {
+	var list []string
+	for range r.IntN(4) {
+		list = append(list, constant(r))
+	}
+	return "[" + strings.Join(list, ", ") + "]"
+}
+
+func regex(r *rand.Rand) string {
+	w := func() string { return strings.ReplaceAll(word(r), "`", "") }
+	return "`" + pick(r, w(), "(?i)"+w(), "^"+w(), w()+"$", "(?i)\\b("+w()+"|"+w()+")\\b", "("+w()+")+", "("+w()+")*x?", w()+".*"+w(), "[ab]+c", "(?:"+w()+"){1,3}", "(?i:"+w()+")"+w(), ".") + "`"
+}
+
+// condition is something that is true or false.
+func condition(r *rand.Rand, depth int) string {
+	if depth > 0 {
+		switch r.IntN(9) {
+		case 0, 1:
+			return "(" + condition(r, depth-1) + " and " + condition(r, depth-1) + ")"
+		case 2, 3:
+			return "(" + condition(r, depth-1) + " or " + condition(r, depth-1) + ")"
+		case 4:
+			return "not (" + condition(r, depth-1) + ")"
+		case 5:
+			return "(" + condition(r, depth-1) + " ? " + condition(r, depth-1) + " : " + condition(r, depth-1) + ")"
+		}
+	}
+	switch r.IntN(16) {
+	case 0:
+		return textExpr(r) + pick(r, " == ", " != ") + constant(r)
+	case 1:
+		return constant(r) + " == " + textExpr(r)
+	case 2:
+		return textExpr(r) + pick(r, " in ", " not in ") + pick(r, constants(r), "fruit", "places", "nothing")
+	case 3, 4:
+		return textExpr(r) + pick(r, " contains ", " startsWith ", " endsWith ") + constant(r)
+	case 5:
+		return textExpr(r) + " matches " + regex(r)
+	case 6:
+		return "has(" + textExpr(r) + ", " + pick(r, constant(r), constants(r), "fruit") + ")"
+	case 7:
+		return "under(" + textExpr(r) + ", " + pick(r, constant(r), constants(r), "places") + ")"
+	case 8:
+		return pick(r, "mail.isReply", "mail.isBounce", "envelope.tls", "sender.known", "mail.from.mixedScript", "f.found", "g.found", "true", "false", "c")
+	case 9:
+		return "find(" + textExpr(r) + ", " + regex(r) + ").found"
+	case 10:
+		return pick(r, "any", "none", "all", "one") + "(mail.to, " + pick(r, ".email", ".domain", "#.name") + pick(r, " == ", " != ", " contains ") + constant(r) + ")"
+	case 11:
+		return pick(r, "any", "none", "all") + "(" + pick(r, "mail.references", `mail.headers("X-Thing")`, "map(mail.to, .domain)") + ", # " + pick(r, "== ", "!= ", "in fruit or # == ", "contains ") + constant(r) + ")"
+	case 12:
+		return constant(r) + pick(r, " in ", " not in ") + pick(r, "mail.references", `mail.headers("X-Thing")`, "map(mail.to, .email)", "issue.tags")
+	case 13:
+		return "count(mail.to, .domain == " + constant(r) + ") > " + pick(r, "0", "1")
+	case 14:
+		return "(" + condition(r, 0) + ") == " + pick(r, "true", "false")
+	default:
+		return "hasPrefix(" + textExpr(r) + ", " + constant(r) + ")"
+	}
+}
+
+func randomView(r *rand.Rand) *dsl.View {
+	text := func() string {
+		var b strings.Builder
+		for range r.IntN(4) {
+			b.WriteString(word(r) + pick(r, "", " ", "\n"))
+		}
+		return b.String()
+	}
+	address := func() dsl.Address {
+		return dsl.Address{Email: strings.ToLower(text()), Name: text(), Domain: strings.ToLower(word(r)), MixedScript: r.IntN(2) == 0}
+	}
+	v := newView()
+	v.Mail.Subject, v.Mail.Text, v.Mail.NewText, v.Mail.Kind, v.Mail.From = text(), text(), word(r), word(r), address()
+	v.Mail.IsReply, v.Mail.IsBounce, v.Envelope.TLS, v.Sender.Known = r.IntN(2) == 0, r.IntN(2) == 0, r.IntN(2) == 0, r.IntN(2) == 0
+	v.Mail.To, v.Mail.References = nil, nil
+	for range r.IntN(3) {
+		v.Mail.To = append(v.Mail.To, address())
+		v.Mail.References = append(v.Mail.References, word(r))
+		v.Mail.Fields = append(v.Mail.Fields, dsl.HeaderField{Name: pick(r, "X-Thing", "x-thing", "Subject"), Value: text()})
+	}
+	v.Mail.Auth.SPF = word(r)
+	v.Envelope.From, v.Envelope.Helo = address(), text()
+	v.Sender.Email, v.Sender.Role, v.Sender.Claimed.Role = word(r), word(r), word(r)
+	return v
+}
+
+// What the index rules out would not have matched, whatever the rules and the mail are.
+func TestIndexAgreesWithTheRules(t *testing.T) {
+	t.Parallel()
+	matched, ruledOut := 0, 0
+	for seed := range uint64(16) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		text := "list fruit = [\"a\", \"ab\", \"istanbul\", \"x y\", \"straße\"]\nlist places = [\"example.org\", \"bücher.example\"]\nlist nothing = filter([\"a\"], false)\n"
+		for i := range 60 {
+			text += fmt.Sprintf("%srule \"r%d\" {\n    let s = %s\n    let f = find(mail.text, %s)\n    let g = find(mail.subject, `(?i)(?P<n>o\\w+|a)`)\n    let c = mail.subject contains %s\n    when %s\n    then { tag(\"r%d\")\n %s }\n}\n",
+				pick(r, "", "", "shadow "), i, pick(r, "mail.subject", "lower(mail.from.name)", "mail.text"), regex(r), constant(r), condition(r, 3), i, pick(r, "", "priority(\"high\")", "subject(\"abc\")", "tag(\"a\")"))
+		}
+		set, diags := rules.FromFiles(map[string]string{"10.rules": text}, rules.LoadOptions{Vocabulary: vocabulary})
+		if set == nil {
+			t.Fatalf("seed %d: %s", seed, diags.Text())
+		}
+		for range 40 {
+			v := randomView(r)
+			other := *v
+			indexed, linear := decide(t, set, v, rules.Options{}), decide(t, set.Linear(), &other, rules.Options{})
+			if linear.Failed > 0 || linear.Spent {
+				t.Fatalf("seed %d: a generated rule failed: %+v", seed, linear.Trace)
+			}
+			if diff := cmp.Diff(linear.Trace, indexed.Trace); diff != "" {
+				t.Fatalf("seed %d (-linear +indexed):\n%s\n%s\n%s", seed, diff, asJSON(t, v.Mail), text)
+			}
+			if diff := cmp.Diff(asJSON(t, linear.Changes), asJSON(t, indexed.Changes)); diff != "" {
+				t.Fatalf("seed %d (-linear +indexed):\n%s", seed, diff)
+			}
+			for _, e := range linear.Trace {
+				if e.Matched {
+					matched++
+				}
+			}
+		}
+		ruledOut += set.RuledOut(newView())
+	}
+	if matched < 4_000 || ruledOut < 100 {
+		t.Errorf("the generated rules and mails do not meet: %d rules matched, %d of 960 were ruled out", matched, ruledOut)
+	}
+}
