@@ -142,6 +142,9 @@ func hostiles(size int64) []hostile {
 		b := strings.Repeat("b", i+1)
 		fmt.Fprintf(&prefixes, "Content-Type: multipart/mixed; boundary=%s\r\n\r\n--%s\r\n", b, b)
 	}
+	daemon := "Return-Path: <>\r\nFrom: MAILER-DAEMON@a.example\r\n"
+	bounce := daemon + "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n"
+	dsn := bounce + "Content-Type: message/delivery-status\r\n\r\n"
 	return []hostile{
 		{"greater", plain, ">", size}, {"greater-lines", plain, ">\n", size}, {"greater-blank", plain, "> a\n\n", size}, {"paren", plain, "(", size}, {"dashes", plain, "--", size}, {"newlines", plain, "\n", size}, {"cr", plain, "\r", size},
 		{"colon-lines", plain, "On a:\n", size}, {"from-lines", plain, "From: a\n", size}, {"from-date-lines", plain, "From: a\n\nb\n", size}, {"attribution-lines", plain, "On 1.1.2026 15:04 wrote\n", size},
@@ -175,6 +178,11 @@ func hostiles(size int64) []hostile {
 		{"tnef-messages", tnefTop, attribute(2, tnefRendData, "") + attribute(2, tnefAttachment, properties(property(0x3701000d, iidMessage+tnefStart+attribute(1, tnefBody, "a")))), size},
 		{"rtf-bomb", tnefTop + rtfTop + "LZFu\x00\x00\x00\x00", "\xff" + strings.Repeat("\x00\x0f", 8), size}, {"rtf-groups", tnefTop + rtfTop + "MELA\x00\x00\x00\x00{\\rtf1", "{", size}, {"rtf-words", tnefTop + rtfTop + "MELA\x00\x00\x00\x00{\\rtf1", "\\a-1", size}, {"rtf-word", tnefTop + rtfTop + "MELA\x00\x00\x00\x00{\\rtf1\\", "a", size},
 		{"rtf-text", tnefTop + rtfTop + "MELA\x00\x00\x00\x00{\\rtf1", "\\'e4\\u8364?\\par", size}, {"rtf-fonts", tnefTop + rtfTop + "MELA\x00\x00\x00\x00{\\rtf1{\\fonttbl", "\\f1\\fcharset128\\f2\\fcharset204", size}, {"rtf-html", tnefTop + rtfTop + "MELA\x00\x00\x00\x00{\\rtf1\\fromhtml1", "{\\*\\htmltag <b>}", size},
+		{"dsn", dsn, "Final-Recipient: rfc822; a@b.c\r\nAction: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 a\r\n\r\n", size}, {"dsn-folds", dsn + "Diagnostic-Code: a", "\r\n a", size},
+		{"dsn-line", dsn + "Final-Recipient: ", "a", size}, {"dsn-blank-lines", dsn, "\n", size}, {"dsn-escapes", dsn + "Final-Recipient: utf-8; ", "\\x{61}\r\n ", size},
+		{"returned", bounce + "Content-Type: message/rfc822\r\n\r\nTo: ", "a@b.c, ", size}, {"returned-headers", bounce + "Content-Type: text/rfc822-headers\r\n\r\n", "To: a@b.c\r\n", size},
+		{"notice-addresses", daemon + "\r\n", "<a@b.c>:\r\n550 5.1.1 a\r\n", size}, {"notice-ats", daemon + "\r\n", "a@", size}, {"notice-line", daemon + "\r\n", "undeliver 5.1.1 550 ", size}, {"notice-labels", daemon + "\r\n", "To: a@b.c\r\n", size},
+		{"failed-recipients", daemon + "X-Failed-Recipients: ", "a@b.c, ", size}, {"bounce-subject", daemon + "Subject: ", "undeliver ", size},
 		{"mails", mixed, "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: a\r\n\r\nb\r\n", size}, {"mails-of-header", mixed, "--b\r\nContent-Type: message/rfc822\r\n\r\n" + strings.Repeat("A:\r\n", 2000), size},
 		{"mails-of-files", mixed, "--b\r\nContent-Type: message/rfc822\r\n\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n" + strings.Repeat("--c\r\nContent-Type: a/b\r\n\r\na\r\n", 50), size},
 		{"mails-of-text", mixed, "--b\r\nContent-Type: message/rfc822\r\n\r\n\r\n" + strings.Repeat("> a\n\nb\n", 20_000), size},

@@ -68,6 +68,9 @@ func (p *parser) bounce(s *signs) (bounced, news bool) {
 	if !reported && !s.server() && !(s.failedRecipients && s.generated) {
 		return false, false
 	}
+	if s.absent && !reported && !s.daemon && !s.failedRecipients {
+		return false, false
+	}
 	n := readNotice(m.Text, func(a Address) bool { return p.bystander(a) })
 	switch {
 	case reported && r.dsn != nil && (r.dsn.failed || r.dsn.news):
@@ -80,8 +83,8 @@ func (p *parser) bounce(s *signs) (bounced, news bool) {
 		writes := anyPhrase(n.text, t.writer)
 		waits := anyPhrase(n.text, t.delay)
 		says := bounceSubject(m.Subject)
-		bounced = s.failedRecipients || s.daemon && (!s.absent || writes) || says && (writes || s.postmaster || s.nullPath) ||
-			s.postmaster && writes && len(n.rcpts) > 0 || s.nullPath && writes && !s.absent && (says || len(n.rcpts) > 0 && !s.autoReply)
+		bounced = s.failedRecipients || s.daemon || says && (writes || s.postmaster || s.nullPath) ||
+			s.postmaster && writes && len(n.rcpts) > 0 || s.nullPath && writes && (says || len(n.rcpts) > 0 && !s.autoReply)
 		if delaySubject(m.Subject) || bounced && waits && !says && !s.failedRecipients || s.daemon && waits && !writes {
 			bounced, news = false, true
 		}

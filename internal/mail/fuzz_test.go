@@ -86,3 +86,37 @@ func FuzzNewText(f *testing.F) {
 		}
 	})
 }
+
+// FuzzReport: whatever a server writes into a report and a notice, what we make of it is bounded and clean, and the
+// same whether its lines end in LF or CRLF; of the same text a person's mail has none.
+func FuzzReport(f *testing.F) {
+	golden, _ := filepath.Glob("testdata/golden/*.txtar")
+	for _, file := range golden {
+		ar, err := txtar.ParseFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		if name := filepath.Base(file); strings.HasPrefix(name, "bounce-") || strings.HasPrefix(name, "dsn-") || strings.HasPrefix(name, "delay-") {
+			_, body, _ := strings.Cut(string(ar.Files[0].Data), "\n\n")
+			f.Add(body, body)
+		}
+	}
+	f.Add("Final-Recipient: utf-8; a\\x{e4}@b\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550-5.1.1 a\n 550 5.1.1 b", "<a@b.c> (expanded from <d@e.f>): 4.2.2")
+	f.Fuzz(func(t *testing.T, fields, notice string) {
+		if strings.Contains(fields+notice, "\r") || strings.Contains(fields+notice, "--b") {
+			return
+		}
+		daemon := "Return-Path: <>\nFrom: MAILER-DAEMON@mx.example.org\nTo: support@example.com\nSubject: Undelivered\n"
+		text := "Content-Type: text/plain; charset=utf-8\n\n" + notice
+		check(t, parse(t, []byte(daemon+text)))
+		raw := daemon + "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n" + text + "\n--b\nContent-Type: message/delivery-status\n\n" + fields + "\n--b--\n"
+		m := parse(t, []byte(raw))
+		check(t, m)
+		if diff := cmp.Diff(m.Report, parse(t, []byte(strings.ReplaceAll(raw, "\n", "\r\n"))).Report); diff != "" {
+			t.Errorf("not the same with CRLF:\n%s", diff)
+		}
+		if p := parse(t, []byte("From: ann@example.org\nSubject: x\n"+text)); p.Kind != mail.KindHuman || p.Report != nil {
+			t.Errorf("of a person: %s, %+v", p.Kind, p.Report)
+		}
+	})
+}

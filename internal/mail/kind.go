@@ -11,22 +11,22 @@ func (p *parser) classify(prefix prefixKind, forwards bool) {
 
 	s := p.readSigns(prefix)
 	if s.postmaster && prefix != noPrefix && !s.nullPath && p.report.typ == "" {
-		s.postmaster = false // its keeper answers, or hands on
+		s.postmaster, s.noAnswer = false, true // its keeper answers, or hands on
 	}
 	bounced, news := p.bounce(&s)
 	m.IsBounce = bounced
 	m.IsAutoReply = !bounced && !news && (s.replied && p.report.typ == "" || s.autoReply || s.precedence == "auto_reply" || s.absence(m))
 	m.IsList = s.listID || s.list || s.precedence == "list"
-	answers := p.calendarAnswer(&s)
-	m.AutoSubmitted = bounced || news || m.IsAutoReply || m.IsList || answers || s.daemon || s.postmaster || s.robot || p.report.typ != "" || p.report.receipt ||
-		s.generated || s.replied || s.precedence != "" || s.unsubscribe || s.nullPath || s.feedbackID || s.campaign || s.machine || s.noAnswer
+	answers, complains := p.calendarAnswer(&s), complaint(m)
+	m.AutoSubmitted = bounced || news || m.IsAutoReply || m.IsList || answers || complains || s.daemon || s.postmaster || s.robot ||
+		p.report.typ != "" || p.report.receipt || p.report.feedback || s.receiptClass || s.generated || s.replied || s.precedence != "" || s.unsubscribe || s.nullPath || s.feedbackID || s.campaign || s.machine || s.noAnswer
 
 	switch {
 	case bounced:
 		m.Kind = KindBounce
 	case news:
 		m.Kind = KindDelay
-	case p.report.typ == "feedback-report", p.report.feedback && !m.IsForward, complaint(m):
+	case p.report.typ == "feedback-report", p.report.feedback && !m.IsForward, complains:
 		m.Kind = KindFeedback
 	case p.report.typ == "disposition-notification", p.report.receipt && !m.IsForward, s.receiptClass:
 		m.Kind = KindReceipt

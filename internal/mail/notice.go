@@ -18,6 +18,9 @@ const (
 	noticeTextMax = 64 << 10
 )
 
+// nearby is how many lines below one that speaks of delivery an address belongs to it.
+const nearby = 2
+
 type noticePhrases struct{ subject, delaySubject, writer, delay, original, label, towards []string }
 
 var noticeTable = sync.OnceValue(func() noticePhrases {
@@ -156,7 +159,8 @@ func (n *notice) readOriginal(from int) {
 // findRecipients finds the addresses that the notice is about.
 func (n *notice) findRecipients(skip func(Address) bool) {
 	t := noticeTable()
-	var near int // lines since one that speaks of delivery
+	near := nearby + 1 // lines since one that speaks of delivery
+	last := -1         // the recipient that the lines below it are about
 	for i := 0; i < len(n.lines); i++ {
 		ln := strings.TrimSpace(cutString(n.lines[i], 2000))
 		if ln == "" {
@@ -170,12 +174,36 @@ func (n *notice) findRecipients(skip func(Address) bool) {
 		if near++; speaks {
 			near = 0
 		}
+		if strings.HasPrefix(ln, `"|`) || strings.HasPrefix(ln, "|") || strings.HasPrefix(ln, `"/`) {
+			last = -1 // a program or a file is a recipient without an address
+		}
 		if !strings.Contains(ln, "@") || idLine(low) {
 			continue
 		}
-		n.addressesOf(i, ln, low, near <= 2, skip)
+		if alias := n.alias(ln, low); alias == "" {
+			n.addressesOf(i, ln, low, near <= nearby, skip)
+		} else if last < 0 {
+			n.rcpts = append(n.rcpts, noticeRcpt{email: alias, rank: listed, line: i})
+		} else {
+			n.rcpts[last].email = alias
+		}
+		if k := len(n.rcpts); k > 0 && n.rcpts[k-1].line == i {
+			last = k - 1
+		}
 	}
 	n.choose()
+}
+
+// alias reads a line that says from which address the recipient above it, or on it, was made: what the
+// sender had written is the one outside.
+func (n *notice) alias(ln, low string) string {
+	if !strings.HasPrefix(low, "(expanded from") && !strings.HasPrefix(low, "(generated from") && !strings.HasPrefix(low, "(ultimately generated from") {
+		return ""
+	}
+	if spots := addressSpots(ln); len(spots) > 0 {
+		return makeAddress(ln[spots[0][0]:spots[0][1]]).Email
+	}
+	return ""
 }
 
 func (n *notice) addressesOf(i int, ln, low string, near bool, skip func(Address) bool) {
@@ -195,6 +223,10 @@ func (n *notice) addressesOf(i int, ln, low string, near bool, skip func(Address
 			r.diagnostic = rest
 		case near:
 			r.rank, r.diagnostic = towards, ln
+		}
+		if k > 0 && lists && strings.HasPrefix(strings.ToLower(rest), "(expanded from") && n.rcpts[len(n.rcpts)-1].line == i {
+			n.rcpts[len(n.rcpts)-1].email = a.Email // Postfix: <ann@inner.example> (expanded from <ann@example.org>)
+			continue
 		}
 		n.rcpts = append(n.rcpts, r)
 	}
@@ -248,20 +280,17 @@ func (n *notice) explain(r *noticeRcpt, limit int) {
 	for i := r.line + 1; i < limit && i < r.line+14 && len(said) < diagnosticMax; i++ {
 		ln := strings.TrimSpace(n.lines[i])
 		if ln == "" {
-			if blanks++; began && blanks > 0 || blanks > 2 {
+			if blanks++; began && !strings.HasSuffix(said, ":") || blanks > 2 {
 				break
 			}
 			continue
 		}
 		low := squeeze(ln, 400)
-		// An alias: what the sender had written is the one outside.
-		if strings.Contains(low, "expanded from") || strings.Contains(low, "generated from") {
-			if spots := addressSpots(ln); len(spots) > 0 {
-				if a := makeAddress(ln[spots[0][0]:spots[0][1]]); a.Email != "" {
-					r.email = a.Email
-					continue
-				}
+		if strings.HasPrefix(low, `"|`) || n.alias(ln, low) != "" {
+			if began {
+				break
 			}
+			continue
 		}
 		if strings.HasPrefix(low, "-----") || strings.HasPrefix(low, "=====") {
 			if began {
@@ -310,7 +339,10 @@ func listsAddress(ln string) (ok bool, rest string) {
 	if rest == "" {
 		return true, ""
 	}
-	if r, _ := utf8.DecodeRuneInString(rest); strings.ContainsRune(":(,;-<.", r) || strings.HasPrefix(rest, "on ") {
+	if strings.HasPrefix(rest, "on ") { // and the time
+		return true, ""
+	}
+	if r, _ := utf8.DecodeRuneInString(rest); strings.ContainsRune(":(,;-<.", r) {
 		return true, strings.TrimLeft(rest, ":,;- ")
 	}
 	// A sentence about it, if a server's code stands in it.

@@ -60,9 +60,49 @@ func check(t testing.TB, m *mail.Message) {
 	if m.Kind == "" {
 		t.Error("no kind")
 	}
+	checkReport(t, m)
 	checkSpans(t, m)
 	if _, err := m.MarshalParsed("x"); err != nil {
 		t.Error(err)
+	}
+}
+
+// checkReport: bounces and delays have a report and nothing else has; it is bounded, each recipient is in it once,
+// and what it says is one clean line.
+func checkReport(t testing.TB, m *mail.Message) {
+	t.Helper()
+	if (m.Report != nil) != (m.Kind == mail.KindBounce || m.Kind == mail.KindDelay) || m.IsBounce != (m.Kind == mail.KindBounce) {
+		t.Errorf("%s, bounce %t, with the report %+v", m.Kind, m.IsBounce, m.Report)
+	}
+	if m.Kind != mail.KindHuman && !m.AutoSubmitted {
+		t.Errorf("%s would be answered", m.Kind)
+	}
+	if m.Report == nil {
+		return
+	}
+	if id := m.Report.MessageID; id != "" && (id[0] != '<' || id[len(id)-1] != '>' || !utf8.ValidString(id)) {
+		t.Errorf("id of the original: %q", id)
+	}
+	if n := len(m.Report.Recipients); n > 100 || m.Report.Recipients == nil {
+		t.Errorf("%d recipients", n)
+	}
+	seen := map[string]bool{}
+	for _, r := range m.Report.Recipients {
+		if seen[r.Email] || r.Email == "" || mail.ParseAddress("<"+r.Email+">").Email == "" {
+			t.Errorf("no recipient, or twice: %+v", r)
+		}
+		seen[r.Email] = true
+		switch r.Action {
+		case "failed", "delayed", "delivered", "relayed", "expanded":
+		default:
+			t.Errorf("action of %+v", r)
+		}
+		if r.Reason == "" || len(r.Diagnostic) > 500 || !utf8.ValidString(r.Diagnostic) || strings.ContainsAny(r.Diagnostic, "\r\n\x00\u202e") {
+			t.Errorf("reason or diagnostic of %+v", r)
+		}
+		if s := r.Status; s != "" && (len(s) < 5 || len(s) > 7 || strings.Trim(s, "0123456789.") != "" || strings.IndexByte("245", s[0]) < 0) {
+			t.Errorf("status of %+v", r)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ var statuses = sync.OnceValue(func() map[string]BounceReason {
 // reasonOf says why, from what the server said and the code. What it said in words comes first: the
 // same 5.1.1 stands beside full mailboxes and block lists, 5.7.1 beside anything.
 func reasonOf(status, diagnostic string) BounceReason {
-	text := squeeze(diagnostic, 4<<10)
+	text := oneReply(squeeze(diagnostic, noticeMax))
 	for _, s := range reasons() {
 		if s.name == "codes" {
 			if r := reasonOfCodes(status, text); r != "" {
@@ -40,6 +40,21 @@ func reasonOf(status, diagnostic string) BounceReason {
 		}
 	}
 	return ReasonUnknown
+}
+
+// oneReply takes the codes from the lines of a reply but the first, for they stand inside its sentences:
+// "552-5.7.0 potential 552 5.7.0 security issue".
+func oneReply(text string) string {
+	i := strings.IndexAny(text, "45")
+	if i < 0 || len(text) < i+10 || !replyCode(text[i:]) {
+		return text
+	}
+	code, status := text[i:i+3], enhancedStatus(text[i+4:min(len(text), i+14)])
+	if status == "" || !strings.HasPrefix(text[i+4:], status) {
+		return text
+	}
+	first := text[:i+4]
+	return first + strings.NewReplacer(code+"-"+status+" ", "", code+" "+status+" ", "").Replace(text[i+4:])
 }
 
 // reasonOfCodes goes by the enhanced code, the one within the text where the other is general.
