@@ -55,6 +55,8 @@ type WantBounce struct {
 	Status     *string
 	Reason     *string
 	MessageID  *string
+
+	Reasons []string `json:"-"` // any of these will do
 }
 
 // readCases reads a folder of cases: txtar files with the mail and what is known of it.
@@ -146,7 +148,9 @@ var fields = []field{
 	{"forward or not", func(w *Truth) bool { return w.Forward != nil }, func(w *Truth, r *Reading) bool { return *w.Forward == r.Forward }},
 	{"bounce: recipients", func(w *Truth) bool { return w.Bounce != nil && w.Bounce.Recipients != nil }, func(w *Truth, r *Reading) bool { return sameRecipients(w.Bounce.Recipients, r.bounce().Recipients) }},
 	{"bounce: status", func(w *Truth) bool { return w.Bounce != nil && w.Bounce.Status != nil }, func(w *Truth, r *Reading) bool { return *w.Bounce.Status == r.bounce().Status }},
-	{"bounce: reason", func(w *Truth) bool { return w.Bounce != nil && w.Bounce.Reason != nil }, func(w *Truth, r *Reading) bool { return *w.Bounce.Reason == r.bounce().Reason }},
+	{"bounce: reason", func(w *Truth) bool { return w.Bounce != nil && (w.Bounce.Reason != nil || w.Bounce.Reasons != nil) }, func(w *Truth, r *Reading) bool {
+		return w.Bounce.Reason != nil && *w.Bounce.Reason == r.bounce().Reason || slices.Contains(w.Bounce.Reasons, r.bounce().Reason)
+	}},
 	{"bounce: id", func(w *Truth) bool { return w.Bounce != nil && w.Bounce.MessageID != nil }, func(w *Truth, r *Reading) bool { return bareID(*w.Bounce.MessageID) == bareID(r.bounce().MessageID) }},
 	{"calendar", func(w *Truth) bool { return w.Calendar != nil }, func(w *Truth, r *Reading) bool { return sameCalendar(w.Calendar, r.Calendar) }},
 }
