@@ -8,33 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestDates(t *testing.T) {
-	t.Parallel()
-	const want = "2026-01-05T14:04:05Z"
-	tests := []struct{ in, want string }{
-		{"Mon, 5 Jan 2026 15:04:05 +0100", want}, {"Mon, 05 Jan 2026 15:04:05 +0100 (CET)", want}, {"5 Jan 2026 15:04:05 +0100", want},
-		{"Mon,5 Jan 2026 15:04:05+0100", want}, {"Mon, 5 Jan 26 15:04:05 +0100", want}, {"Mon, 5 Jan 126 15:04:05 +0100", want}, {"Mon, 05-Jan-2026 15:04:05 +0100", want},
-		{"Mon, 5 Jan 2026 14:04:05 GMT", want}, {"Mon, 5 Jan 2026 14:04:05 UT", want}, {"Mon, 5 Jan 2026 14:04:05 Z", want}, {"Mon, 5 Jan 2026 14:04:05", want}, {"Mon, 5 Jan 2026 09:04:05 EST", want},
-		{"Mon, 5 Jan 2026 15:04:05 CET", want}, {"Mon, 5 Jan 2026 15:04:05 +01:00", want}, {"Mon, 5 Jan 2026 15:04:05 GMT+0100", want}, {"Mon, 5 Jan 2026 15:04:05 GMT+1", want}, {"Mon, 5 Jan 2026 14:04:05 -0000", want},
-		{"Mon, 5 January 2026 15:04:05 +0100", want}, {"Mon Jan  5 14:04:05 2026", want}, {"Mon Jan 5 15:04:05 CET 2026", want}, {"Monday, January 5, 2026 2:04:05 PM", want}, {"2026-01-05T15:04:05+01:00", want},
-		{"2026-01-05 14:04:05", want}, {"2026-01-05T14:04:05.123Z", want}, {"2026/01/05 14:04:05 UTC", want}, {"Mo, 5 Jan 2026 15.04.05 +0100", want}, {"Mo, 5. Jan 2026 15:04:05 +0100", want}, {"  Mon ,\t5  Jan 2026 15:04:05   +0100", want},
-		{"Di, 5 Mai 2026 15:04:05 +0200", "2026-05-05T13:04:05Z"}, {"So, 1 Mär 2026 15:04:05 +0100", "2026-03-01T14:04:05Z"}, {"5 déc. 2026 15:04:05 +0100", "2026-12-05T14:04:05Z"}, {"Mon, 5 Jan 2026 15:04 +0100", "2026-01-05T14:04:00Z"},
-		{"Mon, 5 Jan 2026 15:04:60 +0100", "2026-01-05T14:04:59Z"}, {"Mon, 5 Jan 2026 12:00:00 AM +0000", "2026-01-05T00:00:00Z"}, {"Sun, 1 Mar 2026 00:30:00 +0100", "2026-02-28T23:30:00Z"}, {"Mon, 5 Jan 2026 15:04:05 +9900", "2026-01-05T15:04:05Z"},
-		{"Mon, 5 Jan 2026", "2026-01-05T00:00:00Z"},
-		{"", ""}, {"yesterday", ""}, {"Mon, 31 Feb 2026 15:04:05 +0100", ""}, {"Mon, 5 Foo 2026 15:04:05 +0100", ""}, {"Mon, 5 Jan 2026 25:04:05 +0100", ""}, {"5 Jan 99999 15:04:05", ""}, {"Mon, 99 Jan 2026 15:04:05 +0100", ""}, {"((((", ""},
-	}
-	for _, tt := range tests {
-		m := parse(t, []byte("Date: "+tt.in+"\r\n\r\n"))
-		got := ""
-		if !m.Date.IsZero() {
-			got = m.Date.Format(time.RFC3339)
-		}
-		if got != tt.want {
-			t.Errorf("%q: got %q, want %q", tt.in, got, tt.want)
-		}
-	}
-}
-
 func TestSubjects(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ in, want string }{
