@@ -47,6 +47,9 @@ func threadIDs(p *parsed) (own string, named []string) {
 	for _, id := range slices.Backward(p.msg.References) {
 		add(id)
 	}
+	if r := p.msg.Report; r != nil { // the mail that a bounce is about
+		add(r.MessageID)
+	}
 	if len(p.msg.MessageID) <= 500 {
 		own = p.msg.MessageID
 	}

@@ -24,6 +24,26 @@ func TestThreads(t *testing.T) {
 		}
 		return plain("<2@example.org>", from, "Re: Printer", "Still burning.", h...)
 	}
+	bounced := mail("The mail could not be delivered.", "From: MAILER-DAEMON@mx.example.net", "Subject: Undelivered Mail", "Message-ID: <9@mx.example.net>",
+		"Content-Type: multipart/report; report-type=delivery-status; boundary=b") + strings.ReplaceAll(`
+--b
+
+The mail could not be delivered.
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.net
+
+Final-Recipient: rfc822; bob@example.org
+Action: failed
+Status: 5.1.1
+--b
+Content-Type: text/rfc822-headers
+
+Message-ID: <1@example.org>
+Subject: Printer
+--b--
+`, "\n", "\r\n")
 	cases := []struct {
 		name, second string
 		joins        bool
@@ -37,6 +57,7 @@ func TestThreads(t *testing.T) {
 		{name: "an unknown id", second: reply("ann@example.org", "<nobody@example.org>", "")},
 		{name: "an id further back", second: plain("<3@example.org>", "ann@example.org", "Re: Printer", "More", "In-Reply-To: <2@example.org>",
 			"References: <0@example.org> <1@example.org> <2@example.org>"), joins: true},
+		{name: "a bounce of that mail", second: bounced, suspected: true}, // who writes it takes part in nothing
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
