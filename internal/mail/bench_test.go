@@ -120,6 +120,9 @@ func (h hostile) reader() io.Reader {
 // cmsHead begins an S/MIME file whose content is signed, up to that.
 const cmsHead = "0\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x80\x30\x80\x02\x01\x01\x31\x00\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0\x80"
 
+// icsTop begins a mail of an event.
+const icsTop = "Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\nMETHOD:REQUEST\nBEGIN:VEVENT\n"
+
 // tnefTop begins a mail of a TNEF, and rtfTop the property of one that has the rest for its rich text, up to how that is packed.
 const (
 	tnefTop = "Content-Type: application/ms-tnef\r\nContent-Transfer-Encoding: binary\r\n\r\n" + tnefStart
@@ -172,6 +175,8 @@ func hostiles(size int64) []hostile {
 		{"raw-koi8", "Content-Type: text/plain; charset=koi8-r\r\nSubject: ", "\xd0\xd2 ", size}, {"raw-to", "Content-Type: text/plain; charset=gbk\r\nTo: ", "\xd0\xd2<a@b>, ", size}, {"report", top + "Content-Type: message/delivery-status\r\n\r\n", "Action: delayed\r\n", size},
 		{"rfc2231", top + "Content-Type: text/plain", "; name*1*=%41", size}, {"domains", "From: ", "a@\xc3\xbc.\xc3\xbc.b, ", size}, {"flowed-line", top + "Content-Type: text/plain; format=flowed\r\n\r\n", "a \r\n", size}, {"gb18030", top + "Content-Type: text/plain; charset=gb18030\r\n\r\n", "\x81\x30", size},
 		{"rfc822", top + "Content-Type: message/rfc822\r\n\r\n", "A: b\r\n\r\n", size}, {"8bit", plain, "\xe4\xf6", size}, {"high-subject", "Subject: ", "\xe4", size}, {"brackets", "Subject: ", "[a] ", size},
+		{"ics-lines", icsTop, "ATTENDEE:a@b\n", size}, {"ics-folds", icsTop + "SUMMARY:", "a\n b", size}, {"ics-params", icsTop + "ATTENDEE", ";CN=a", size}, {"ics-quotes", icsTop + "ATTENDEE", ";\"", size}, {"ics-begin", icsTop, "BEGIN:VEVENT\n", size},
+		{"ics-zones", icsTop + "DTSTART;TZID=x:20260105T140000\n", "BEGIN:VTIMEZONE\nTZID:x\nBEGIN:STANDARD\nDTSTART:19700101T000000\nRRULE:FREQ=YEARLY\n", size}, {"ics-dates", icsTop + "BEGIN:VTIMEZONE\nBEGIN:STANDARD\nRDATE:", "20260105T140000,", size}, {"ics-parts", mixed, "--b\r\nContent-Type: text/calendar\r\n\r\n" + strings.Repeat("a:b\n", 50_000), size},
 		{"tnef-files", tnefTop, attribute(2, tnefRendData, "") + attribute(2, tnefData, "a"), size}, {"tnef-empty", tnefTop, attribute(1, 0, ""), size}, {"tnef-long", tnefTop, "\x01\x03\x90\x06\x00\xff\xff\xff\xff\xff\xff\xff\xff", size},
 		{"tnef-properties", tnefTop + "\x01\x03\x90\x06\x00\xff\xff\xff\xff\xff\xff\xff\xff", "\x02\x00\x01\x00\x00\x00\x00\x00", size}, {"tnef-subjects", tnefTop + "\x01\x03\x90\x06\x00\xff\xff\xff\xff\xff\xff\xff\xff", property(0x0037001e, "subject"), size},
 		{"tnef-bodies", tnefTop, attribute(1, tnefBody, strings.Repeat("a", 1<<20)), size}, {"tnef-in-tnef", tnefTop, attribute(2, tnefRendData, "") + attribute(2, tnefTitle, "winmail.dat") + "\x02\x0f\x80\x06\x00\xff\xff\xff\x7f" + tnefStart, size},

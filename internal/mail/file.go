@@ -16,6 +16,8 @@ type file struct {
 	done  func(*Attachment) (any, error)
 	begun bool
 
+	charset  string // parameters of its type
+	method   string
 	unnamed  bool // its name comes after its bytes
 	embedded bool // it is a message in a TNEF
 

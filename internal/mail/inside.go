@@ -92,6 +92,9 @@ func (p *parser) lookInside(f *file, b []byte) *pushed {
 	case isCMS(f):
 		read = p.readCMS
 	}
+	if read == nil && isCalendar(f, b) {
+		return p.push(func(r io.Reader) { p.readCalendar(r, f) })
+	}
 	if read == nil {
 		return nil
 	}

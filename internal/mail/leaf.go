@@ -81,6 +81,7 @@ func (p *parser) openLeaf(h *header, ct *value) {
 		Inline:    disp.word == "inline",
 	})
 	if l.file != nil {
+		l.file.charset, l.file.method = ct.get("charset"), ct.get("method")
 		p.leaf = l
 	}
 }

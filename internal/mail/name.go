@@ -14,6 +14,9 @@ const nameMax = 200
 func (p *parser) fileName(h *header, ct, disp *value) string {
 	for _, s := range []string{disp.get("filename"), ct.get("name")} {
 		if name := safeName(p.nameWords(s)); name != "" {
+			if ct.word == "text/calendar" && !strings.HasSuffix(strings.ToLower(name), ".ics") {
+				name += ".ics" // programs go by that
+			}
 			return name
 		}
 	}

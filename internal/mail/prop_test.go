@@ -3,6 +3,7 @@ package mail_test
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"postern/internal/mail"
@@ -47,9 +48,15 @@ func check(t testing.TB, m *mail.Message) {
 		if a.Name == "" || a.Name == "." || a.Name == ".." || len(a.Name) > 255 || strings.ContainsAny(a.Name, "/\\\x00\r\n") {
 			t.Errorf("unsafe attachment name %q", a.Name)
 		}
+		if a.Message != nil {
+			check(t, a.Message)
+		}
 		if len(a.SHA256) != 64 {
 			t.Errorf("attachment %s has no hash", a.Name)
 		}
+	}
+	if m.Calendar != nil {
+		checkEvent(t, m.Calendar)
 	}
 	for _, w := range m.Warnings {
 		utf("warning", w.Detail)
@@ -149,6 +156,23 @@ func checkAddress(t testing.TB, a mail.Address) {
 	for i := range len(a.Domain) {
 		if a.Domain[i] >= 0x80 {
 			t.Errorf("domain not in ASCII: %+v", a)
+		}
+	}
+}
+
+func checkEvent(t testing.TB, e *mail.Event) {
+	t.Helper()
+	for _, s := range []string{e.Method, e.UID, e.Summary, e.Location, e.Answer} {
+		if !utf8.ValidString(s) || strings.ContainsAny(s, "\r\n\x00\u202e") || len(s) > 4096 {
+			t.Errorf("bad text in an event: %.100q", s)
+		}
+	}
+	for _, a := range append(e.Attendees[:len(e.Attendees):len(e.Attendees)], e.Organizer) {
+		checkAddress(t, a)
+	}
+	for _, at := range []time.Time{e.Start, e.End} {
+		if at.Location() != time.UTC || at.Year() < 1 || at.Year() > 9999 {
+			t.Errorf("a time out of range: %v", at)
 		}
 	}
 }
