@@ -24,7 +24,7 @@ func (q *quotes) attribution(i int) (lines int, sure bool) {
 			break
 		}
 	}
-	if k == attributionLines {
+	if k == attributionLines || len(q.regions) > 0 && q.regions[0].from > i && q.regions[0].from <= i+k {
 		return 0, false
 	}
 	s := q.sentence(i, i+k+1)
@@ -52,7 +52,7 @@ func (q *quotes) sentence(i, j int) string {
 func (q *quotes) introducedBelow(i, j int) bool {
 	for ; i < j; i++ {
 		s := q.sentence(i, j)
-		if found, _ := introduces(s); (found || names(s)) && (hasDay(s) || hasHour(s)) {
+		if found, usual := introduces(s); usual || (found || names(s)) && (hasDay(s) || hasHour(s)) {
 			return true
 		}
 	}

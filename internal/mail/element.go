@@ -179,3 +179,13 @@ func lower(c byte) byte {
 	}
 	return c
 }
+
+// mayBeMarked says whether one of the elements of a page may have a mark.
+func mayBeMarked(page string) bool {
+	for _, s := range []string{"ignature", "quote", "cite", "RplyFwd", "data-marker", "reference-message", "OutlookMessageHeader"} {
+		if strings.Contains(page, s) {
+			return true
+		}
+	}
+	return false
+}

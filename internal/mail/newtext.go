@@ -17,12 +17,16 @@ func (p *parser) findNew(prefix prefixKind) (forwards bool) {
 		return forwards
 	}
 	m.Spans, forwards = findSpans(m.Text, fwd, answers, nil)
-	if m.HTML != "" {
-		text := textFromHTML(m.HTML, l)
-		spans, _ := findSpans(text, fwd, answers, l.regions())
-		m.HTMLSpans = l.htmlSpans(text, spans)
+	if m.HTML == "" || !fwd && !answers && len(m.Spans) == 0 && !mayBeMarked(m.HTML) {
+		return forwards // most of what is bulk
 	}
-	return forwards
+	text := textFromHTML(m.HTML, l)
+	spans, forwardsToo := findSpans(text, fwd, answers, l.regions())
+	m.HTMLSpans = l.htmlSpans(text, spans)
+	if len(p.segments) == 1 {
+		m.Spans = agree(m.Text, m.Spans, text, spans)
+	}
+	return forwards || forwardsToo
 }
 
 // newText joins the pieces of text that no span covers. Spans may come from elsewhere too, so it

@@ -206,7 +206,7 @@ func (q *quotes) ruleAbove(i, free int) int {
 // what it forwards, one that only quotes may have its answer among the quotes.
 func (q *quotes) keepSomething() {
 	for _, kind := range []SpanKind{SpanForward, SpanDisclaimer, SpanSignature, SpanQuote} {
-		if !blankText(q.uncovered()) {
+		if !blankText(uncovered(q.text, q.spans)) {
 			return
 		}
 		for i := range q.spans {
@@ -219,15 +219,15 @@ func (q *quotes) keepSomething() {
 }
 
 // uncovered is a piece of text that no span covers, and that is not blank, if there is one.
-func (q *quotes) uncovered() string {
+func uncovered(text string, spans []Span) string {
 	at := 0
-	for _, s := range q.spans {
-		if !blankText(q.text[at:s.Start]) {
-			return q.text[at:s.Start]
+	for _, s := range spans {
+		if !blankText(text[at:s.Start]) {
+			return text[at:s.Start]
 		}
 		if at = s.End; s.Kind == SpanUnsure {
 			at = s.Start
 		}
 	}
-	return q.text[at:]
+	return text[at:]
 }

@@ -6,6 +6,9 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
+// markedBy begins the reason of a span that an element of the HTML gave away.
+const markedBy = "marked by "
+
 // A region is the lines from one up to, not with, another that an element with a mark holds.
 type region struct {
 	from, to int
@@ -116,7 +119,7 @@ func (q *quotes) region(i, free int) int {
 	r := q.regions[0]
 	q.regions = q.regions[1:]
 	r.to = min(r.to, q.count())
-	reason := "marked by " + r.mark.whose
+	reason := markedBy + r.mark.whose
 	first, above := i, 0
 	for ; first < r.to && !q.quoted(first); first++ {
 		above += btoi(q.line(first) != "")
@@ -136,9 +139,6 @@ func (q *quotes) region(i, free int) int {
 			return i
 		}
 	case first < r.to && r.mark.extent != markRest && kind == SpanQuote && above <= attributionLines+1:
-		if first == i {
-			return i
-		}
 		r.to = q.quoteEnd(first)
 	}
 	if r.mark.extent == markRest {

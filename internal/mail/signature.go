@@ -60,7 +60,7 @@ func (q *quotes) footer(i, j int) (from int, kind SpanKind, reason string) {
 		return j, "", ""
 	}
 	if from, whose := q.markedFooter(i, end); from < end {
-		return from, SpanSignature, "marked by " + whose
+		return from, SpanSignature, markedBy + whose
 	}
 	if from, reason := q.disclaimer(i, end); from < end {
 		return from, SpanDisclaimer, reason

@@ -1,0 +1,66 @@
+package mail_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+// TestCases holds what is said of the mails of testdata/cases/open, by people who did not ask a parser, against what we
+// make of them. White space counts for nothing.
+func TestCases(t *testing.T) {
+	t.Parallel()
+	files, _ := filepath.Glob("testdata/cases/open/*.txtar")
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			ar, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parts := map[string]string{}
+			for _, f := range ar.Files {
+				parts[f.Name] = string(f.Data)
+			}
+			raw := []byte(parts["mail.eml"])
+			if s := parts["mail.eml.b64"]; s != "" {
+				if raw, err = base64.StdEncoding.DecodeString(strings.Join(strings.Fields(s), "")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var want struct{ Reply, Forward *bool }
+			if s := parts["want.json"]; s != "" {
+				if err := json.Unmarshal([]byte(s), &want); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m := parse(t, raw)
+			check(t, m)
+			if text, ok := parts["new.txt"]; ok && folded(m.NewText()) != folded(text) {
+				t.Errorf("new text\n%s\nwant\n%s\nspans\n%s\ntext\n%s", m.NewText(), text, spanLines(m), m.Text)
+			}
+			for line := range strings.Lines(parts["has.txt"] + parts["text.txt"]) {
+				if !strings.Contains(folded(m.Text), folded(line)) {
+					t.Errorf("the text lacks %q:\n%s", line, m.Text)
+				}
+			}
+			for line := range strings.Lines(parts["hasnot.txt"]) {
+				if s := folded(line); s != "" && strings.Contains(folded(m.Text), s) {
+					t.Errorf("the text has %q:\n%s", line, m.Text)
+				}
+			}
+			if want.Reply != nil && *want.Reply != m.IsReply {
+				t.Errorf("reply: %t", m.IsReply)
+			}
+			if want.Forward != nil && *want.Forward != m.IsForward {
+				t.Errorf("forward: %t", m.IsForward)
+			}
+		})
+	}
+}
+
+func folded(s string) string { return strings.Join(strings.Fields(s), " ") }
