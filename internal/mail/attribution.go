@@ -1,11 +1,14 @@
 package mail
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // attributionMax is the longest line of an attribution, and attributionLines how many it is wrapped over.
 const (
 	attributionMax   = 300
-	attributionLines = 3
+	attributionLines = 4
 )
 
 // attribution says how many lines from i on introduce a quote ("On …, Ann wrote:"), 0 for none. It is
@@ -20,8 +23,11 @@ func (q *quotes) attribution(i int) (lines int, sure bool) {
 		if ln == "" {
 			return 0, false
 		}
-		if strings.HasSuffix(ln, ":") || strings.HasSuffix(ln, "：") {
+		if endsInColon(ln) {
 			break
+		}
+		if k == 0 && q.marked(i+1) && endsInVerb(q.sentence(i, i+1)) {
+			break // "Ann wrote"
 		}
 	}
 	if k == attributionLines || len(q.regions) > 0 && q.regions[0].from > i && q.regions[0].from <= i+k {
@@ -35,17 +41,40 @@ func (q *quotes) attribution(i int) (lines int, sure bool) {
 	if !found {
 		// Without the first word of the sentence only right above a quote, in one or two lines.
 		next := q.skipBlank(i+k+1, 2)
-		if k > 1 || next >= q.count() || !q.quoted(next) || !names(s) {
+		if k > 1 || next >= q.count() || !q.marked(next) || !names(s) {
 			return 0, false
 		}
 		return k + 1, false
 	}
-	return k + 1, hasAddress(s) && hasDigit(s) || usual && hasDay(s) && hasHour(s)
+	return k + 1, hasAddress(s) && hasDigit(s) || usual && hasDay(s) && hasHour(s) && i >= q.lastIntroduced()
 }
 
-// sentence is lines [i, j) in lower case, as one.
+// sentence is lines [i, j) in lower case, as one. Programs wrap lines inside addresses too, and between any two characters
+// of a script that has no spaces.
 func (q *quotes) sentence(i, j int) string {
-	return strings.ToLower(strings.Join(strings.Fields(q.text[q.starts[i]:q.starts[j]]), " "))
+	var b strings.Builder
+	for ; i < j; i++ {
+		s := strings.ToLower(strings.Join(strings.Fields(strings.Trim(q.line(i), bidiMarks)), " "))
+		if b.Len() > 0 && !joins(b.String(), s) {
+			b.WriteByte(' ')
+		}
+		b.WriteString(s)
+	}
+	return b.String()
+}
+
+// bidiMarks are put around lines of Hebrew and Arabic, and mean nothing here.
+const bidiMarks = "\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
+
+// joins says whether two lines were one without a space between them.
+func joins(above, below string) bool {
+	c := above[len(above)-1]
+	return c == '<' || c == '@' || below == "" || below[0] == '>' || below[0] == '@' || c >= 0x80 && unspacedEnd(above) && unspaced(below)
+}
+
+func unspacedEnd(s string) bool {
+	_, n := utf8.DecodeLastRuneInString(s)
+	return unspaced(s[len(s)-n:])
 }
 
 // introducedBelow says whether the last of lines [i, j) are an attribution without those above them.
@@ -59,11 +88,27 @@ func (q *quotes) introducedBelow(i, j int) bool {
 	return false
 }
 
+// endsInColon says whether a line ends in a colon, of whatever width; the marks of a link or of bold print may follow.
+func endsInColon(ln string) bool {
+	c := ln[len(ln)-1]
+	if c == ':' {
+		return true
+	}
+	if c == '*' || c == '_' || c >= 0x80 {
+		ln = strings.TrimRight(ln, "*_"+bidiMarks)
+		return strings.HasSuffix(ln, ":") || strings.HasSuffix(ln, "：")
+	}
+	return false
+}
+
 // introduces says whether s, in lower case, is a sentence of the table, and whether it also opens as
 // those of mail programs usually do.
 func introduces(s string) (found, usual bool) {
 	for i := range attributions {
 		a := &attributions[i]
+		if s == "" {
+			break // nothing but marks of writing direction
+		}
 		if a.opens == "" {
 			found = found || a.verb(s) > 0
 		} else if a.opens[0] == s[0] {
@@ -112,17 +157,27 @@ func unspaced(s string) bool {
 
 func asciiLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
-// names says whether a line above a quote tells whose it is: by a verb of the table at its end, or by
+// names says whether a line above a quote tells whose it is: by a verb of the table at its end or with a date, or by
 // an address and a date.
 func names(s string) bool {
-	return hasAddress(s) && (hasDigit(s) || strings.HasPrefix(s, "quoting ") || strings.HasPrefix(s, "zitat von ")) || endsInVerb(s)
+	if hasAddress(s) && (hasDigit(s) || strings.HasPrefix(s, "quoting ") || strings.HasPrefix(s, "zitat von ")) {
+		return true
+	}
+	dated := hasDay(s) || hasHour(s)
+	end := len(strings.TrimRight(s, " :："))
+	for i := range attributions {
+		if at := attributions[i].verb(s); at > 0 && (dated || at == end) {
+			return true
+		}
+	}
+	return false
 }
 
 // endsInVerb says whether s, in lower case, ends in a verb of the table.
 func endsInVerb(s string) bool {
 	end := len(strings.TrimRight(s, " :："))
 	for i := range attributions {
-		if at := attributions[i].verb(s); at > 0 && (at == end || strings.HasPrefix(s[at:], " am ")) {
+		if attributions[i].verb(s) == end {
 			return true
 		}
 	}

@@ -4,7 +4,8 @@ import "strings"
 
 // The notices of firms are paragraphs of some length; people who write about them write less, or ask.
 const (
-	disclaimerMin   = 60   // bytes, for a notice that is told by what it says
+	disclaimerMin   = 60   // bytes, for a notice that says two of its phrases
+	disclaimerLong  = 160  // for one that says one
 	disclaimerMax   = 3000 // bytes of a paragraph that are read
 	disclaimerLines = 60   // how far up from the end notices begin
 )
@@ -79,7 +80,11 @@ func (q *quotes) isDisclaimer(i, j int) string {
 			return "notice of a firm or a scanner"
 		}
 		s := q.paragraph(i, j)
-		if len(s) >= disclaimerMin && strings.IndexByte(s, '?') < 0 && saysOf(s[len(form.opens):], disclaimerForms.says, 1) {
+		n := 2
+		if len(s) >= disclaimerLong {
+			n = 1
+		}
+		if len(s) >= disclaimerMin && strings.IndexByte(s, '?') < 0 && saysOf(s[len(form.opens):], disclaimerForms.says, n) {
 			return "notice of a firm or a scanner"
 		}
 	}
@@ -111,14 +116,25 @@ func (q *quotes) paragraph(i, j int) string {
 	return strings.ToLower(strings.Join(strings.Fields(s), " "))
 }
 
-// saysOf says whether s holds n at least of some phrases.
+// saysOf says whether s holds n at least of some phrases, none of them inside another.
 func saysOf(s string, phrases []string, n int) bool {
+	var found [4][2]int
+	k := 0
+next:
 	for _, phrase := range phrases {
-		if strings.Contains(s, phrase) {
-			if n--; n == 0 {
-				return true
+		i := strings.Index(s, phrase)
+		if i < 0 {
+			continue
+		}
+		for _, f := range found[:k] {
+			if i < f[1] && i+len(phrase) > f[0] {
+				continue next
 			}
 		}
+		if found[k] = [2]int{i, i + len(phrase)}; k+1 >= n {
+			return true
+		}
+		k++
 	}
 	return false
 }

@@ -116,3 +116,62 @@ func TestOwnWordsSurvive(t *testing.T) {
 		}
 	}
 }
+
+// TestQuotingStyles: quotes are told in whatever style, below attributions wrapped over several lines.
+func TestQuotingStyles(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ text, want string }{
+		{"On Mon, Jan 5, 2026 at 2:04 PM Support wrote:\n| Is there paper?\n| Where?\n\nYes.", "Yes."},
+		{"Support <support@example.com> wrote:\n} Is there paper?\n\nYes.", "Yes."},
+		{"Support wrote on 5.1.2026:\nSupp> Is there paper?\nSupp> Where?\n\nYes.", "Yes."},
+		{"AL> Is there paper?\nAL> Where?\n\nYes.", "Yes."},
+		{"mysql> select\nmysql> quit\n\nYes.", "mysql> select\nmysql> quit\n\nYes."},
+		{"AL> is what it says.\n\nYes.", "AL> is what it says.\n\nYes."},
+		{"| a | b |\n| 1 | 2 |\n\nYes.", "| a | b |\n| 1 | 2 |\n\nYes."},
+		{"Yes.\nSupport <support@example.com> wrote\n> Is there paper?", "Yes."},
+		{"Yes.\n\nOn Mon, Jan 5, 2026 at 2:04 PM Support Team of Example <support@\nexample.com> wrote:\n> Is there paper?", "Yes."},
+		{"Yes.\n\nOn Mon, Jan 5, 2026 at 2:04 PM\nThe Support Team of Example\n<support@example.com\n> wrote:\n\n> Is there paper?", "Yes."},
+		{"はい。\n\nSupport <support@example.com> 于2026年1月5日周一 14:04写\n道：\n\n> Is there paper?", "はい。"},
+		{"כן.\n\n\u202bבתאריך יום ב׳, 5 בינו׳ 2026 ב-14:04 מאת \u202aSupport\u202c <\u202asupport@example.com\u202c>:\u202c\n\n> Is there paper?", "כן."},
+		{"Yes.\n*From:* Support On Behalf Of Ann\n*Sent:* Monday, January 5, 2026 2:04 PM\n*To:* Ann Lee\n*Subject:* Printer\n\nIs there paper?", "Yes."},
+		{"Yes.\n\n------Original Message------\nFrom: Support\nTo: Ann\nSubject: Printer\nSent: Jan 5, 2026 2:04 PM\n\nIs there paper?", "Yes."},
+		{"Yes.\n\n##- Please type your reply above this line -##\n\nIs there paper?", "Yes."},
+		{"Yes.\n\n=== Reply above this line ===\n\nIs there paper?", "Yes."},
+		{"Yes.\n\nOn Mon, Jan 5, 2026 at 2:04 PM Support <support@example.com> wrote:\n\nIs there paper?", "Yes."},
+		{"On 5.1.2026 at 14:04 Bob wrote:\nthe printer is broken.\n\nIs it?\n\nSupport wrote:\n> Is there paper?\n", "On 5.1.2026 at 14:04 Bob wrote:\nthe printer is broken.\n\nIs it?"},
+	} {
+		m := parse(t, []byte("Subject: Re: x\nContent-Type: text/plain; charset=utf-8\n\n"+tt.text+"\n"))
+		checkSpans(t, m)
+		if got := m.NewText(); got != tt.want {
+			t.Errorf("%q: new text %q", tt.text, got)
+		}
+	}
+}
+
+// TestFooters: what stands below a text and is not part of it, in any order, goes; a person who writes about such things does not.
+func TestFooters(t *testing.T) {
+	t.Parallel()
+	const notice = "This e-mail and any files with it are confidential and intended solely for\nthe individual to whom they are addressed."
+	for _, tt := range []struct{ text, want string }{
+		{"Yes.\n\n-- \nAnn", "Yes."}, {"Yes.\n\n--\nAnn", "Yes."}, {"Yes.\n\n—\nAnn\nBigcorp", "Yes."},
+		{"Yes.\n\nSent from my iPhone\n\n" + notice, "Yes."},
+		{"Yes.\n\n" + notice + "\n\nSent from my iPhone", "Yes."},
+		{"Yes.\n\n-- \nAnn\n\n" + notice + "\n\nPlease consider the environment before printing this e-mail.", "Yes."},
+		{"Yes.\n\nDISCLAIMER\n\n" + notice, "Yes."},
+		{"Yes.\n\n________________________________\n" + notice, "Yes."},
+		{"Yes.\n\n" + notice + "\n_______________________________________________\nusers mailing list\nusers@lists.example.org\nhttps://lists.example.org/listinfo/users", "Yes."},
+		{"Yes.\n\nVirus-free. www.avast.com", "Yes."},
+		{"Yes.\n\nExample GmbH, Sitz der Gesellschaft: Berlin\nAmtsgericht Charlottenburg HRB 1\nGeschäftsführer: Ann Lee", "Yes."},
+		{notice, notice},
+		{"Your mails say:\n\n" + notice + "\n\nPlease take that away.", "Your mails say:\n\n" + notice + "\n\nPlease take that away."},
+		{"Disclaimer: I have not looked myself.", "Disclaimer: I have not looked myself."},
+		{"Yes.\n\nThis email was in error, sorry.", "Yes.\n\nThis email was in error, sorry."},
+		{"Yes.\n\nIf you have received this mail, could you tell the people who are not the intended recipient of it to delete it?", "Yes.\n\nIf you have received this mail, could you tell the people who are not the intended recipient of it to delete it?"},
+	} {
+		m := parse(t, []byte("Subject: x\nContent-Type: text/plain; charset=utf-8\n\n"+tt.text+"\n"))
+		checkSpans(t, m)
+		if got := m.NewText(); got != tt.want {
+			t.Errorf("%q: new text %q", tt.text, got)
+		}
+	}
+}

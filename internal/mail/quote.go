@@ -37,15 +37,16 @@ const spanMax = 1000
 
 // quotes is the state of findSpans.
 type quotes struct {
-	text    string
-	starts  []int32 // where each line begins, and the end of the text
-	fwd     bool
-	reply   bool
-	regions []region // the history in the HTML that the text was made from, by its elements, in order
-	footers []region // and the signatures
-	spans   []Span
-	unsure  int // the line from which on the text might be quoted, -1 for none
-	reason  string
+	text       string
+	starts     []int32 // where each line begins, and the end of the text
+	fwd        bool
+	reply      bool
+	regions    []region // the history in the HTML that the text was made from, by its elements, in order
+	footers    []region // and the signatures
+	spans      []Span
+	introduced int // what lastIntroduced found, 0 when nobody asked
+	unsure     int // the line from which on the text might be quoted, -1 for none
+	reason     string
 }
 
 func lineStarts(text string) []int32 {
@@ -117,6 +118,11 @@ func (q *quotes) scan() {
 			q.cover(q.ruleAbove(i, free), n, kind, reason)
 			return
 		}
+		if j := q.initials(i); j > i && q.reply {
+			q.cover(i, j, SpanQuote, "lines quoted with initials")
+			i, free = j, j
+			continue
+		}
 		k, sure := q.attribution(i)
 		if k == 0 {
 			i++
@@ -124,8 +130,8 @@ func (q *quotes) scan() {
 		}
 		next := q.skipBlank(i+k, 3)
 		switch {
-		case next < n && q.quoted(next):
-			j := q.quoteEnd(next)
+		case next < n && q.marked(next):
+			j := q.markedEnd(next)
 			q.cover(i, j, SpanQuote, "attribution line and quoted lines")
 			i, free = j, j
 		case next == n:
@@ -172,6 +178,84 @@ func (q *quotes) quoteEnd(i int) int {
 		}
 	}
 	return end
+}
+
+// marked says whether a line below an attribution is quoted in whatever style: "> ", "| ", "} ", or "Ann> ".
+func (q *quotes) marked(i int) bool { return i < q.count() && (q.quoted(i) || q.style(i) != "") }
+
+// style is what a line begins with that is quoted in another style than ">", "" for none.
+func (q *quotes) style(i int) string {
+	s := strings.TrimLeft(q.text[q.starts[i]:q.starts[i+1]], " \t")
+	if s == "" {
+		return ""
+	}
+	if s[0] == '|' || s[0] == '}' {
+		return s[:1]
+	}
+	for k := 0; k < len(s) && k <= initialsMax; k++ {
+		if s[k] == '>' && k > 0 {
+			return s[:k+1]
+		}
+		if !asciiLetter(s[k]) {
+			break
+		}
+	}
+	return ""
+}
+
+// initialsMax is how long a name before ">" may be.
+const initialsMax = 12
+
+// markedEnd returns the line after a run of lines quoted in one style.
+func (q *quotes) markedEnd(i int) int {
+	if q.quoted(i) {
+		return q.quoteEnd(i)
+	}
+	style, end := q.style(i), i+1
+	for j := end; j < q.count(); j++ {
+		switch {
+		case q.style(j) == style:
+			end = j + 1
+		case q.line(j) != "":
+			return end
+		}
+	}
+	return end
+}
+
+// initials returns the line after a run of two lines or more that begin with somebody's initials and ">", or i.
+func (q *quotes) initials(i int) int {
+	style := q.style(i)
+	if len(style) < 3 || len(style) > 4 || style[0] < 'A' || style[0] > 'Z' {
+		return i // "$>" and "mysql>" are prompts
+	}
+	if end := q.markedEnd(i); end > i+1 {
+		return end
+	}
+	return i
+}
+
+// lastIntroduced is the last line of all that belongs to an attribution above quoted lines, -1 without one. Where
+// a program marks its quotes, what looks like an attribution above them and has no marks below it is a person's.
+func (q *quotes) lastIntroduced() int {
+	if q.introduced != 0 {
+		return q.introduced
+	}
+	q.introduced = -1
+	for j := q.count() - 1; j > 0; j-- {
+		if !q.quoted(j) || q.quoted(j-1) {
+			continue
+		}
+		k := j - 1
+		for k > 0 && k > j-3 && q.line(k) == "" {
+			k--
+		}
+		if ln := q.line(k); ln != "" && !q.quoted(k) && len(ln) <= attributionMax && endsInColon(ln) && names(q.sentence(k, k+1)) {
+			q.introduced = k
+			break
+		}
+	}
+	return q.introduced
 }
 
 // skipBlank returns the first line at or after i that is not blank, or i when more than limit are.

@@ -151,10 +151,10 @@ func TestEveryNotice(t *testing.T) {
 		case "alone":
 			notice = row[1] + " and so on"
 		case "opens":
-			notice = row[1] + " and all that comes with it is confidential; whoever is not meant by it may not read it."
+			notice = row[1] + " and all that comes with it is confidential, and intended solely for those who are meant by it."
 			human = row[1] + " and all that comes with it is on the printer, and has been there since Monday morning."
 		case "says":
-			notice = "This e-mail and all that comes with it is what it is: " + row[1] + "; whoever is not meant by it may not read it."
+			notice = "This e-mail and all that comes with it is what it is: " + row[1] + "; whoever is not meant by it may not read it. It is for those alone who are meant by it, and for nobody who is not."
 			human = "I have read what you wrote: " + row[1] + "; what does that mean for whoever is not meant by it?"
 		case "legal":
 			notice = "Example: 1\namtsgericht 2\nkvk 3\n" + row[1] + " 4"
