@@ -87,7 +87,7 @@ type letters struct {
 func lettersOf(text string) *letters {
 	l := &letters{text: text, s: make([]byte, 0, len(text)), at: make([]int32, 0, len(text))}
 	for i, r := range text {
-		if n := utf8.RuneLen(r); isLetter(r) {
+		if n := utf8.RuneLen(r); letterOrDigit(r) {
 			l.s = append(l.s, text[i:i+n]...)
 			for range n {
 				l.at = append(l.at, int32(i))
@@ -97,7 +97,7 @@ func lettersOf(text string) *letters {
 	return l
 }
 
-func isLetter(r rune) bool {
+func letterOrDigit(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r|0x20 >= 'a' && r|0x20 <= 'z' || r >= '0' && r <= '9'
 	}
@@ -106,7 +106,7 @@ func isLetter(r rune) bool {
 
 func countLetters(s string) (n int) {
 	for _, r := range s {
-		n += btoi(isLetter(r))
+		n += btoi(letterOrDigit(r))
 	}
 	return n
 }
@@ -149,7 +149,7 @@ func (l *letters) lineStart(i int) int {
 func some(s string) []byte {
 	var key []byte
 	for _, r := range s {
-		if isLetter(r) {
+		if letterOrDigit(r) {
 			if key = utf8.AppendRune(key, r); len(key) >= keyMax {
 				break
 			}
@@ -162,7 +162,7 @@ func lastOf(s string) []byte {
 	var runes []rune
 	for len(s) > 0 && len(runes) < keyMin {
 		r, n := utf8.DecodeLastRuneInString(s)
-		if s = s[:len(s)-n]; isLetter(r) {
+		if s = s[:len(s)-n]; letterOrDigit(r) {
 			runes = append(runes, r)
 		}
 	}
