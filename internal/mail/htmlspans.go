@@ -36,8 +36,14 @@ func (l *layout) htmlSpans(text string, spans []Span) []Span {
 
 // cut adds the pieces of HTML that lines [from, to) are.
 func (l *layout) cut(out []Span, from, to int, s Span) []Span {
+	for from+1 < to && l.lines[from].after == l.lines[from+1].after {
+		from++ // blank lines
+	}
 	start, text := int(l.lines[from].after), int(l.lines[from].at)
 	end, limit := len(l.src), len(l.src)
+	for to+1 < len(l.lines) && l.lines[to].after == l.lines[to+1].after {
+		to++ // blank lines
+	}
 	if to < len(l.lines) {
 		end, limit = int(l.lines[to].after), int(l.lines[to].at)
 	}

@@ -51,9 +51,10 @@ func (l *layout) tag(name atom.Atom, closes bool, raw []byte) {
 
 // line begins n lines of text, of which the last will be written to.
 func (l *layout) line(n int) {
-	for range n {
-		l.lines = append(l.lines, lineAt{int32(l.wrote), int32(l.row)})
+	for range n - 1 {
+		l.lines = append(l.lines, lineAt{int32(l.wrote), int32(l.wrote)})
 	}
+	l.lines = append(l.lines, lineAt{int32(l.wrote), int32(l.row)})
 }
 
 // text says that the token wrote something into the last line.

@@ -115,8 +115,16 @@ func (q *quotes) scan() {
 			continue
 		}
 		if kind, reason := q.separator(i, ln); kind != "" {
-			q.cover(q.ruleAbove(i, free), n, kind, reason)
-			return
+			above := q.ruleAbove(i, free)
+			if reason != headerReason || q.reply || q.fwd || above < i {
+				q.cover(above, n, kind, reason)
+				return
+			}
+			if q.unsure < 0 { // people copy headers into mails of their own
+				q.unsure, q.reason = i, "might be the header of an older message, but the mail answers none"
+			}
+			i++
+			continue
 		}
 		if j := q.initials(i); j > i && q.reply {
 			q.cover(i, j, SpanQuote, "lines quoted with initials")
@@ -271,20 +279,23 @@ func (q *quotes) skipBlank(i, limit int) int {
 	return i
 }
 
-// ruleAbove includes the line of dashes or underscores above a header block.
+// ruleAbove includes the line of dashes or underscores above a header block, whatever stands between the dashes.
 func (q *quotes) ruleAbove(i, free int) int {
 	for j := i - 1; j >= free && j >= i-3; j-- {
 		ln := q.line(j)
 		if ln == "" {
 			continue
 		}
-		if len(ln) >= 5 && strings.Trim(ln, "_") == "" || len(ln) >= 5 && strings.Trim(ln, "-") == "" {
+		if inner := strings.Trim(ln, ruleBytes); len(ln)-len(inner) >= 4 && len(inner) <= ruleWords && isRule(ln[0]) && isRule(ln[len(ln)-1]) && (inner != "" || len(ln) >= 5) {
 			return j
 		}
 		return i
 	}
 	return i
 }
+
+// ruleWords is how much may stand between dashes, in bytes.
+const ruleWords = 100
 
 // keepSomething makes spans unsure where else nothing would be new: a mail that only forwards says
 // what it forwards, one that only quotes may have its answer among the quotes.

@@ -17,10 +17,12 @@ func (q *quotes) separator(i int, ln string) (SpanKind, string) {
 		return q.older(), "separator of the original message"
 	}
 	if q.headerBlock(i, ln) {
-		return q.older(), "header block of the original message"
+		return q.older(), headerReason
 	}
 	return "", ""
 }
+
+const headerReason = "header block of the original message"
 
 // older is what an older message below is, where the marks of replies and forwards are the same.
 func (q *quotes) older() SpanKind {
