@@ -17,22 +17,39 @@ var absenceSubjects = sync.OnceValue(func() []string {
 	return out
 })
 
-// absence says whether a subject is an absence note's. People write about their absence too: without
-// another sign it must be followed by the subject that it answers.
+// absence says whether a subject is an absence note's. People write about their absence and about such notes, too:
+// without another sign a colon must follow at once, with the subject that is answered, and that be no question.
 func (s *signs) absence(m *Message) bool {
-	return s.absent && (s.generated || s.nullPath || s.noAnswer || s.precedence != "" || len(m.InReplyTo) > 0 || strings.ContainsAny(m.Subject, ":："))
+	return s.absent && (s.generated || s.nullPath || s.noAnswer || s.precedence != "" || len(m.InReplyTo) > 0 ||
+		absencePrefix(m.Subject) && !strings.HasSuffix(m.Subject, "?"))
 }
 
 // absenceSubject says whether a subject begins as programs that answer for the absent let it begin.
-func absenceSubject(s string) bool {
-	s = strings.ToLower(strings.TrimLeft(s[:min(len(s), 200)], " \t[【("))
+func absenceSubject(s string) bool { return absenceLength(s) > 0 }
+
+// absencePrefix says whether a colon follows.
+func absencePrefix(s string) bool {
+	s = strings.TrimLeft(absenceStart(s)[absenceLength(s):], " ])】")
+	return strings.HasPrefix(s, ":") || strings.HasPrefix(s, "：")
+}
+
+// absenceStart is a subject in lower case without what stands before its first word.
+func absenceStart(s string) string {
+	s = strings.ToLower(strings.TrimLeft(cutString(s, 200), " \t[【("))
 	for _, w := range []string{"re:", "aw:", "sv:", "antw:"} {
 		s = strings.TrimLeft(strings.TrimPrefix(s, w), " ")
 	}
+	return s
+}
+
+// absenceLength is that of the words by which an absence note is known at the start of a subject, without their colon.
+func absenceLength(s string) int {
+	s = absenceStart(s)
+	n := 0
 	for _, w := range absenceSubjects() {
 		if strings.HasPrefix(s, w) {
-			return true
+			n = max(n, len(strings.TrimSuffix(w, ":")))
 		}
 	}
-	return false
+	return n
 }

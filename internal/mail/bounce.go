@@ -179,8 +179,9 @@ func (p *parser) reported(d dsnRcpt, n *notice, action string, alone bool) Repor
 		}
 	}
 	out.Diagnostic = diagnostic(p.decodeValue(afterType(d.diagnostic)))
-	if out.Status == "" {
-		out.Status = enhancedStatus(out.Diagnostic)
+	// "5.0.0" says no more than "failed"; what the other server said may.
+	if said := enhancedStatus(out.Diagnostic); out.Status == "" || said != "" && said[0] == out.Status[0] && strings.HasSuffix(out.Status, ".0.0") {
+		out.Status = said
 	}
 	if out.Action != "failed" && out.Action != "delayed" {
 		return out
@@ -199,7 +200,15 @@ func (p *parser) reported(d dsnRcpt, n *notice, action string, alone bool) Repor
 	if out.Reason == ReasonUnknown && alone {
 		out.Reason = reasonOf(out.Status, n.text)
 	}
-	return out
+	return out.waits()
+}
+
+// waits makes the reason that of a delay where it is one: nothing has expired yet.
+func (r ReportedRcpt) waits() ReportedRcpt {
+	if r.Action == "delayed" && r.Reason == ReasonExpired {
+		r.Reason = ReasonUnavailable
+	}
+	return r
 }
 
 // recipient makes a recipient of what the text says of it.
@@ -220,7 +229,7 @@ func (n *notice) recipient(email, action string, alone bool) ReportedRcpt {
 	if out.Reason = reasonOf(out.Status, out.Diagnostic); out.Reason == ReasonUnknown && alone {
 		out.Reason = reasonOf(out.Status, n.text)
 	}
-	return out
+	return out.waits()
 }
 
 // add takes a recipient once: of two reports about one, that of a failure counts.

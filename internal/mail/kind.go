@@ -35,13 +35,14 @@ func (p *parser) classify(prefix prefixKind, forwards bool) {
 	case m.IsAutoReply:
 		m.Kind = KindAutoReply
 	default:
-		m.Kind = s.many()
+		m.Kind = s.many(prefix == replyPrefix && len(m.InReplyTo) > 0)
 	}
 }
 
 // many tells mail to many, and of programs, from that of people. A person on a list is of the list; what
-// a program writes to one is a notification; a list without people is bulk.
-func (s *signs) many() Kind {
+// a program writes to one is a notification; a list without people is bulk. An answer that can be unsubscribed
+// from is a person's: help desks put that into all that they send.
+func (s *signs) many(answer bool) Kind {
 	bulk := s.campaign || s.precedence == "bulk" || s.precedence == "junk"
 	lists := s.list || s.precedence == "list" || s.listID
 	switch {
@@ -49,7 +50,7 @@ func (s *signs) many() Kind {
 		return KindNotification
 	case lists && (s.list || s.precedence == "list" || !bulk && !(s.unsubscribe && s.feedbackID)):
 		return KindList
-	case bulk, s.unsubscribe && !s.generated && !s.machine:
+	case bulk, s.unsubscribe && !s.generated && !s.machine && !(answer && !s.robot):
 		return KindBulk
 	case s.generated, s.machine, s.robot, s.daemon, s.postmaster, s.nullPath, s.feedbackID:
 		return KindNotification

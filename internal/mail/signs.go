@@ -2,6 +2,7 @@ package mail
 
 import (
 	_ "embed"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -13,11 +14,20 @@ var signFile string
 var signKinds = sync.OnceValue(func() map[string]string {
 	m := map[string]string{}
 	for _, s := range parsePhrases(signFile) {
-		for _, name := range s.phrases {
-			m[name] = s.name
+		if s.name != "no answer" && s.name != "robot" {
+			for _, name := range s.phrases {
+				m[name] = s.name
+			}
 		}
 	}
 	return m
+})
+
+type senderPhrases struct{ noAnswer, robot []string }
+
+var senderTable = sync.OnceValue(func() senderPhrases {
+	t := parsePhrases(signFile)
+	return senderPhrases{t.section("no answer"), t.section("robot")}
 })
 
 // signs are what the header says about who or what wrote a message.
@@ -92,6 +102,8 @@ func (p *parser) readSigns(prefix prefixKind) signs {
 			s.receiptClass = s.receiptClass || strings.HasSuffix(v, "content-classes:mdn")
 		case "x-ms-exchange-message-is-ndr":
 			s.postmaster = true
+		case "x-loop": // of lists and forwarders, too: against loops, and nothing about who wrote it
+			s.noAnswer = s.noAnswer || !no(f.Value)
 		case "x-amazon-mail-relay-type":
 			s.machine = s.machine || strings.EqualFold(f.Value, "notification")
 		default:
@@ -194,15 +206,14 @@ func no(s string) bool {
 	return false
 }
 
+// isNoReply says whether a local part is one from which nobody reads answers.
 func isNoReply(local string) bool {
 	local = bare(local)
-	for _, w := range []string{
-		"noreply", "donotreply", "dontreply", "nereply", "noanswer", "nichtantworten", "keineantwort", "neantworten", "nepasrepondre", "noresponder", "noresponda", "nonrispondere",
-		"naoresponda", "naoresponder", "nietbeantwoorden", "nieodpowiadaj", "neodpovidat", "neodpovidejte", "nevalaszolj", "svarejhit", "ikkesvar", "yanitlamayiniz", "neotvechat",
-	} {
+	t := senderTable()
+	for _, w := range t.noAnswer {
 		if strings.Contains(local, w) {
 			return true
 		}
 	}
-	return local == "notification" || local == "notifications"
+	return slices.Contains(t.robot, local)
 }
