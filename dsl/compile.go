@@ -13,8 +13,15 @@ import (
 // is not repeated.
 func Compile(files []*File, opts Options) (*Program, Diagnostics) {
 	c := newCompiler(opts)
-	c.declareLists(files)
-	p := &Program{}
+	lists := c.declareLists(files)
+	c.declareDefines(files)
+	for _, name := range lists {
+		c.computeList(c.lists[name])
+	}
+	for _, d := range c.defined {
+		c.computeDefine(d)
+	}
+	p := &Program{Defines: c.defined}
 	seen := map[string]Pos{}
 	for _, f := range files {
 		for _, b := range f.Rules {
@@ -102,8 +109,13 @@ func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
 func (c *compiler) newLet(f *File, s *scope, name word) bool {
 	_, isLet := s.let(name.text)
 	_, isList := c.lists[name.text]
-	if !isLet && !isList && !c.taken(name.text) {
+	d := c.defines[name.text]
+	if !isLet && !isList && d == nil && !c.taken(name.text) {
 		return true
+	}
+	if d != nil {
+		c.error(f.src, name.offset, "the name "+name.text+" is taken", "it is defined at "+d.Pos.String())
+		return false
 	}
 	c.error(f.src, name.offset, "the name "+name.text+" is taken", "choose another")
 	return false

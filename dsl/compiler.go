@@ -22,21 +22,25 @@ import (
 // (explain.go); guard makes it safe to run (guard.go); expr compiles. expr's optimizer is left out:
 // it folds `x and false` to false, which would lose an action in x.
 type compiler struct {
-	opts      Options
-	cfg       *conf.Config
-	checker   checker.Checker
-	functions map[string]*function
-	methods   map[string]*function
-	known     []string // names of functions and actions, for suggestions
-	lists     map[string]*listValue
-	listNames []string               // sorted
-	listRun   *Run                   // computes the lists: they share its budget
-	bySlice   map[*string]*listValue // the same, by their first entry's place in memory
-	patterns  map[string]*pattern
-	mails     map[string][]byte // of tests, by file
-	weight    int               // of all patterns together
-	diags     Diagnostics
-	errors    int // also those that were too many to be kept
+	opts        Options
+	cfg         *conf.Config
+	checker     checker.Checker
+	functions   map[string]*function
+	methods     map[string]*function
+	known       []string // names of functions and actions, for suggestions
+	lists       map[string]*listValue
+	listNames   []string // sorted
+	listRun     *Run     // computes the lists: they share its budget
+	defines     map[string]*Define
+	defined     []*Define              // by their index
+	defining    []*Define              // being compiled, each used by the one before it
+	defineNames []string               // sorted
+	bySlice     map[*string]*listValue // the same, by their first entry's place in memory
+	patterns    map[string]*pattern
+	mails       map[string][]byte // of tests, by file
+	weight      int               // of all patterns together
+	diags       Diagnostics
+	errors      int // also those that were too many to be kept
 }
 
 func newCompiler(opts Options) *compiler {
@@ -45,6 +49,7 @@ func newCompiler(opts Options) *compiler {
 		functions: map[string]*function{},
 		methods:   map[string]*function{},
 		lists:     map[string]*listValue{},
+		defines:   map[string]*Define{},
 		bySlice:   map[*string]*listValue{},
 		patterns:  map[string]*pattern{},
 		mails:     map[string][]byte{},

@@ -57,6 +57,9 @@ func (u *unit) explainMember(n *ast.MemberNode) {
 		return
 	}
 	if fieldIndex(base, name.Value) >= 0 {
+		if base == typeSender.Elem() {
+			u.use("sender." + name.Value)
+		}
 		if base == typeSender.Elem() && u.scope.stage == StageEnvelope && name.Value != "email" {
 			u.warnAt(name.Location(), "sender."+name.Value+" is always false or empty at stage envelope", nobodyYet)
 		}

@@ -109,6 +109,9 @@ func (u *unit) isLower(n ast.Node) bool {
 		if i, isLet := letIndex(callee.Value); isLet && i < len(u.scope.lets) {
 			return u.scope.lets[i].lower
 		}
+		if d := u.c.defineOf(callee.Value); d != nil {
+			return d.value.lower
+		}
 		return callee.Value == "lower"
 	case *ast.BuiltinNode:
 		if n.Name == "map" && len(n.Arguments) == 2 {

@@ -5,11 +5,12 @@ import "slices"
 // A File is one parsed rules file: its blocks, and the expressions in them as pieces of text.
 // Compile checks what the expressions say.
 type File struct {
-	Name   string
-	Source []byte
-	Lists  []*ListBlock
-	Rules  []*RuleBlock // rules, shadow rules and tokens, in order
-	Tests  []*TestBlock
+	Name    string
+	Source  []byte
+	Lists   []*ListBlock
+	Defines []*DefineBlock
+	Rules   []*RuleBlock // rules, shadow rules and tokens, in order
+	Tests   []*TestBlock
 
 	src      *source
 	comments []comment
@@ -17,6 +18,15 @@ type File struct {
 
 // A ListBlock is `list NAME = EXPR`.
 type ListBlock struct {
+	Name string
+	Pos  Pos
+
+	offset int // of the name
+	value  fragment
+}
+
+// A DefineBlock is `define NAME = EXPR`.
+type DefineBlock struct {
 	Name string
 	Pos  Pos
 

@@ -77,9 +77,8 @@ func (c *compiler) listOf(texts []string) *listValue {
 	return l
 }
 
-// declareLists takes in all lists, then computes them; one may use another, wherever that stands.
-func (c *compiler) declareLists(files []*File) {
-	var order []string
+// declareLists takes in all lists; one may use another, wherever that stands.
+func (c *compiler) declareLists(files []*File) (order []string) {
 	for _, f := range files {
 		for _, b := range f.Lists {
 			frag := b.value
@@ -96,9 +95,7 @@ func (c *compiler) declareLists(files []*File) {
 		}
 	}
 	c.listNames = slices.Sorted(slices.Values(order))
-	for _, name := range order {
-		c.computeList(c.lists[name])
-	}
+	return order
 }
 
 // listBudget is what all lists of a set may cost together, apart from reading files.

@@ -273,6 +273,9 @@ func (u *unit) callTerm(n *ast.CallNode) term {
 	if i, isLet := letIndex(callee.Value); isLet && i < len(u.scope.lets) {
 		return u.scope.lets[i].term
 	}
+	if d := u.c.defineOf(callee.Value); d != nil {
+		return d.value.term
+	}
 	args := n.Arguments
 	if len(args) > 0 {
 		args = args[1:] // $run

@@ -17,11 +17,13 @@ type fileParser struct {
 
 // blockWords begin a block; laterWords will in a later version.
 var (
-	blockWords = []string{"list", "rule", "shadow", "token", "test"}
+	blockWords = []string{"list", "define", "rule", "shadow", "token", "test"}
 	ruleWords  = []string{"in", "on", "let", "when", "then"}
 	testWords  = []string{"given", "mail", "expect"}
-	laterWords = []string{"define", "else", "disabled", "until", "sample", "owner", "doc", "for"}
+	laterWords = []string{"else", "disabled", "until", "sample", "owner", "doc", "for"}
 )
+
+const holdsBlocks = "a file holds these blocks: list, define, rule, shadow rule, token, test"
 
 func (p *fileParser) error(offset int, message, hint string) {
 	if len(p.diags) < mostDiagnostics {
@@ -71,7 +73,7 @@ func (p *fileParser) startsBlock(i int) bool {
 		return p.isKind(i+1, tokenString)
 	case "shadow":
 		return p.isAt(i+1, "rule")
-	case "list":
+	case "list", "define":
 		return p.isKind(i+1, tokenName) && p.isAt(i+2, "=")
 	}
 	return false
@@ -85,8 +87,8 @@ func (p *fileParser) parse() {
 			return
 		}
 		switch text := p.text(t); {
-		case t.kind == tokenName && text == "list":
-			p.list()
+		case t.kind == tokenName && (text == "list" || text == "define"):
+			p.named(text)
 		case t.kind == tokenName && (text == "rule" || text == "token"):
 			p.at++
 			p.rule(text == "token", false)
@@ -109,11 +111,11 @@ func (p *fileParser) unexpectedBlock(t token, text string) {
 	case text == "shadow":
 		p.error(t.start, "shadow is not followed by rule", `write it as: shadow rule "NAME" { … }`)
 	case t.kind == tokenName:
-		p.error(t.start, "unknown block "+strconv.Quote(text)+didYouMean(text, blockWords), "a file holds these blocks: list, rule, shadow rule, token, test")
+		p.error(t.start, "unknown block "+strconv.Quote(text)+didYouMean(text, blockWords), holdsBlocks)
 	case text == "#":
 		p.error(t.start, "a block is expected here, not \"#\"", "a comment begins with //")
 	default:
-		p.error(t.start, "a block is expected here, not "+shown(text), "a file holds these blocks: list, rule, shadow rule, token, test")
+		p.error(t.start, "a block is expected here, not "+shown(text), holdsBlocks)
 	}
 	p.at++
 	p.skipTo(func() bool { return p.startsBlock(p.at) || p.looksLikeBlock() })
@@ -126,26 +128,33 @@ func (p *fileParser) looksLikeBlock() bool {
 		(slices.Contains(blockWords, p.text(t)) || slices.Contains(laterWords, p.text(t)))
 }
 
-// list reads `list NAME = EXPR`.
-func (p *fileParser) list() {
-	const hint = `write it as: list NAME = ["one", "two"]`
+// named reads `list NAME = EXPR` and `define NAME = EXPR`.
+func (p *fileParser) named(what string) {
+	hint := `write it as: list NAME = ["one", "two"]`
+	if what == "define" {
+		hint = "write it as: define NAME = CONDITION"
+	}
 	p.at++
 	name := p.peek()
 	if name.kind != tokenName {
-		p.error(name.start, "a list needs a name", hint)
+		p.error(name.start, "a "+what+" needs a name", hint)
 		p.skipLine()
 		return
 	}
 	p.at++
-	if !p.is("=") {
-		p.error(p.peek().start, "= is missing after the list's name", hint)
+	if !p.is("=") || p.isAt(p.at+1, "=") {
+		p.error(p.peek().start, "= is missing after the "+what+"'s name", hint)
 		p.skipLine()
 		return
 	}
 	p.at++
 	p.skipNewlines()
-	value, ok := p.line("the list " + p.text(name))
-	if ok {
+	value, ok := p.line("the " + what + " " + p.text(name))
+	switch {
+	case !ok:
+	case what == "define":
+		p.file.Defines = append(p.file.Defines, &DefineBlock{Name: p.text(name), Pos: p.src.pos(name.start), offset: name.start, value: value})
+	default:
 		p.file.Lists = append(p.file.Lists, &ListBlock{Name: p.text(name), Pos: p.src.pos(name.start), offset: name.start, value: value})
 	}
 }

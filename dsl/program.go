@@ -9,7 +9,7 @@ import (
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
-	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
 )
 
 // Stage says when a rule runs.
@@ -35,9 +35,10 @@ type Options struct {
 
 // A Program is compiled rules, tokens and tests. It is immutable and safe for many goroutines.
 type Program struct {
-	Rules  []*Rule
-	Tokens []*Rule
-	Tests  []*Test
+	Rules   []*Rule
+	Tokens  []*Rule
+	Tests   []*Test
+	Defines []*Define
 }
 
 // A Rule is one compiled rule or token.
@@ -57,16 +58,7 @@ type Rule struct {
 
 // Condition is `when` as it was parsed, before anything was resolved, patched or folded; nil when the
 // rule has none. It is parsed anew at each call.
-func (rule *Rule) Condition() ast.Node {
-	if rule.when == nil {
-		return nil
-	}
-	tree, err := parser.Parse(rule.when.frag.text)
-	if err != nil {
-		return nil
-	}
-	return tree.Node
-}
+func (rule *Rule) Condition() ast.Node { return parsed(rule.when) }
 
 // Len is the number of statements in then.
 func (rule *Rule) Len() int { return len(rule.statements) }
@@ -170,18 +162,25 @@ func (e *RuleError) Error() string { return e.String() }
 func (e *RuleError) Unwrap() error { return e.Err }
 
 // run evaluates an expression. No panic leaves it.
-func (e *expression) run(r *Run) (v any, err error) {
+func (e *expression) run(r *Run) (v any, err error) { return e.runOn(&r.vm, r) }
+
+// runOn evaluates it on a machine of its own: one that is running cannot be used.
+func (e *expression) runOn(m *vm.VM, r *Run) (v any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			v, err = nil, e.failure(0, fmt.Sprint(p), nil)
 		}
 	}()
-	v, err = r.vm.Run(e.program, &r.env)
+	v, err = m.Run(e.program, &r.env)
 	if err == nil {
 		return v, nil
 	}
 	if r.spent || errors.Is(err, ErrBudget) {
 		return nil, ErrBudget
+	}
+	var inner *RuleError // of a define, with its own place
+	if errors.As(err, &inner) {
+		return nil, inner
 	}
 	var fe *file.Error
 	if errors.As(err, &fe) {

@@ -97,7 +97,12 @@ func (u *unit) resolveName(node *ast.Node, n *ast.IdentifierNode) {
 		u.c.cfg.Functions["$let"+strconv.Itoa(i)] = letFunction(i, u.scope.lets[i].typ)
 		return
 	}
+	if d, ok := u.c.defines[name]; ok {
+		u.resolveDefine(node, n, d)
+		return
+	}
 	if slices.Contains(u.scope.names, name) {
+		u.use(name)
 		return
 	}
 	if list, ok := u.c.lists[name]; ok {
@@ -137,6 +142,9 @@ func (u *unit) visible() []string {
 	}
 	for _, l := range u.inner {
 		names = append(names, l.name)
+	}
+	if !u.scope.constant {
+		names = append(names, u.c.defineNames...)
 	}
 	return append(names, u.c.listNames...)
 }
@@ -215,6 +223,11 @@ func (u *unit) patternOf(n ast.Node) *pattern {
 		if i, ok := u.scope.let(n.Value); ok {
 			return u.scope.lets[i].pattern
 		}
+		if d := u.c.defines[n.Value]; d != nil && !u.scope.constant {
+			if u.c.computeDefine(d); d.value != nil {
+				return d.value.pattern
+			}
+		}
 	case *ast.CallNode:
 		callee, ok := n.Callee.(*ast.IdentifierNode)
 		if !ok || len(n.Arguments) == 0 {
@@ -224,6 +237,9 @@ func (u *unit) patternOf(n ast.Node) *pattern {
 			if i, err := strconv.Atoi(i); err == nil && i < len(u.scope.lets) {
 				return u.scope.lets[i].pattern
 			}
+		}
+		if d := u.c.defineOf(callee.Value); d != nil {
+			return d.value.pattern
 		}
 		if callee.Value != "find" {
 			return nil
@@ -245,7 +261,7 @@ func (u *unit) resolveLet(n *ast.VariableDeclaratorNode) {
 	_, isLet := u.scope.let(n.Name)
 	_, isList := u.c.lists[n.Name]
 	isInner := slices.ContainsFunc(u.inner, func(l boundLet) bool { return l.name == n.Name })
-	if isLet || isList || isInner || slices.Contains(everyName, n.Name) || u.c.functions[n.Name] != nil || builtinNamed(n.Name) || strings.HasPrefix(n.Name, "$") {
+	if isLet || isList || isInner || u.c.defines[n.Name] != nil || slices.Contains(everyName, n.Name) || u.c.functions[n.Name] != nil || builtinNamed(n.Name) || strings.HasPrefix(n.Name, "$") {
 		u.error(n, "the name "+n.Name+" is taken", "choose another")
 		return
 	}

@@ -138,6 +138,9 @@ func (u *unit) resolveMethod(node *ast.Node, n *ast.CallNode, callee *ast.Member
 		u.resolveArguments(n)
 		return
 	}
+	if f.name == "recent" {
+		u.use("sender.recent")
+	}
 	if f.name == "recent" && u.scope.stage == StageEnvelope {
 		u.warnAt(property.Location(), "sender.recent is always 0 at stage envelope", nobodyYet)
 	}

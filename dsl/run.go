@@ -52,6 +52,9 @@ type Run struct {
 	view    *View
 	env     env
 	vm      vm.VM
+	inner   []*vm.VM // of defines that are being evaluated, by depth
+	depth   int
+	kept    []kept // what defines said
 	budget  Budget
 	begin   time.Time
 	steps   int

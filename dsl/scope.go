@@ -14,6 +14,7 @@ type scope struct {
 	actions  bool
 	constant bool // a list: nothing of a message
 	lets     []boundLet
+	define   *Define // that is being compiled, or nil
 }
 
 // A boundLet is a let of the rule: its value has a known type.

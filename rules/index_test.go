@@ -25,7 +25,7 @@ func word(r *rand.Rand) string { return pick(r, words...) }
 // textExpr is something that is a text.
 func textExpr(r *rand.Rand) string {
 	f := pick(r, "mail.subject", "mail.text", "mail.newText", "mail.from.email", "mail.from.domain", "mail.from.name", "envelope.from.domain", "envelope.helo",
-		"sender.email", "sender.role", "sender.claimed.role", "mailbox.name", "mail.kind", "mail.auth.spf", `mail.header("X-Thing")`, `mail.header("Subject")`, "issue.priority", "issue.subject", "s", "g.n", "g[1]", "g[0]")
+		"sender.email", "sender.role", "sender.claimed.role", "mailbox.name", "mail.kind", "mail.auth.spf", `mail.header("X-Thing")`, `mail.header("Subject")`, "issue.priority", "issue.subject", "s", "g.n", "g[1]", "g[0]", "d_text", "d_low", "d_find.n")
 	switch r.IntN(8) {
 	case 0:
 		return "lower(" + f + ")"
@@ -84,7 +84,7 @@ func condition(r *rand.Rand, depth int) string {
 	case 7:
 		return "under(" + textExpr(r) + ", " + pick(r, constant(r), constants(r), "places") + ")"
 	case 8:
-		return pick(r, "mail.isReply", "mail.isBounce", "envelope.tls", "sender.known", "mail.from.mixedScript", "f.found", "g.found", "true", "false", "c")
+		return pick(r, "mail.isReply", "mail.isBounce", "envelope.tls", "sender.known", "mail.from.mixedScript", "f.found", "g.found", "true", "false", "c", "d_find.found", "d_cond", "d_both", "d_issue")
 	case 9:
 		return "find(" + textExpr(r) + ", " + regex(r) + ").found"
 	case 10:
@@ -135,6 +135,8 @@ func TestIndexAgreesWithTheRules(t *testing.T) {
 	for seed := range uint64(16) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		text := "list fruit = [\"a\", \"ab\", \"istanbul\", \"x y\", \"straße\"]\nlist places = [\"example.org\", \"bücher.example\"]\nlist nothing = filter([\"a\"], false)\n"
+		text += fmt.Sprintf("define d_both = d_cond and d_find.found\ndefine d_text = %s\ndefine d_low = lower(%s)\ndefine d_find = find(mail.subject, `(?i)(?P<n>o\\w+|a)`)\ndefine d_cond = mail.text contains %s\ndefine d_issue = issue.priority == \"high\" or d_cond\n",
+			pick(r, "mail.subject", "mail.from.name"), pick(r, "mail.subject", "mail.from.domain"), constant(r))
 		for i := range 60 {
 			text += fmt.Sprintf("%srule \"r%d\" {\n    let s = %s\n    let f = find(mail.text, %s)\n    let g = find(mail.subject, `(?i)(?P<n>o\\w+|a)`)\n    let c = mail.subject contains %s\n    when %s\n    then { tag(\"r%d\")\n %s }\n}\n",
 				pick(r, "", "", "shadow "), i, pick(r, "mail.subject", "lower(mail.from.name)", "mail.text"), regex(r), constant(r), condition(r, 3), i, pick(r, "", "priority(\"high\")", "subject(\"abc\")", "tag(\"a\")"))
