@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -117,6 +118,29 @@ func FuzzReport(f *testing.F) {
 		}
 		if p := parse(t, []byte("From: ann@example.org\nSubject: x\n"+text)); p.Kind != mail.KindHuman || p.Report != nil {
 			t.Errorf("of a person: %s, %+v", p.Kind, p.Report)
+		}
+	})
+}
+
+// FuzzHTML: the text of HTML is UTF-8 of bounded size, without control characters but line ends and tabs.
+func FuzzHTML(f *testing.F) {
+	for _, s := range []string{
+		"<p>a<b>b</b></p>", "<style>.a{display:none}#b,c.d{opacity:0}@media x{y{}}</style><p class=a>x<p id=b>y", "<table><tr><td style='font-size:0'>a<td style=display:none>b<table><td>c</table></table>d",
+		"<a href=mailto:a?b><img alt=c></a>", "<ul><li hidden>a<ul><li>b</ul><li>c</ul>", "<pre>\x01\n a</pre><span style=white-space:pre>\n", "<svg><style><p>a", "<noscript><xmp>a</noscript><plaintext>b", "<div style='font:0/0 a;color:#fff;background:white;left:-9e9px;position:fixed'>a",
+		"<blockquote><ol><li><blockquote>a<br>b", "&#0;&#1;&#x85;&#xd800;&#x10ffff;&zwnj;&shy;", "<!--a--><!b><?c?></d e>", "<template><td><p hidden><hr><textarea><p>",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		m := parse(t, []byte("Content-Type: text/html; charset=utf-8\r\n\r\n"+s))
+		check(t, m)
+		if len(m.Text) > 100+30*len(s) {
+			t.Errorf("%d bytes of text from %d of HTML", len(m.Text), len(s))
+		}
+		for _, r := range m.Text {
+			if unicode.IsControl(r) && r != '\n' && r != '\t' {
+				t.Errorf("control character %q in %q", r, m.Text)
+			}
 		}
 	})
 }

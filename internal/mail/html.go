@@ -16,15 +16,16 @@ const (
 
 // textFromHTML makes readable text of HTML in one pass: paragraphs and lists keep their lines, cells
 // of a table stand beside each other, quotes get their ">", links their address. What no reader sees
-// is left out: scripts, styles, hidden elements. If nothing is left the hidden text is better than none.
+// is left out: scripts, styles, hidden elements. If nothing is left the hidden text, and what stands for pictures, is better than none.
 //
 // The layout is told where in the HTML each line stands.
 func textFromHTML(s string, at *layout) string {
 	r := newRenderer(s, at)
-	text := r.run(false)
-	if r.hid && blankText(text) {
+	text := r.run()
+	if (r.hid || r.pictures) && blankText(text) {
 		r = newRenderer(s, at)
-		text = r.run(true)
+		r.all = true
+		text = r.run()
 	}
 	return text
 }
@@ -44,12 +45,24 @@ type renderer struct {
 	lists  []itemList
 	pre    int
 	href   string
-	anchor int // where the text of the link began
-	cells  int // of the row so far
+	alt    string // of the link's first picture
+	anchor int    // where the text of the link began
+
+	tables int // open ones
+	rows   []tableRow
+	tabs   int  // to write before the next text, if it comes on the same line
+	inRow  bool // and it does
+	breaks int  // line ends so far
 
 	drop     atom.Atom // the element whose text is left out, 0 for none
 	dropDeep int       // how many of that name are open
-	hid      bool
+	scopes   []scope
+	look     look
+	gone     int // open scopes that hide all
+	sheet    sheet
+	all      bool   // what is hidden too
+	hid      bool   // something was hidden
+	pictures bool   // some have words in their place
 	low      []byte // of a tag, in lower case
 }
 
@@ -68,7 +81,7 @@ func newRenderer(s string, at *layout) *renderer {
 	return r
 }
 
-func (r *renderer) run(all bool) string {
+func (r *renderer) run() string {
 	for {
 		token := r.z.Next()
 		r.layout.token(len(r.z.Raw()))
@@ -77,11 +90,14 @@ func (r *renderer) run(all bool) string {
 			r.closeLink()
 			return strings.TrimRight(r.b.String(), " \n\t") + btos(r.b.Len() > 0, "\n")
 		case html.TextToken:
-			if r.drop == 0 {
+			switch {
+			case r.drop == atom.Style:
+				r.sheet.add(r.z.Text())
+			case r.drop == 0 && !r.hides():
 				r.text(r.z.Text())
 			}
 		case html.StartTagToken, html.SelfClosingTagToken:
-			r.start(all)
+			r.start()
 		case html.EndTagToken:
 			tag := r.tag(r.z.Raw()[1:]) // after "<" stands "/"
 			r.layout.tag(tag, true, nil)
@@ -97,36 +113,42 @@ func btos(b bool, s string) string {
 	return ""
 }
 
-func (r *renderer) start(all bool) {
+func (r *renderer) start() {
 	raw := r.z.Raw()
 	tag := r.tag(raw)
 	r.layout.tag(tag, false, raw)
 	if r.drop != 0 {
 		switch {
-		case r.drop == atom.P && tag == atom.P: // paragraphs do not nest
-			r.drop = 0
 		case tag == r.drop:
 			r.dropDeep++
-		case optionalEnd(r.drop) && (isBlock(tag) || tag == atom.Td || tag == atom.Th):
-			r.drop = 0 // <p hidden> without an end tag
-		}
-		if r.drop != 0 {
+			return
+		case (r.drop == atom.Svg || r.drop == atom.Math) && isBlock(tag): // ends what is no HTML (HTML standard, section 13.2.6.5)
+			r.drop = 0
+		default:
 			return
 		}
 	}
-	hidden := false
-	var href string
-	if tag == atom.A || !all && r.mayHide(raw) {
-		href, hidden = r.attributes()
+	if len(r.scopes) > 0 {
+		r.startInScope(tag)
+	}
+	if tag == atom.Table {
+		r.tables++
+	}
+	var at tagAttrs
+	if r.gone == 0 && (tag == atom.A || tag == atom.Img || r.mayHide(raw)) {
+		at = r.attributes(tag)
+		if at.gone || at.set != 0 {
+			r.enter(tag, &at.effect)
+		}
 	}
 	switch tag {
-	case atom.Script, atom.Style, atom.Title, atom.Template, atom.Iframe, atom.Noembed, atom.Noframes, atom.Object, atom.Select, atom.Svg, atom.Math:
+	case atom.Script, atom.Style, atom.Title, atom.Template, atom.Iframe, atom.Noembed, atom.Noframes, atom.Select, atom.Svg, atom.Math:
 		r.drop, r.dropDeep = tag, 1
 		return
+	case atom.Noscript:
+		r.z.NextIsNotRawText() // mail is read without scripts
 	}
-	if hidden && !all && !isVoid(tag) && tag != 0 {
-		r.hid = true
-		r.drop, r.dropDeep = tag, 1
+	if r.gone > 0 {
 		return
 	}
 	switch tag {
@@ -136,22 +158,21 @@ func (r *renderer) start(all bool) {
 		r.lines = min(r.lines, 3)
 	case atom.Hr:
 		r.breakLine(1)
-		r.text([]byte("________________________________"))
+		if !r.hides() {
+			r.text([]byte("________________________________"))
+		}
 		r.breakLine(1)
 	case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
 		r.breakLine(2)
 	case atom.Table:
+		r.openTable(at.layout)
 		r.breakLine(1)
 	case atom.Tr:
+		r.openRow()
 		r.breakLine(1)
-		r.cells = 0
 	case atom.Td, atom.Th:
-		if r.cells > 0 && r.lines == 0 && r.wrote {
-			r.space = false
-			r.raw([]byte{'\t'})
-		}
-		r.cells++
-	case atom.Ul, atom.Ol:
+		r.openCell()
+	case atom.Ul, atom.Ol, atom.Menu, atom.Dir:
 		r.breakLine(1)
 		if len(r.lists) < listMax {
 			r.lists = append(r.lists, itemList{ordered: tag == atom.Ol})
@@ -162,12 +183,14 @@ func (r *renderer) start(all bool) {
 	case atom.Blockquote:
 		r.breakLine(1)
 		r.quotes++
-	case atom.Pre, atom.Textarea:
+	case atom.Pre, atom.Textarea, atom.Listing, atom.Xmp, atom.Plaintext:
 		r.breakLine(1)
 		r.pre++
 	case atom.A:
 		r.closeLink()
-		r.href, r.anchor = href, r.b.Len()
+		r.href, r.alt, r.anchor = at.href, "", r.b.Len()
+	case atom.Img:
+		r.picture(at.alt)
 	default:
 		if isBlock(tag) {
 			r.breakLine(1)
@@ -196,10 +219,20 @@ func (r *renderer) end(tag atom.Atom) {
 		}
 		return
 	}
+	gone := r.gone > 0
+	if len(r.scopes) > 0 {
+		r.endInScope(tag)
+	}
+	if tag == atom.Table {
+		r.closeTable()
+	}
+	if gone {
+		return
+	}
 	switch tag {
 	case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Table:
 		r.breakLine(2)
-	case atom.Ul, atom.Ol:
+	case atom.Ul, atom.Ol, atom.Menu, atom.Dir:
 		r.breakLine(1)
 		if n := len(r.lists); n > 0 {
 			r.lists = r.lists[:n-1]
@@ -210,7 +243,7 @@ func (r *renderer) end(tag atom.Atom) {
 	case atom.Blockquote:
 		r.breakLine(1)
 		r.quotes = max(r.quotes-1, 0)
-	case atom.Pre, atom.Textarea:
+	case atom.Pre, atom.Textarea, atom.Listing, atom.Xmp:
 		r.breakLine(1)
 		r.pre = max(r.pre-1, 0)
 	case atom.A:
@@ -220,35 +253,4 @@ func (r *renderer) end(tag atom.Atom) {
 			r.breakLine(1)
 		}
 	}
-}
-
-// closeLink writes the address of a link beside its text, where the text does not say it.
-func (r *renderer) closeLink() {
-	href := r.href
-	r.href = ""
-	if href == "" || len(href) > 2000 {
-		return
-	}
-	scheme, rest, _ := strings.Cut(href, ":")
-	switch strings.ToLower(scheme) {
-	case "http", "https":
-	case "mailto", "tel":
-		href = rest
-	default:
-		return
-	}
-	said := strings.TrimSpace(r.b.String()[min(r.anchor, r.b.Len()):])
-	if said == "" || sameLink(said, href) {
-		return
-	}
-	r.space = true
-	r.text([]byte("<" + href + ">"))
-}
-
-func sameLink(text, href string) bool {
-	bare := func(s string) string {
-		s = strings.TrimPrefix(strings.TrimPrefix(s, "https://"), "http://")
-		return strings.TrimSuffix(s, "/")
-	}
-	return bare(text) == bare(href)
 }

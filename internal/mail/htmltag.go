@@ -23,81 +23,51 @@ func (r *renderer) tag(raw []byte) atom.Atom {
 // tagMax is longer than the names of all elements that mean something here.
 const tagMax = 20
 
-// mayHide looks whether a tag has what could make its element invisible, before its attributes are
-// taken apart: most have not.
+// mayHide looks whether a tag has what could change how its element looks, before its attributes are taken apart: most have not.
 func (r *renderer) mayHide(raw []byte) bool {
-	if len(raw) > 4096 {
+	if len(raw) > 4096 || len(r.sheet.rules) > 0 {
 		return true
 	}
 	r.low = appendLower(r.low[:0], raw)
-	if bytes.IndexByte(r.low, '=') < 0 {
-		return bytes.Contains(r.low, []byte("hidden"))
-	}
-	for _, s := range hiders {
-		if bytes.Contains(r.low, s) {
-			return true
-		}
-	}
-	return false
+	return bytes.Contains(r.low, []byte("style")) || bytes.Contains(r.low, []byte("hidden")) || bytes.Contains(r.low, []byte("presentation"))
 }
 
-// hiders are what hides reads, "hidden" of two kinds, and the sign of a character reference.
-var hiders = [][]byte{[]byte("none"), []byte("hid"), []byte("font-size"), []byte("opacity"), []byte("max-"), []byte("&")}
+// tagAttrs is what matters of a tag's attributes.
+type tagAttrs struct {
+	href, alt string
+	layout    bool // a table that is none
+	effect
+}
 
-// attributes reads what matters of a tag: a link's address, and whether the element is hidden.
-func (r *renderer) attributes() (href string, hidden bool) {
+func (r *renderer) attributes(tag atom.Atom) (at tagAttrs) {
+	var id, class string
 	for more := true; more; {
 		var k, v []byte
 		k, v, more = r.z.TagAttr()
 		switch string(k) {
 		case "href":
-			href = strings.TrimSpace(string(v))
+			at.href = strings.TrimSpace(string(v))
+		case "alt":
+			if tag == atom.Img && len(v) < 1000 {
+				at.alt = strings.TrimSpace(string(v))
+			}
 		case "hidden":
-			hidden = true
+			at.gone = true
 		case "style":
-			hidden = hidden || hides(string(v))
+			r.low = appendLower(r.low[:0], v[:min(len(v), styleMax)])
+			at.read(r.low)
+		case "role":
+			at.layout = string(v) == "presentation" || string(v) == "none"
+		case "id":
+			id = r.sheet.name(v)
+		case "class":
+			class = r.sheet.name(v)
 		}
 	}
-	return href, hidden
-}
-
-// hides says whether a style makes its element invisible.
-func hides(style string) bool {
-	if len(style) > 10_000 {
-		style = style[:10_000]
+	if len(r.sheet.rules) > 0 && !at.display && !at.gone {
+		at.gone = r.sheet.hides(tag, id, class)
 	}
-	for rule := range strings.SplitSeq(style, ";") {
-		k, v, _ := strings.Cut(rule, ":")
-		v = strings.ToLower(strings.TrimSpace(strings.Replace(v, "!important", "", 1)))
-		switch strings.ToLower(strings.TrimSpace(k)) {
-		case "display":
-			if v == "none" {
-				return true
-			}
-		case "visibility":
-			if v == "hidden" {
-				return true
-			}
-		case "mso-hide":
-			if v == "all" {
-				return true
-			}
-		case "font-size", "opacity", "max-height", "max-width":
-			if zero(v) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// zero says whether a CSS length is nothing: 0, 0px, 0.0em, 0%.
-func zero(v string) bool {
-	if v == "" || v[0] != '0' {
-		return false
-	}
-	n := strings.TrimLeft(v, "0.")
-	return n == "" || n[0] < '0' || n[0] > '9'
+	return at
 }
 
 func isVoid(tag atom.Atom) bool {
@@ -122,7 +92,7 @@ func isBlock(tag atom.Atom) bool {
 	case atom.Address, atom.Article, atom.Aside, atom.Blockquote, atom.Center, atom.Dd, atom.Div, atom.Dl, atom.Dt, atom.Fieldset,
 		atom.Figure, atom.Figcaption, atom.Footer, atom.Form, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Header, atom.Hr,
 		atom.Li, atom.Main, atom.Nav, atom.Ol, atom.P, atom.Pre, atom.Section, atom.Table, atom.Tbody, atom.Thead, atom.Tfoot, atom.Tr,
-		atom.Ul, atom.Body, atom.Caption:
+		atom.Ul, atom.Body, atom.Caption, atom.Details, atom.Summary, atom.Dialog, atom.Legend, atom.Menu, atom.Dir, atom.Listing, atom.Xmp, atom.Plaintext, atom.Hgroup, atom.Option:
 		return true
 	}
 	return false

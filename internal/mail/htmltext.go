@@ -9,14 +9,14 @@ import (
 // breakLine asks for at least n line ends before the next text.
 func (r *renderer) breakLine(n int) {
 	r.space = false
-	if r.wrote {
+	if r.wrote && !r.inRow {
 		r.lines = max(r.lines, n)
 	}
 }
 
 // text writes text, its white space folded outside of <pre>.
 func (r *renderer) text(s []byte) {
-	if r.pre > 0 {
+	if r.pre > 0 || r.look&asTyped != 0 {
 		for {
 			ln, rest, more := bytes.Cut(s, []byte{'\n'})
 			if len(ln) > 0 {
@@ -55,12 +55,17 @@ func (r *renderer) text(s []byte) {
 
 // visible takes out what HTML mail uses as invisible filling, and makes spaces of its fixed ones.
 func visible(s []byte) []byte {
-	if isASCII(s) {
+	if printable(s) {
 		return s
 	}
+	var before rune
 	return bytes.Map(func(r rune) rune {
+		last := before
+		before = r
 		switch {
-		case r == 0x200b, r == 0x200c, r == 0x2060, r == 0xfeff, r == 0x034f, r == 0xad:
+		case r == 0x200c && last >= 0x0600 && last < 0x1000: // it keeps letters of Arabic and Indic scripts apart; elsewhere it fills previews
+			return r
+		case r == 0x200b, r == 0x200c, r == 0x2060, r == 0xfeff, r == 0x034f, r == 0xad, r == 0x2800, r == 0x3164, r == 0x115f, r == 0x180e:
 			return -1
 		case r == 0xa0, r == 0x2007, r == 0x202f:
 			return ' '
@@ -69,6 +74,16 @@ func visible(s []byte) []byte {
 		}
 		return r
 	}, s)
+}
+
+// printable says whether s is nothing but ASCII that can be seen, and tabs and blanks.
+func printable(s []byte) bool {
+	for _, c := range s {
+		if (c < ' ' && c != '\t') || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // raw writes s with what was held back before it: line ends, the marks of quotes and items, a space.
@@ -89,9 +104,16 @@ func (r *renderer) raw(s []byte) {
 		r.b.WriteString(r.prefix)
 	case r.prefix != "": // an item that begins where another was empty
 		r.b.WriteString(r.prefix)
+	case r.tabs > 0:
+		r.b.WriteString("\t\t\t\t\t\t\t\t"[:min(r.tabs, 8)])
 	case r.space:
 		r.b.WriteByte(' ')
 	}
+	r.breaks += r.lines
+	if n := len(r.rows); n > 0 && r.rows[n-1].empty {
+		r.rows[n-1].empty, r.rows[n-1].breaks = false, r.breaks
+	}
+	r.tabs, r.inRow = 0, false
 	r.lines, r.space, r.prefix, r.wrote, r.quoted = 0, false, "", true, r.quotes
 	r.b.Write(s)
 	r.layout.text()
