@@ -4,7 +4,7 @@ package main
 var sets = []set{
 	{
 		name: "enmime", about: "jhillyerd/enmime's own tests", source: "go github.com/jhillyerd/enmime/v2@v2.3.0", sum: "h1:Y/pzQanyU8nkSgB2npXX8Dha5OItJE/QwbDJM4sf/kU=",
-		files: []string{"testdata/mail/*.raw", "testdata/low-quality/*.raw", "testdata/parts/*.raw", "dsn/testdata/*.raw"},
+		files: []string{"testdata/mail/*.raw", "testdata/low-quality/*.raw", "testdata/parts/*.raw", "dsn/testdata/*.raw"}, known: knownEnmime,
 	},
 	{
 		name: "reply", about: "texts of dimiro1/reply, after Discourse's email_reply_trimmer", source: "go github.com/dimiro1/reply@v0.0.0-20200315094148-d0136a4c9e21", sum: "h1:PdsjTl0Cg+ZJgOx/CFV5NNgO1ThTreqdgKYiDCMHJwA=",

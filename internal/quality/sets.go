@@ -40,15 +40,32 @@ func (s *set) mails(dir string) ([]Mail, error) {
 		names = append(names, found...)
 	}
 	slices.Sort(names)
+	names = slices.Compact(names)
+	times := map[string]int{}
+	for _, file := range names {
+		times[filepath.Base(file)]++
+	}
+	var skip *regexp.Regexp
+	if s.skip != "" {
+		skip = regexp.MustCompile(s.skip)
+	}
 	var mails []Mail
-	for _, file := range slices.Compact(names) {
+	for _, file := range names {
 		name := filepath.Base(file)
-		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() || s.skip != "" && regexp.MustCompile(s.skip).MatchString(name) {
+		long := filepath.Base(filepath.Dir(file)) + "/" + name
+		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() || skip != nil && skip.MatchString(name) {
 			continue
 		}
 		raw, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
+		}
+		want, ok := truths[long]
+		if !ok {
+			want = truths[name]
+		}
+		if times[name] > 1 {
+			name = long
 		}
 		if s.bare {
 			raw = append([]byte("Subject: Re: a question\nContent-Type: text/plain; charset=utf-8\n\n"), raw...)
@@ -58,7 +75,7 @@ func (s *set) mails(dir string) ([]Mail, error) {
 			if i > 0 {
 				at += fmt.Sprint("#", i+1)
 			}
-			mails = append(mails, Mail{name: at, raw: m, want: truths[name]})
+			mails = append(mails, Mail{name: at, raw: m, want: want})
 		}
 	}
 	return mails, nil

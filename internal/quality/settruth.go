@@ -1,6 +1,8 @@
 package main
 
 import (
+	_ "embed"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -138,3 +140,45 @@ func knownMIMETools(dir string) (map[string]Truth, error) {
 }
 
 func unperl(s string) string { return regexp.MustCompile(`\\(.)`).ReplaceAllString(s, "$1") }
+
+//go:embed testdata/enmime.txt
+var enmimeSays string
+
+// knownEnmime is what enmime's tests say in Go, copied into a table.
+func knownEnmime(string) (map[string]Truth, error) {
+	truths := map[string]Truth{}
+	for line := range strings.Lines(enmimeSays) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		field, value, ok := strings.Cut(rest, " ")
+		if !ok {
+			return nil, fmt.Errorf("enmime.txt: %q", line)
+		}
+		w := truths[name]
+		switch field {
+		case "subject":
+			w.Subject = &value
+		case "text":
+			w.Lines = append(w.Lines, value)
+		case "never":
+			w.Never = append(w.Never, value)
+		case "file":
+			w.Named = append(w.Named, value)
+		case "recipient", "status":
+			if w.Bounce == nil {
+				w.Bounce = &WantBounce{}
+			}
+			if field == "status" {
+				w.Bounce.Status = &value
+			} else {
+				w.Bounce.Recipients = append(w.Bounce.Recipients, value)
+			}
+		default:
+			return nil, fmt.Errorf("enmime.txt: no such field: %s", field)
+		}
+		truths[name] = w
+	}
+	return truths, nil
+}
