@@ -1,7 +1,7 @@
 // Command quality measures what postern/internal/mail understands, beside enmime and go-message on the same mails:
 // docs/quality.md. It fails where a peer is right, we are wrong, and testdata/reasons.txt does not say why that is so.
 //
-//	go run . [-write] [-open] [-v] [-sets name,name]
+//	go run . [-write] [-speed] [-open] [-aside folders] [-v] [-sets name,name]
 package main
 
 import (
@@ -23,18 +23,20 @@ var readers = []Reader{
 
 func main() {
 	write := flag.Bool("write", false, "write the figures into docs/quality.md")
+	speed := flag.Bool("speed", false, "measure the speed too")
 	open := flag.Bool("open", false, "only the open cases and the golden mails: nothing is downloaded")
 	verbose := flag.Bool("v", false, "print what each reader says where they disagree")
 	only := flag.String("sets", "", "only these public sets, separated by commas")
+	aside := flag.String("aside", "", "folders of cases set aside, separated by commas, beside testdata/cases/aside")
 	root := flag.String("root", "../..", "the folder of the repository")
 	flag.Parse()
-	if err := measure(os.Stdout, *root, *only, *open, *verbose, *write); err != nil {
+	if err := measure(os.Stdout, *root, *only, *aside, *open, *verbose, *speed, *write); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func measure(out io.Writer, root, only string, open, verbose, write bool) error {
+func measure(out io.Writer, root, only, aside string, open, verbose, speed, write bool) error {
 	reasons, err := readReasons(filepath.Join(root, "internal/quality/testdata/reasons.txt"))
 	if err != nil {
 		return err
@@ -43,7 +45,11 @@ func measure(out io.Writer, root, only string, open, verbose, write bool) error 
 	cases := filepath.Join(root, "internal/mail/testdata/cases")
 	if only == "" {
 		if !open {
-			r.group("aside", "cases set aside", must(readCases(filepath.Join(cases, "aside"))))
+			var mails []Mail
+			for _, dir := range append(strings.Split(aside, ","), filepath.Join(cases, "aside")) {
+				mails = append(mails, must(readCases(dir))...)
+			}
+			r.group("aside", "cases set aside", mails)
 		}
 		r.group("open", "open cases", must(readCases(filepath.Join(cases, "open"))))
 		r.group(golden, "golden mails of internal/mail", must(readGolden(filepath.Join(root, "internal/mail/testdata/golden"))))
@@ -60,6 +66,11 @@ func measure(out io.Writer, root, only string, open, verbose, write bool) error 
 		r.group(s.name, s.about, must(s.mails(dir)))
 	}
 	r.print()
+	if speed {
+		if err := r.measureSpeed(root); err != nil {
+			return err
+		}
+	}
 	if write {
 		if err := r.write(filepath.Join(root, "docs/quality.md")); err != nil {
 			return err

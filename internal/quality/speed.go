@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"flag"
+	"fmt"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -116,6 +118,38 @@ func (c *corpus) read(b *testing.B, with func(raw []byte) error) {
 		}
 	}
 	b.ReportMetric(float64(peak())/(1<<20), "peak-MB")
+}
+
+// measureSpeed runs the benchmarks and makes a table of them.
+func (r *report) measureSpeed(root string) error {
+	all, err := corpora(root)
+	if err != nil {
+		return err
+	}
+	testing.Init()
+	if err := flag.Set("test.benchtime", "2s"); err != nil {
+		return err
+	}
+	var b strings.Builder
+	b.WriteString("| mails | |")
+	for _, who := range contestants {
+		fmt.Fprintf(&b, " %s |", who.name)
+	}
+	b.WriteString("\n|---|---|" + strings.Repeat("--:|", len(contestants)) + "\n")
+	for _, c := range all {
+		var rows [3]strings.Builder
+		for _, who := range contestants {
+			got := testing.Benchmark(func(b *testing.B) { c.read(b, who.read) })
+			mails := float64(len(c.mails))
+			fmt.Fprintf(&rows[0], " %.3g ms |", float64(got.NsPerOp())/1e6/mails)
+			fmt.Fprintf(&rows[1], " %.4g kB |", float64(got.AllocedBytesPerOp())/1000/mails)
+			fmt.Fprintf(&rows[2], " %.1f MB |", got.Extra["peak-MB"])
+		}
+		fmt.Fprintf(&b, "| %s | time a mail |%s\n| | allocated a mail |%s\n| | heap grows by |%s\n", c.name, rows[0].String(), rows[1].String(), rows[2].String())
+	}
+	r.speed = b.String()
+	fmt.Fprint(r.out, r.speed)
+	return nil
 }
 
 // watchHeap looks at the heap until what it returns is called, which gives how far it grew at most.

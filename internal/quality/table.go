@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -57,19 +58,90 @@ func share(r Reader, field string, right, of int) string {
 	return fmt.Sprintf("%.1f %%", 100*float64(right)/float64(of))
 }
 
-// write puts the figures between the marks of a document.
+// write puts what was measured between the marks of a document. Marks for what was not measured keep what they hold.
 func (r *report) write(path string) error {
 	doc, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	const from, to = "<!-- figures -->\n", "<!-- /figures -->"
-	head, rest, ok := bytes.Cut(doc, []byte(from))
-	_, tail, ok2 := bytes.Cut(rest, []byte(to))
-	if !ok || !ok2 {
-		return fmt.Errorf("%s lacks its marks", path)
+	for name, text := range map[string]string{"figures": r.figures(), "speed": r.speed} {
+		if text == "" {
+			continue
+		}
+		from, to := []byte("<!-- "+name+" -->\n"), []byte("<!-- /"+name+" -->")
+		head, rest, ok := bytes.Cut(doc, from)
+		_, tail, ok2 := bytes.Cut(rest, to)
+		if !ok || !ok2 {
+			return fmt.Errorf("%s lacks its marks for %s", path, name)
+		}
+		doc = bytes.Join([][]byte{head, from, []byte(text), to, tail}, nil)
 	}
-	return os.WriteFile(path, bytes.Join([][]byte{head, []byte(from), r.markdown(), []byte(to), tail}, nil), 0o644)
+	return os.WriteFile(path, doc, 0o644)
 }
 
-func (r *report) markdown() []byte { return nil }
+// figures is what was counted, as Markdown.
+func (r *report) figures() string {
+	var b strings.Builder
+	for _, g := range r.groups {
+		if g.name == "aside" || g.name == "open" {
+			fmt.Fprintf(&b, "### The %s: %d mails\n\n", g.about, g.mails)
+			tableHead(&b, "right", "known of")
+			for _, f := range fields {
+				if n := g.known[f.name]; n > 0 {
+					fmt.Fprintf(&b, "| %s | %d |%s\n", f.name, n, g.shares(f.name))
+				}
+			}
+			b.WriteByte('\n')
+		}
+	}
+	b.WriteString("### Public sets that say what is right\n\n")
+	tableHead(&b, "set and field", "known of")
+	for _, g := range r.groups {
+		if g.name == "aside" || g.name == "open" {
+			continue
+		}
+		for _, f := range fields {
+			if n := g.known[f.name]; n > 0 {
+				fmt.Fprintf(&b, "| %s: %s | %d |%s\n", g.name, f.name, n, g.shares(f.name))
+			}
+		}
+	}
+	b.WriteString("\n### Where nobody says what is right\n\n" +
+		"Subject, sender, date, text and attachments of each mail, held against each other. *Only we*: both peers have nothing, or cannot read the mail. *Both against us*: they agree with each\n" +
+		"other and not with us; each case has been read, and its reason is in `reasons.txt`.\n\n" +
+		"| set | mails | enmime, go-message read nothing of | fields compared | all agree | the peers differ | only we | both against us |\n|---|--:|--:|--:|--:|--:|--:|--:|\n")
+	for _, g := range r.groups {
+		if g.name == "aside" || g.name == "open" {
+			continue
+		}
+		var n [4]int
+		for _, a := range g.alike {
+			for i := range n {
+				n[i] += a[i]
+			}
+		}
+		fmt.Fprintf(&b, "| %s | %d | %d, %d | %d | %d | %d | %d | %d |\n", g.about, g.mails, g.failed[1], g.failed[2], n[0]+n[1]+n[2]+n[3], n[0], n[2], n[3], n[1])
+	}
+	b.WriteByte('\n')
+	for _, a := range r.absent {
+		fmt.Fprintf(&b, "Not to be had when this was written: %s\n", a)
+	}
+	return b.String()
+}
+
+func tableHead(b *strings.Builder, first, second string) {
+	fmt.Fprintf(b, "| %s | %s |", first, second)
+	for _, r := range readers {
+		fmt.Fprintf(b, " %s |", r.name)
+	}
+	b.WriteString("\n|---|--:|" + strings.Repeat("--:|", len(readers)) + "\n")
+}
+
+// shares are the cells of a row, one a reader.
+func (g *group) shares(field string) string {
+	var b strings.Builder
+	for k := range readers {
+		fmt.Fprintf(&b, " %s |", share(readers[k], field, g.right[field][k], g.known[field]))
+	}
+	return b.String()
+}
