@@ -224,9 +224,13 @@ func (n *notice) addressesOf(i int, ln, low string, near bool, skip func(Address
 		case near:
 			r.rank, r.diagnostic = towards, ln
 		}
-		if k > 0 && lists && strings.HasPrefix(strings.ToLower(rest), "(expanded from") && n.rcpts[len(n.rcpts)-1].line == i {
-			n.rcpts[len(n.rcpts)-1].email = a.Email // Postfix: <ann@inner.example> (expanded from <ann@example.org>)
-			continue
+		if k > 0 && lists && strings.HasPrefix(strings.ToLower(rest), "(expanded from") {
+			// Postfix: <ann@inner.example> (expanded from <ann@example.org>)
+			if last := len(n.rcpts) - 1; last >= 0 && n.rcpts[last].line == i {
+				n.rcpts[last].email = a.Email
+				continue
+			}
+			r.rank, r.diagnostic = listed, rest
 		}
 		n.rcpts = append(n.rcpts, r)
 	}
