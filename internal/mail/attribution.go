@@ -14,23 +14,14 @@ const (
 // attribution says how many lines from i on introduce a quote ("On …, Ann wrote:"), 0 for none. It is
 // sure when the line names a day and an hour or an address, as mail programs write and people do not.
 func (q *quotes) attribution(i int) (lines int, sure bool) {
-	k := 0
-	for ; k < attributionLines; k++ {
-		if i+k >= q.count() || q.starts[i+k+1]-q.starts[i+k] > attributionMax {
+	k := q.colonBelow(i)
+	if k < 0 {
+		if !q.marked(i+1) || !endsInVerb(q.sentence(i, i+1)) {
 			return 0, false
 		}
-		ln := q.line(i + k)
-		if ln == "" {
-			return 0, false
-		}
-		if endsInColon(ln) {
-			break
-		}
-		if k == 0 && q.marked(i+1) && endsInVerb(q.sentence(i, i+1)) {
-			break // "Ann wrote"
-		}
+		k = 0 // "Ann wrote"
 	}
-	if k == attributionLines || len(q.regions) > 0 && q.regions[0].from > i && q.regions[0].from <= i+k {
+	if len(q.regions) > 0 && q.regions[0].from > i && q.regions[0].from <= i+k {
 		return 0, false
 	}
 	s := q.sentence(i, i+k+1)
@@ -47,6 +38,26 @@ func (q *quotes) attribution(i int) (lines int, sure bool) {
 		return k + 1, false
 	}
 	return k + 1, hasAddress(s) && hasDigit(s) || usual && hasDay(s) && hasHour(s) && i >= q.lastIntroduced()
+}
+
+// colonBelow says how many lines below line i, which is not blank, one ends in a colon, or -1 when none of the next does.
+func (q *quotes) colonBelow(i int) int {
+	if i > q.stop || q.stop == 0 {
+		q.stop, q.colon = i, false
+		for ; q.stop < q.count() && q.starts[q.stop+1]-q.starts[q.stop] <= attributionMax; q.stop++ {
+			ln := q.line(q.stop)
+			if ln == "" {
+				break
+			}
+			if q.colon = endsInColon(ln); q.colon {
+				break
+			}
+		}
+	}
+	if !q.colon || q.stop-i >= attributionLines {
+		return -1
+	}
+	return q.stop - i
 }
 
 // sentence is lines [i, j) in lower case, as one. Programs wrap lines inside addresses too, and between any two characters
@@ -104,20 +115,23 @@ func endsInColon(ln string) bool {
 // introduces says whether s, in lower case, is a sentence of the table, and whether it also opens as
 // those of mail programs usually do.
 func introduces(s string) (found, usual bool) {
-	for i := range attributions {
-		a := &attributions[i]
-		if s == "" {
-			break // nothing but marks of writing direction
-		}
-		if a.opens == "" {
-			found = found || a.verb(s) > 0
-		} else if a.opens[0] == s[0] {
+	if s == "" {
+		return false, false // nothing but marks of writing direction
+	}
+	for i := range attributions.opened {
+		a := &attributions.opened[i]
+		if a.opens[0] == s[0] {
 			if rest, ok := cutWord(s, a.opens); ok && a.verb(rest) > 0 {
 				return true, true
 			}
 		}
 	}
-	return found, false
+	for i := range attributions.bare {
+		if attributions.bare[i].verb(s) > 0 {
+			return true, false
+		}
+	}
+	return false, false
 }
 
 // verb returns where in s a verb of the form ends, or 0.
@@ -165,8 +179,8 @@ func names(s string) bool {
 	}
 	dated := hasDay(s) || hasHour(s)
 	end := len(strings.TrimRight(s, " :："))
-	for i := range attributions {
-		if at := attributions[i].verb(s); at > 0 && (dated || at == end) {
+	for i := range attributions.all {
+		if at := attributions.all[i].verb(s); at > 0 && (dated || at == end) {
 			return true
 		}
 	}
@@ -176,8 +190,8 @@ func names(s string) bool {
 // endsInVerb says whether s, in lower case, ends in a verb of the table.
 func endsInVerb(s string) bool {
 	end := len(strings.TrimRight(s, " :："))
-	for i := range attributions {
-		if attributions[i].verb(s) == end {
+	for i := range attributions.all {
+		if attributions.all[i].verb(s) == end {
 			return true
 		}
 	}
@@ -233,9 +247,15 @@ type attributionForm struct {
 	verbs []string
 }
 
-var attributions = func() (forms []attributionForm) {
+// attributions are the rows of the table, apart where nothing opens the sentence.
+var attributions = func() (forms struct{ opened, bare, all []attributionForm }) {
 	for _, row := range table("attributions") {
-		forms = append(forms, attributionForm{row[0], several(row[1])})
+		form := attributionForm{row[0], several(row[1])}
+		if forms.all = append(forms.all, form); form.opens == "" {
+			forms.bare = append(forms.bare, form)
+		} else {
+			forms.opened = append(forms.opened, form)
+		}
 	}
 	return forms
 }()

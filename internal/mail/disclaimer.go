@@ -1,12 +1,16 @@
 package mail
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // The notices of firms are paragraphs of some length; people who write about them write less, or ask.
 const (
 	disclaimerMin   = 60   // bytes, for a notice that says two of its phrases
 	disclaimerLong  = 160  // for one that says one
 	disclaimerMax   = 3000 // bytes of a paragraph that are read
+	ruleMin         = 10   // bytes of the line above the footer of a list
 	disclaimerLines = 60   // how far up from the end notices begin
 )
 
@@ -66,7 +70,7 @@ func (q *quotes) disclaimer(i, end int) (from int, reason string) {
 // isDisclaimer says why the paragraph from line i up to, not with, j is a notice, "" when it is none.
 func (q *quotes) isDisclaimer(i, j int) string {
 	first := strings.TrimLeft(q.line(i), ruleBytes+"[(\"“„« ")
-	if first == "" && j-i > 1 {
+	if first == "" && j-i > 1 && len(q.line(i)) >= ruleMin {
 		if first = q.line(i + 1); saysOf(q.paragraph(i, j), disclaimerForms.list, 1) {
 			return "footer of a mailing list"
 		}
@@ -97,12 +101,12 @@ func (q *quotes) isDisclaimer(i, j int) string {
 // opensDisclaimer returns how the notice begins that begins with a line, nil when it begins none.
 func opensDisclaimer(ln string) *disclaimerForm {
 	var buf [96]byte
-	start := string(appendLower(buf[:0], ln[:min(len(ln), len(buf))]))
+	start := appendLower(buf[:0], ln[:min(len(ln), len(buf))])
 	if !isASCII(start) {
-		start = strings.ToLower(start)
+		start = bytes.ToLower(start)
 	}
 	for i := range disclaimerForms.opens[start[0]] {
-		if form := &disclaimerForms.opens[start[0]][i]; strings.HasPrefix(start, form.opens) {
+		if form := &disclaimerForms.opens[start[0]][i]; len(start) >= len(form.opens) && string(start[:len(form.opens)]) == form.opens {
 			return form
 		}
 	}

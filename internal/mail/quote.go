@@ -44,8 +44,10 @@ type quotes struct {
 	regions    []region // the history in the HTML that the text was made from, by its elements, in order
 	footers    []region // and the signatures
 	spans      []Span
-	introduced int // what lastIntroduced found, 0 when nobody asked
-	unsure     int // the line from which on the text might be quoted, -1 for none
+	stop       int  // the first line that is blank, too long, or ends in a colon, from where colonBelow was last asked
+	colon      bool // which of these it is
+	introduced int  // what lastIntroduced found, 0 when nobody asked
+	unsure     int  // the line from which on the text might be quoted, -1 for none
 	reason     string
 }
 
@@ -126,7 +128,7 @@ func (q *quotes) scan() {
 			i++
 			continue
 		}
-		if j := q.initials(i); j > i && q.reply {
+		if j := q.initials(i); j > i {
 			q.cover(i, j, SpanQuote, "lines quoted with initials")
 			i, free = j, j
 			continue
@@ -200,15 +202,16 @@ func (q *quotes) style(i int) string {
 	if s[0] == '|' || s[0] == '}' {
 		return s[:1]
 	}
-	for k := 0; k < len(s) && k <= initialsMax; k++ {
-		if s[k] == '>' && k > 0 {
-			return s[:k+1]
-		}
+	if !asciiLetter(s[0]) {
+		return ""
+	}
+	end := strings.IndexByte(s[:min(len(s), initialsMax+1)], '>')
+	for k := range max(end, 0) {
 		if !asciiLetter(s[k]) {
-			break
+			return ""
 		}
 	}
-	return ""
+	return s[:end+1]
 }
 
 // initialsMax is how long a name before ">" may be.
@@ -233,9 +236,13 @@ func (q *quotes) markedEnd(i int) int {
 
 // initials returns the line after a run of two lines or more that begin with somebody's initials and ">", or i.
 func (q *quotes) initials(i int) int {
+	s := q.text[q.starts[i]:q.starts[i+1]]
+	if !q.reply || len(s) < 4 || s[2] != '>' && s[3] != '>' || s[0] < 'A' || s[0] > 'Z' {
+		return i // "mysql>" is a prompt
+	}
 	style := q.style(i)
-	if len(style) < 3 || len(style) > 4 || style[0] < 'A' || style[0] > 'Z' {
-		return i // "$>" and "mysql>" are prompts
+	if len(style) < 3 || len(style) > 4 {
+		return i
 	}
 	if end := q.markedEnd(i); end > i+1 {
 		return end

@@ -119,6 +119,9 @@ func (q *quotes) region(i, free int) int {
 	r := q.regions[0]
 	q.regions = q.regions[1:]
 	r.to = min(r.to, q.count())
+	if r.mark.extent == markAttribution && r.to-i > attributionLines {
+		return i
+	}
 	reason := markedBy + r.mark.whose
 	first, above := i, 0
 	for ; first < r.to && !q.quoted(first); first++ {
@@ -135,8 +138,6 @@ func (q *quotes) region(i, free int) int {
 	case first == r.to && r.mark.extent == markAttribution:
 		if next := q.skipBlank(r.to, 3); next < q.count() && q.quoted(next) {
 			r.to = q.quoteEnd(next)
-		} else if r.to-i > attributionLines {
-			return i
 		}
 	case first < r.to && r.mark.extent != markRest && kind == SpanQuote && above <= attributionLines+1:
 		r.to = q.quoteEnd(first)

@@ -67,6 +67,9 @@ func (q *quotes) footer(i, j int) (from int, kind SpanKind, reason string) {
 	}
 	at := end
 	for k := end - 1; k >= i && k >= end-1-signatureLines; k-- {
+		if c := q.text[q.starts[k]]; c != '-' && c < 0x80 {
+			continue
+		}
 		raw := strings.TrimRight(q.text[q.starts[k]:q.starts[k+1]], "\r\n")
 		if raw == "-- " || raw == "--\u00a0" || (raw == "--" || raw == "—" || raw == "–" || raw == "---") && end-1-k <= dashesLines {
 			at = k
