@@ -65,7 +65,8 @@ type element struct {
 	spec     string // a word with an @, outside <>
 	comment  string // the last comment
 	doubt    bool   // something with an @ is left over: whose address it is nobody can say
-	ended    byte   // what ended it: ',', ';' or 0
+	coded    bool   // the words are from encoded ones, which are never an address (RFC 2047 section 5)
+	ended    byte   // what ended it: ',', ';', ':' or 0
 }
 
 type addressReader struct {
@@ -126,6 +127,11 @@ func (a *addressReader) next() element {
 				e, a.loose = element{}, ""
 			}
 			a.phrase = a.phrase[:0]
+		case c == ':' && trimSpace(a.s[a.at+1:]) != "":
+			// An address where the name of a group stands: one reader takes it, another the members. Nobody can say.
+			a.at++
+			e.doubt, e.ended, e.phrase = true, ':', a.take()
+			return e
 		case c == '<' && e.angle != "":
 			e.phrase = a.take() // a comma is missing between two addresses
 			return e
@@ -142,17 +148,16 @@ func (a *addressReader) next() element {
 			if ok && a.at < len(a.s) && a.s[a.at] == '@' {
 				// "a local part"@example.org
 				a.at++
-				e.spec = `"` + text + `"@` + a.atom()
+				e.spec = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"@` + a.atom()
 				break
 			}
+			e.coded = e.coded || strings.Contains(text, "=?")
 			a.add(a.p.nameWords(text), glue && !strings.HasPrefix(text, " "))
 			glue, wasWord = !strings.HasSuffix(text, " "), false
 			continue
 		case strings.HasPrefix(a.s[a.at:], "=?"):
 			if text, ok := a.encoded(); ok {
-				if i := strings.LastIndexByte(text, '@'); i > 0 && !strings.Contains(text, " ") && e.spec == "" {
-					e.spec = text
-				}
+				e.coded = true
 				a.add(text, glue || wasWord)
 				wasWord = true
 				glue = true
@@ -169,6 +174,7 @@ func (a *addressReader) next() element {
 			}
 			if i := strings.IndexByte(w, '@'); i >= 0 {
 				switch edge := i == 0 || i == len(w)-1; {
+				case wasWord && i == 0: // =?…?=@example.org
 				case e.spec == "" && !e.hasAngle && edge:
 					e.spec = a.spaced(w)
 					glue, wasWord = true, false
@@ -181,6 +187,9 @@ func (a *addressReader) next() element {
 					a.at, e.phrase = start, a.take() // a comma is missing
 					return e
 				}
+			}
+			if glue && w[0] == '.' && e.spec != "" && !e.hasAngle {
+				e.doubt = true // ann@example(comment).org
 			}
 			a.add(w, glue)
 		}
@@ -201,7 +210,7 @@ func (a *addressReader) make(e element) (Address, bool) {
 			name = cleanName(strings.TrimSpace(strings.Replace(e.phrase, e.spec, "", 1)))
 		}
 	}
-	if !e.hasAngle && e.spec == "" && strings.Contains(name, "@") {
+	if !e.hasAngle && e.spec == "" && !e.coded && strings.Contains(name, "@") {
 		switch before, after, ok := strings.Cut(name, "<"); {
 		case !strings.Contains(name, " "):
 			spec, name = name, "" // a quoted address

@@ -171,8 +171,15 @@ func (a *addressReader) spaced(w string) string {
 		a.phrase = a.phrase[:a.word]
 	}
 	if strings.HasSuffix(w, "@") {
-		for a.at < len(a.s) && isSpace(a.s[a.at]) {
-			a.at++
+		for more := true; more && a.at < len(a.s); {
+			switch a.s[a.at] {
+			case ' ', '\t':
+				a.at++
+			case '(':
+				_, more = a.comment()
+			default:
+				more = false
+			}
 		}
 		w += a.atom()
 	}

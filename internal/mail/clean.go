@@ -65,6 +65,19 @@ func cleanName(s string) string {
 	return b.String()
 }
 
+// withoutMarks is s without characters that hide or reorder others.
+func withoutMarks(s string) string {
+	if isASCII(s) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if deceives(r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
 // deceives says whether r is invisible and changes how its neighbours are read.
 func deceives(r rune) bool {
 	switch {

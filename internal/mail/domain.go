@@ -33,31 +33,34 @@ func makeAddress(spec string) Address {
 	if len(spec) > 7 && strings.EqualFold(spec[:7], "mailto:") {
 		spec, _, _ = strings.Cut(spec[7:], "?")
 	}
-	if strings.ContainsAny(spec, " \t") && !strings.Contains(spec, `"`) {
-		spec = strings.Join(strings.Fields(spec), "")
-	}
+	spec, ok := withoutBlanks(spec)
 	at := strings.LastIndexByte(spec, '@')
-	if at < 0 {
+	if !ok || at < 0 {
 		return Address{}
 	}
 	local, domain := spec[:at], strings.TrimRight(strings.TrimLeft(spec[at+1:], "'"), ".'")
-	if n := len(local); n > 2 && local[0] == '"' && local[n-1] == '"' && !strings.ContainsAny(local[1:n-1], "\" \t\\") {
+	if n := len(local); n > 2 && local[0] == '"' && local[n-1] == '"' && isDotAtom(local[1:n-1]) {
 		local = local[1 : n-1] // quotes that are not needed
 	}
-	local = strings.Trim(strings.ToLower(local), "'")
-	domain = strings.ToLower(domain)
-	if local == "" || domain == "" || bad(local) || bad(domain) {
+	local, ok = lowerLocal(strings.Trim(local, "'"))
+	if !ok || !isLocal(local) || bad(domain) {
 		return Address{}
 	}
+	domain = strings.ToLower(domain)
 	a := Address{Local: local, Domain: domain}
 	display := domain
-	if !isASCII(domain) || strings.Contains(domain, "xn--") {
+	switch {
+	case domain[0] == '[':
+		if !isLiteral(domain) {
+			return Address{}
+		}
+	case !isASCII(domain) || strings.Contains(domain, "xn--"):
 		ascii, err := toASCII.ToASCII(domain)
 		switch {
-		case err == nil && hostname(ascii):
+		case err == nil && hostname(ascii) && strings.Contains(ascii, "xn--"):
 			a.Domain = ascii
 		case !isASCII(domain):
-			return Address{}
+			return Address{} // what looks like one domain and is another: the full-width ｅxample.org
 		}
 		if u, err := toASCII.ToUnicode(a.Domain); err == nil && utf8.ValidString(u) && !bad(u) {
 			display = u
@@ -65,6 +68,8 @@ func makeAddress(spec string) Address {
 			display = a.Domain
 		}
 		a.MixedScript = mixedScript(display)
+	case !hostname(domain):
+		return Address{}
 	}
 	a.Email = a.Local + "@" + a.Domain
 	a.Display = a.Email
@@ -72,6 +77,86 @@ func makeAddress(spec string) Address {
 		a.Display = a.Local + "@" + display
 	}
 	return a
+}
+
+// withoutBlanks takes comments and blanks out of an address where RFC 5322 section 3.4.1 allows them: around the @ and dots.
+// It is not ok when they stand elsewhere.
+func withoutBlanks(s string) (string, bool) {
+	if strings.IndexByte(s, '"') >= 0 || strings.IndexByte(s, ' ') < 0 && strings.IndexByte(s, '(') < 0 && strings.IndexByte(s, '\t') < 0 {
+		return s, true
+	}
+	var b strings.Builder
+	depth, gap := 0, false
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '(':
+			depth++
+			gap = true
+		case c == ')' && depth > 0:
+			depth--
+		case depth > 0:
+		case isSpace(c):
+			gap = true
+		default:
+			if n := b.Len(); gap && n > 0 && c != '@' && c != '.' {
+				if last := b.String()[n-1]; last != '@' && last != '.' {
+					return "", false
+				}
+			}
+			gap = false
+			b.WriteByte(c)
+		}
+	}
+	return b.String(), depth == 0
+}
+
+// lowerLocal makes a local part lower case. It is not ok where that makes ASCII of what was none: the Kelvin sign is no k.
+func lowerLocal(s string) (string, bool) {
+	low := strings.ToLower(s)
+	if isASCII(s) {
+		return low, true
+	}
+	for _, r := range s {
+		if r >= utf8.RuneSelf && unicode.ToLower(r) < utf8.RuneSelf {
+			return "", false
+		}
+	}
+	return low, true
+}
+
+// isLocal says whether s is what stands before an @: words and dots, wherever the dots stand, or one quoted string. A second @ would
+// make it anybody's guess what the domain is.
+func isLocal(s string) bool {
+	if s == "" || bad(s) {
+		return false
+	}
+	if s[0] != '"' {
+		return isDotAtom(s)
+	}
+	if len(s) < 3 || s[len(s)-1] != '"' {
+		return false
+	}
+	for i := 1; i < len(s)-1; i++ {
+		switch s[i] {
+		case '\\':
+			if i++; i == len(s)-1 {
+				return false
+			}
+		case '"', '<', '>', ',', '@': // legal but for the first, and read differently everywhere
+			return false
+		}
+	}
+	return true
+}
+
+func isDotAtom(s string) bool {
+	return s != "" && !strings.ContainsAny(s, " \t()<>[]:;@\\,\"") && !strings.Contains(s, "=?")
+}
+
+// isLiteral says whether a domain is an IP address in brackets.
+func isLiteral(s string) bool {
+	s, ok := strings.CutSuffix(strings.TrimPrefix(s, "["), "]")
+	return ok && s != "" && strings.Trim(strings.TrimPrefix(s, "ipv6:"), "0123456789abcdef.:") == ""
 }
 
 // hostname says whether s is of letters, digits, hyphens, underscores and dots. The mapping of IDNA can
@@ -82,7 +167,7 @@ func hostname(s string) bool {
 			return false
 		}
 	}
-	return strings.Trim(s, ".") == s && s != ""
+	return s != "" && s[0] != '.' && s[len(s)-1] != '.' && !strings.Contains(s, "..")
 }
 
 // bad says whether an address has what no address has: control characters, spaces outside quotes,
@@ -90,12 +175,11 @@ func hostname(s string) bool {
 func bad(s string) bool {
 	quoted := strings.HasPrefix(s, `"`)
 	for _, r := range s {
-		if unicode.IsControl(r) || r == utf8.RuneError || deceives(r) || r == '<' || r == '>' || r == ',' && !quoted ||
-			unicode.IsSpace(r) && (r != ' ' || !quoted) {
+		if unicode.IsControl(r) || r == utf8.RuneError || deceives(r) || unicode.IsSpace(r) && (r != ' ' || !quoted) {
 			return true
 		}
 	}
-	return false
+	return s == ""
 }
 
 // mixedScript says whether one label of a domain mixes scripts. Those that a language writes

@@ -43,7 +43,7 @@ func (p *parser) readFields(h *header) {
 			m.Cc = p.addresses(m.Cc, f)
 		case "subject":
 			if seen.subject++; m.Subject == "" {
-				if m.Subject = f.Value; len(m.Subject) > subjectLength {
+				if m.Subject = withoutMarks(f.Value); len(m.Subject) > subjectLength {
 					p.warn("subject-too-long", "the rest of the subject was left out")
 					m.Subject = cutString(m.Subject, subjectLength)
 				}

@@ -19,7 +19,8 @@ func (p *parser) readHeader() header {
 	buf := p.head[:0]
 	ends := p.ends[:0] // where each field ends in buf
 	over := false
-	skip := true // nothing but empty lines so far
+	skip := true     // nothing but empty lines so far
+	doubled := false // the lines end in CR CR LF
 	for {
 		ln, ok := p.lines.next()
 		if !ok {
@@ -29,9 +30,21 @@ func (p *parser) readHeader() header {
 			p.lines.unread()
 			break
 		}
+		if skip && len(p.stack) == 0 {
+			ln.text = startOfField(ln.text)
+		}
 		if ln.start && len(ln.text) == 0 {
 			if skip && len(p.stack) == 0 && fieldAhead(p.lines.ahead()) {
 				continue // empty lines before the header
+			}
+			if p.lines.afterCR && len(ln.eol) == 2 && (doubled || fieldAhead(p.lines.ahead())) {
+				doubled = true
+				continue // each line ends in CR CR LF: CR LF was made of the LF of CR LF
+			}
+			if doubled {
+				if next, ok := p.lines.next(); ok && (len(next.text) > 0 || len(next.eol) != 2) {
+					p.lines.unread()
+				}
 			}
 			break
 		}
@@ -53,7 +66,7 @@ func (p *parser) readHeader() header {
 			return p.finishHeader(buf, ends, over)
 		case fieldAhead(p.lines.ahead()):
 			p.warn("header-malformed", "a line that is no header field: "+quote(ln.text))
-			if len(ends) == 0 {
+			if len(ends) == 0 || nameless(ln.text) {
 				p.skipLine(ln)
 				continue
 			}
@@ -80,6 +93,15 @@ func (p *parser) readHeader() header {
 		buf = append(append(buf, ln.text...), ln.eol...)
 	}
 	return p.finishHeader(buf, ends, over)
+}
+
+// startOfField takes off what stands before the first field: the mark that Windows puts before UTF-8, NUL bytes, blanks.
+func startOfField(text []byte) []byte {
+	cut := bytes.TrimLeft(bytes.TrimPrefix(text, []byte("\uFEFF")), " \t\x00")
+	if n := fieldName(cut); len(cut) < len(text) && (len(cut) == 0 || n > 0 && wellKnown(string(cut[:n]))) {
+		return cut
+	}
+	return text
 }
 
 // skipLine reads the rest of a line that came in pieces.
@@ -184,10 +206,19 @@ func fieldName(b []byte) int {
 	return 0
 }
 
+// nameless says whether a line is a field whose name is none: empty, or with letters beyond ASCII.
+func nameless(text []byte) bool {
+	colon := bytes.IndexByte(text[:min(len(text), 80)], ':')
+	return colon >= 0 && bytes.IndexAny(text[:colon], " \t") < 0
+}
+
+// blankMax is how many blank lines may stand before a field that is looked for.
+const blankMax = 20
+
 // fieldAhead says whether the next line is surely a header field: one whose name is well known.
 func fieldAhead(b []byte) bool {
 	ln, rest := nextLine(b)
-	for len(ln) == 0 && len(rest) > 0 {
+	for n := 0; blank(ln) && len(rest) > 0 && n < blankMax; n++ {
 		ln, rest = nextLine(rest)
 	}
 	n := fieldName(ln)

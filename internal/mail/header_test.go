@@ -24,6 +24,65 @@ func TestSubjects(t *testing.T) {
 	}
 }
 
+// TestHeaderTraps has header blocks as broken senders and relays make them. Of each the subject, the sender and the text are told.
+func TestHeaderTraps(t *testing.T) {
+	t.Parallel()
+	const good = "From: ann@example.org\nSubject: s\nDate: Mon, 5 Jan 2026 15:04:05 +0100\n"
+	tests := []struct{ name, raw, want, warning string }{
+		{"plain", good + "\nbody", "ann@example.org|s|body", ""},
+		{"mark of UTF-8 before it", "\xef\xbb\xbf" + good + "\nbody", "ann@example.org|s|body", ""},
+		{"NUL before it", "\x00" + good + "\nbody", "ann@example.org|s|body", ""},
+		{"blank before it", " " + good + "\nbody", "ann@example.org|s|body", ""},
+		{"empty and blank lines before it", "\n\n \n" + good + "\nbody", "ann@example.org|s|body", ""},
+		{"mbox line before it", "From ann@example.org Mon Jan  5 15:04:05 2026\n" + good + "\nbody", "ann@example.org|s|body", ""},
+		{"quoted mbox line inside", "From: ann@example.org\n>From ann@example.org Mon Jan  5 15:04:05 2026\nSubject: s\nDate: 5 Jan 2026 15:04\n\nbody", "ann@example.org|s|body", ""},
+		{"CR CR LF", strings.ReplaceAll(good+"\nbody\nmore\n", "\n", "\r\r\n"), "ann@example.org|s|body\nmore\n", ""},
+		{"CR", strings.ReplaceAll(good+"\nbody\nmore\n", "\n", "\r"), "ann@example.org|s|body\nmore\n", ""},
+		{"CR LF, and one bare CR before a field in the text", "From: ann@example.org\r\nSubject: s\r\n\r\nSubject: t\r\n", "ann@example.org|s|Subject: t\n", ""},
+		{"empty line of LF in a header of CR LF", "From: ann@example.org\r\nSubject: s\r\n\nbody", "ann@example.org|s|body", ""},
+		{"blank line as the end", "From: ann@example.org\nSubject: s\n \t\nbody", "ann@example.org|s|body", ""},
+		{"blank before the colon", "From : ann@example.org\nSubject\t: s\n\nbody", "ann@example.org|s|body", ""},
+		{"nothing behind the colon", "From:ann@example.org\nSubject:s\n\nbody", "ann@example.org|s|body", ""},
+		{"value in the fold", "From:\n ann@example.org\nSubject:\n\ts\n\nbody", "ann@example.org|s|body", ""},
+		{"folded in an address", "From: Ann\n <ann@example.org\n >\nSubject: s\n\nbody", "ann@example.org|s|body", ""},
+		{"capitals", "FROM: ann@example.org\nsUBJECT: s\n\nbody", "ann@example.org|s|body", ""},
+		{"lost fold", "From: ann@example.org\nSubject: s and\nmore\nDate: 5 Jan 2026 15:04\n\nbody", "ann@example.org|s and more|body", "header-malformed"},
+		{"field without a name", "From: ann@example.org\n: x\nSubject: s\n\nbody", "ann@example.org|s|body", "header-malformed"},
+		{"8-bit name of a field", "From: ann@example.org\nBetr\xe4ff: x\nSubject: s\n\nbody", "ann@example.org|s|body", "header-malformed"},
+		{"no empty line", "From: ann@example.org\nSubject: s\nHello there, this is the text.\nAnn\n", "ann@example.org|s|Hello there, this is the text.\nAnn\n", "header-malformed"},
+		{"two of each", "From: ann@example.org\nFrom: eve@example.net\nSubject: s\nSubject: t\nDate: x\nDate: 5 Jan 2026 15:04\n\nbody", "ann@example.org eve@example.net|s|body", "header-doubled"},
+		{"empty From, then one", "From:\nFrom: ann@example.org\nSubject:\nSubject: s\n\nbody", "ann@example.org|s|body", "header-doubled"},
+		{"group in From", "From: Undisclosed: ann@example.org, eve@example.net;\nSubject: s\n\nbody", "ann@example.org eve@example.net|s|body", ""},
+		{"NUL inside", "From: ann@example.org\nSubject: s\x00t\n\nbody", "ann@example.org|s t|body", ""},
+		{"NUL in an address", "From: ann@example.org\x00@evil.example\nSubject: s\n\nbody", "|s|body", "address-malformed"},
+		{"bidi marks", "From: ann@example.org\nSubject: =?utf-8?Q?a=E2=80=AEb?= \u202ec\n\nbody", "ann@example.org|ab c|body", ""},
+		{"raw 8-bit name, address untouched", "From: J\xfcrgen <j@example.org>\nSubject: s\n\nbody", "j@example.org|s|body", ""},
+		{"raw 8-bit local part", "From: j\xfcrgen@example.org\nSubject: s\n\nbody", "|s|body", "address-malformed"},
+		{"raw 8-bit domain", "From: j@ex\xe4mple.org\nSubject: s\n\nbody", "|s|body", "address-malformed"},
+		{"raw UTF-8 address", "From: jürgen@exämple.org\nSubject: s\n\nbody", "jürgen@xn--exmple-cua.org|s|body", ""},
+		{"address inside two-byte characters", "From: \x1b$B<ann@example.org>\x1b(B <eve@example.net>\nSubject: s\n\nbody", "eve@example.net|s|body", ""},
+		{"Shift_JIS whose second byte is an @", "From: \x83@\x83@ <ann@example.org>\nSubject: s\nContent-Type: text/plain; charset=shift_jis\n\nbody", "ann@example.org|s|body", ""},
+		{"text in a header's place", "Hello,\n\nthe printer is broken.\n", "||Hello,\n\nthe printer is broken.\n", "header-missing"},
+		{"header alone", "From: ann@example.org\nSubject: s", "ann@example.org|s|", ""},
+	}
+	for _, tt := range tests {
+		m := parse(t, []byte(tt.raw))
+		check(t, m)
+		var from []string
+		for _, a := range m.From {
+			if a.Email != "" {
+				from = append(from, a.Email)
+			}
+		}
+		if got := strings.Join(from, " ") + "|" + m.Subject + "|" + m.Text; got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+		if tt.warning != "" && !warned(m, tt.warning) {
+			t.Errorf("%s: no warning %s among %v", tt.name, tt.warning, m.Warnings)
+		}
+	}
+}
+
 func TestEndlessSubject(t *testing.T) {
 	t.Parallel()
 	m := parse(t, []byte("Subject: "+strings.Repeat("ü ", 10_000)+"\r\n\r\n"))

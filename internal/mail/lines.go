@@ -30,6 +30,8 @@ type lines struct {
 	pos, end int // the unread part of buf
 	lf, cr   int // no LF (CR) stands in buf[pos:lf] (buf[pos:cr]); at lf (cr) there is one, or the end of what was looked at
 	mid      bool
+	cameCR   bool  // the last line ended in a CR alone
+	afterCR  bool  // the one before it did
 	err      error // io.EOF at the end
 	start    time.Time
 	limit    time.Duration // from start on, with what readers and writers took of it
@@ -94,6 +96,7 @@ func (l *lines) next() (line, bool) {
 		at, ok = l.lineEnd()
 	}
 	ln := line{start: !l.mid}
+	l.afterCR, l.cameCR = l.cameCR, false
 	l.backPos, l.backMid = l.pos, l.mid
 	n := 0
 	if ok {
@@ -105,6 +108,7 @@ func (l *lines) next() (line, bool) {
 	ln.text, ln.eol = l.buf[l.pos:at], l.buf[at:at+n]
 	l.pos = at + n
 	l.mid = !ok
+	l.cameCR = n == 1 && l.buf[at] == '\r'
 	return ln, true
 }
 
@@ -153,6 +157,7 @@ func (l *lines) block(dashes bool) (line, bool) {
 		n = beforeDashes(w[:n])
 	}
 	ln := line{start: !l.mid}
+	l.afterCR, l.cameCR = l.cameCR, false
 	l.backPos, l.backMid = l.pos, l.mid
 	end := max(bytes.LastIndexByte(w[:n], '\n'), bytes.LastIndexByte(w[:n], '\r')) + 1
 	if l.mid = end == 0; l.mid {
@@ -188,7 +193,7 @@ func beforeDashes(w []byte) int {
 
 // unread makes the next call of next return the last line again. It may be called once for each line.
 func (l *lines) unread() {
-	l.pos, l.mid = l.backPos, l.backMid
+	l.pos, l.mid, l.cameCR = l.backPos, l.backMid, l.afterCR
 	l.lf, l.cr = min(l.lf, l.pos), min(l.cr, l.pos)
 }
 

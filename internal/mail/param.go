@@ -33,10 +33,14 @@ func (v *value) get(name string) string {
 // spaces: senders write name=My File.pdf. RFC 2231 continuations and charsets are put together.
 func (p *parser) parseValue(s string) value {
 	word, rest, _ := strings.Cut(s, ";")
-	v := value{word: strings.ToLower(trimSpace(word))}
-	if i := strings.IndexAny(v.word, " \t,("); i > 0 { // a comment, or a second value
-		v.word = v.word[:i]
+	word = trimSpace(word)
+	if i := strings.IndexAny(word, " \t,("); i > 0 { // a comment, or a second value
+		if strings.IndexByte(word[i:], '=') > 0 { // text/plain charset=utf-8
+			rest = word[i+1:] + ";" + rest
+		}
+		word = word[:i]
 	}
+	v := value{word: strings.ToLower(word)}
 	var pieces []piece
 	for rest != "" && len(v.params)+len(pieces) < paramMax {
 		var name, text string
@@ -70,6 +74,9 @@ func nextParam(s string) (name, text, rest string) {
 	s = strings.TrimLeft(s[end+1:], " \t")
 	if !strings.HasPrefix(s, `"`) {
 		text, rest, _ = strings.Cut(s, ";")
+		if at := runOn(text); at > 0 {
+			return name, strings.Trim(text[:at], " \t,"), s[at:]
+		}
 		return name, trimSpace(text), rest
 	}
 	var b strings.Builder
@@ -89,6 +96,24 @@ func nextParam(s string) (name, text, rest string) {
 	// The quote never ends: then it is no quote.
 	text, rest, _ = strings.Cut(s[1:], ";")
 	return name, trimSpace(text), rest
+}
+
+// runOn finds where a next parameter begins in a value that is not quoted, its semicolon forgotten: format=flowed charset=utf-8.
+// Only names that are known count: file names have blanks and may have equals signs.
+func runOn(text string) int {
+	eq := strings.IndexByte(text, '=')
+	if eq < 0 {
+		return 0
+	}
+	at := strings.LastIndexAny(text[:eq], " \t,")
+	if at <= 0 {
+		return 0
+	}
+	switch strings.ToLower(text[at+1 : eq]) {
+	case "charset", "boundary", "name", "format", "delsp", "filename", "method", "report-type":
+		return at + 1
+	}
+	return 0
 }
 
 // A piece is one section of a parameter of RFC 2231: name*, name*0 or name*0*.

@@ -203,7 +203,7 @@ func normalize(b []byte) []byte {
 	for from := at; from < len(b); {
 		// b[from] is a CR
 		from++
-		if from == len(b) || b[from] != '\n' {
+		if from == len(b) || b[from] != '\n' && !bytes.HasPrefix(b[from:], []byte("\r\n")) { // CR CR LF is one line end, written twice
 			b[at] = '\n'
 			at++
 		}
