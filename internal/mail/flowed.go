@@ -41,5 +41,8 @@ func unflow(dst, s []byte, delSp bool) []byte {
 			dst = append(dst, '\n')
 		}
 	}
+	if depth >= 0 { // the text ends in a line that would go on
+		dst = append(dst, '\n')
+	}
 	return dst
 }
