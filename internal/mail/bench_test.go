@@ -120,6 +120,9 @@ func (h hostile) reader() io.Reader {
 // cmsHead begins an S/MIME file whose content is signed, up to that.
 const cmsHead = "0\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x80\x30\x80\x02\x01\x01\x31\x00\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0\x80"
 
+// binhexBomb is as much of BinHex as that, of a file of one byte over and over.
+func binhexBomb(size int) string { return binhex("a", make([]byte, size*3/8*254)) }
+
 // icsTop begins a mail of an event.
 const icsTop = "Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\nMETHOD:REQUEST\nBEGIN:VEVENT\n"
 
@@ -183,6 +186,8 @@ func hostiles(size int64) []hostile {
 		{"one-paragraph", plain, "this e-mail is\n", size}, {"headers-inside", plain, "From: a@b\nSent: 1\nTo: c\n\n\n", size}, {"rules-inside", plain, "---a---\n", size},
 		{"rfc2231", top + "Content-Type: text/plain", "; name*1*=%41", size}, {"domains", "From: ", "a@\xc3\xbc.\xc3\xbc.b, ", size}, {"flowed-line", top + "Content-Type: text/plain; format=flowed\r\n\r\n", "a \r\n", size}, {"gb18030", top + "Content-Type: text/plain; charset=gb18030\r\n\r\n", "\x81\x30", size},
 		{"rfc822", top + "Content-Type: message/rfc822\r\n\r\n", "A: b\r\n\r\n", size}, {"8bit", plain, "\xe4\xf6", size}, {"high-subject", "Subject: ", "\xe4", size}, {"brackets", "Subject: ", "[a] ", size},
+		{"uu-begins", plain, "begin 644 a\n", size}, {"uu-files", plain, "begin 644 a\n`\nend\n", size}, {"uu-long", plain + "begin 644 a\n", "M" + strings.Repeat("`", 60) + "\n", size}, {"uu-stripped", plain + "begin 644 a\n", "M\n", size}, {"uu-open", plain, "begin 644 a\n" + strings.Repeat("M\n", 1000), size},
+		{"binhex-begins", plain, "(This file must be converted with BinHex 4.0)\n\n:", size}, {"binhex-bomb", plain + binhexBomb(300<<10) + "\n", "a", size}, {"yenc-begins", plain, "=ybegin size=1 name=a\n", size}, {"yenc-ends", plain, "=ybegin size=1 name=a\na\n=yend size=2\n", size},
 		{"ics-lines", icsTop, "ATTENDEE:a@b\n", size}, {"ics-folds", icsTop + "SUMMARY:", "a\n b", size}, {"ics-params", icsTop + "ATTENDEE", ";CN=a", size}, {"ics-quotes", icsTop + "ATTENDEE", ";\"", size}, {"ics-begin", icsTop, "BEGIN:VEVENT\n", size},
 		{"ics-zones", icsTop + "DTSTART;TZID=x:20260105T140000\n", "BEGIN:VTIMEZONE\nTZID:x\nBEGIN:STANDARD\nDTSTART:19700101T000000\nRRULE:FREQ=YEARLY\n", size}, {"ics-dates", icsTop + "BEGIN:VTIMEZONE\nBEGIN:STANDARD\nRDATE:", "20260105T140000,", size}, {"ics-parts", mixed, "--b\r\nContent-Type: text/calendar\r\n\r\n" + strings.Repeat("a:b\n", 50_000), size},
 		{"tnef-files", tnefTop, attribute(2, tnefRendData, "") + attribute(2, tnefData, "a"), size}, {"tnef-empty", tnefTop, attribute(1, 0, ""), size}, {"tnef-long", tnefTop, "\x01\x03\x90\x06\x00\xff\xff\xff\xff\xff\xff\xff\xff", size},

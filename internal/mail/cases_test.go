@@ -12,10 +12,7 @@ import (
 )
 
 // wrongCases are those that we get wrong, and why.
-var wrongCases = map[string]string{
-	"structure-binhex-in-text":   "BinHex in the text is left there",
-	"structure-uuencode-in-text": "uuencoded files in the text are left there",
-}
+var wrongCases = map[string]string{}
 
 // TestCases holds what is said of the mails of testdata/cases/open, by people who did not ask a parser, against what we
 // make of them. White space counts for nothing.

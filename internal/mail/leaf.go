@@ -28,6 +28,7 @@ type leaf struct {
 	seg                 *segment
 	choice              int
 	overlong            bool
+	packed              *uuStream // a file in the text that is longer than the text may be
 
 	// attachment
 	file     *file
@@ -114,7 +115,7 @@ func (p *parser) place(l *leaf) {
 // writeLeaf decodes lines of the part's body. What nobody will read is not decoded.
 func (p *parser) writeLeaf(ln line) {
 	l := p.leaf
-	if l.kind == skipLeaf || l.overfull || l.overlong {
+	if l.kind == skipLeaf || l.overfull || l.overlong && l.packed == nil {
 		return
 	}
 	if l.held > 0 {
@@ -143,9 +144,21 @@ func (p *parser) emit(b []byte) {
 	b = b[:n]
 	switch l.kind {
 	case textLeaf, preambleLeaf:
-		if room := p.limits.Text - int64(len(p.text)) - p.kept[btoi(l.html)]; int64(len(b)) > room {
+		if l.packed != nil {
+			p.feedUU(l, b)
+		}
+		if l.overlong {
+			return
+		}
+		room := p.limits.Text - int64(len(p.text)) - p.kept[btoi(l.html)]
+		if int64(len(b)) > room {
 			l.overlong = true
-			b = b[:max(room, 0)]
+			room = max(room, 0)
+			p.text = append(p.text, b[:room]...)
+			if p.followUU(l); l.packed != nil {
+				p.feedUU(l, b[room:])
+			}
+			return
 		}
 		p.text = append(p.text, b...)
 	case fileLeaf:
@@ -193,6 +206,7 @@ func (p *parser) closeLeaf() {
 	if l.dec.bad {
 		p.warn("encoding-malformed", "the transfer encoding of a part has errors")
 	}
+	p.endUU(l)
 	switch l.kind {
 	case preambleLeaf:
 		if mp := p.stack[len(p.stack)-1]; mp.parts == 0 && !onlySpace(p.text) {

@@ -31,6 +31,9 @@ func (p *parser) finishLeaf(l *leaf) {
 		b = []byte(decode(b, l.charset))
 	}
 	b = normalize(b)
+	if !l.html {
+		b = p.takeFiles(b)
+	}
 	if l.flowed {
 		p.out = unflow(p.out[:0], b, l.delSp)
 		b = p.out
