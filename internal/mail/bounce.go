@@ -26,12 +26,14 @@ func (r *reportReader) watch(ct *value, depth int) *fieldStream {
 			r.calendar = strings.ToLower(ct.get("method"))
 		}
 	case "message/delivery-status", "message/global-delivery-status":
-		if depth <= 3 && r.dsn == nil {
-			r.dsn = &dsn{}
+		if depth <= 3 {
+			if r.dsn == nil {
+				r.dsn = &dsn{}
+			}
 			return &fieldStream{sink: r.dsn}
 		}
 	case "message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers", "text/rfc822":
-		if depth > 0 && depth <= 3 && r.returned == nil {
+		if depth > 0 && depth <= 3 && (r.returned == nil || r.returned.blank()) {
 			r.returned = &returned{}
 			return &fieldStream{sink: r.returned}
 		}
@@ -65,10 +67,13 @@ func (r *reportReader) merge(c *reportReader) {
 func (p *parser) bounce(s *signs) (bounced, news bool) {
 	m, r := p.msg, &p.report
 	reported := r.typ == "delivery-status" || r.dsn != nil && (s.server() || s.generated) && !m.IsForward
-	if !reported && !s.server() && !(s.failedRecipients && s.generated) {
+	switch {
+	case reported:
+	case r.typ != "" && r.typ != "delivery-status": // of something else
 		return false, false
-	}
-	if s.absent && !reported && !s.daemon && !s.failedRecipients {
+	case s.absent && !s.daemon && !s.failedRecipients:
+		return false, false
+	case !s.server() && !(s.failedRecipients && s.generated):
 		return false, false
 	}
 	n := readNotice(m.Text, func(a Address) bool { return p.bystander(a) })
@@ -84,7 +89,7 @@ func (p *parser) bounce(s *signs) (bounced, news bool) {
 		waits := anyPhrase(n.text, t.delay)
 		says := bounceSubject(m.Subject)
 		bounced = s.failedRecipients || s.daemon || says && (writes || s.postmaster || s.nullPath) ||
-			s.postmaster && writes && len(n.rcpts) > 0 || s.nullPath && writes && (says || len(n.rcpts) > 0 && !s.autoReply)
+			s.postmaster && writes && len(n.rcpts) > 0 || s.nullPath && writes && (says || len(n.rcpts) > 0 && !s.autoReply && !s.replied)
 		if delaySubject(m.Subject) || bounced && waits && !says && !s.failedRecipients || s.daemon && waits && !writes {
 			bounced, news = false, true
 		}

@@ -15,5 +15,6 @@ func delaySubject(s string) bool {
 			return true
 		}
 	}
-	return strings.HasPrefix(s, "message ") && hasPhrase(s, "delayed")
+	own, _, _ := strings.Cut(s, ":") // the subject of the mail that is late may follow
+	return hasPhrase(own, "delayed") || hasPhrase(own, "delay")
 }
