@@ -32,9 +32,11 @@ func readEnmime(raw []byte) Reading {
 	for _, w := range e.Errors {
 		got.MadeText = got.MadeText || w.Name == enmime.ErrorPlainTextFromHTML
 	}
+	seen := map[*enmime.Part]bool{} // what is inline and no text is in two of the lists
 	for _, list := range [][]*enmime.Part{e.Attachments, e.Inlines, e.OtherParts} {
 		for _, p := range list {
-			if p.FirstChild == nil {
+			if p.FirstChild == nil && !seen[p] {
+				seen[p] = true
 				got.Files = append(got.Files, file(p.FileName, p.ContentType, p.Content))
 			}
 		}

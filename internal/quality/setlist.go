@@ -75,6 +75,38 @@ var sets = []set{
 		files: []string{"t/data/emails/*", "t/data/emails/*/*"},
 	},
 	{
+		name: "messagelib", about: "KDE's mail reader: encrypted, signed, encapsulated", source: "debian trixie messagelib", sum: "1f8ef167de26fe1c31afdd48bf359fc511e5691ef8dbaded3390f5037755ef8c",
+		files: []string{"*/autotests/data/*.mbox", "*/autotests/data/*/*.mbox"},
+	},
+	{
+		name: "python", about: "Python's email package", source: "debian trixie python3.13", sum: "93e583f243454e6e9e4588ca2c2662206ad961659863277afcdb96801647d640",
+		files: []string{"Lib/test/test_email/data/*.txt"},
+	},
+	{
+		name: "mail-dkim", about: "signed mail of Perl's Mail::DKIM", source: "debian trixie libmail-dkim-perl", sum: "45de46f5dc4d23bcb6ad6401759881dd43968eab20e73f6f79d9557467de20ee",
+		files: []string{"t/corpus/*.txt"},
+	},
+	{
+		name: "mail-box", about: "a mailbox of Perl's Mail::Box", source: "debian trixie libmail-box-perl", sum: "0fdb5683c0b15fe95f50a6d5db6801e212797f0025a00f97460b75e8e96ed7ff",
+		files: []string{"t/folders/mbox.src"},
+	},
+	{
+		name: "messageparser", about: "mailboxes of Perl's Mail::Mbox::MessageParser", source: "debian trixie libmail-mbox-messageparser-perl", sum: "5723c0aa9cc10bab9ed1e3bfd9d5c95f7159e71c1a475414eb1af1dee3a46237",
+		files: []string{"t/mailboxes/*.txt", "t/mailboxes/*.sep"},
+	},
+	{
+		name: "mailman", about: "GNU Mailman", source: "debian trixie mailman3", sum: "0de478fcf326f25d931938c3744e61c5cd67596b46e5b1e3bb2abf99d5445632",
+		files: []string{"src/mailman/*/tests/data/*.eml"},
+	},
+	{
+		name: "sympa", about: "the list server Sympa", source: "debian trixie sympa", sum: "fcce68331f24cf9f8ec316b479b7fc9303759266be71bcec63545f9786df57ce",
+		files: []string{"t/samples/*.eml"},
+	},
+	{
+		name: "geary", about: "the mail reader Geary", source: "debian trixie geary", sum: "afad151302817ddf098b5e416e7ac7f2d5eea567a3b80bb90bd3c62afd13b9a1",
+		files: []string{"test/data/*.eml"},
+	},
+	{
 		name: "inbucket", about: "the mail catcher inbucket", source: "go github.com/inbucket/inbucket/v3@v3.2.0", sum: "h1:JDffo5CFbtWu6ooRoLmGs6bmkpMGbX3Wo8F0zwpFmTY=",
 		files: []string{"etc/swaks-tests/*.raw", "etc/*/*.raw", "pkg/*/*/*.eml", "pkg/*/*.eml", "*/*/*.raw"},
 	},

@@ -82,7 +82,7 @@ func (s *set) mails(dir string) ([]Mail, error) {
 }
 
 // fromLine is what stands before each message of an mbox file: "From ", who, and the time as asctime writes it.
-var fromLine = regexp.MustCompile(`(?m)^From \S.* (Mon|Tue|Wed|Thu|Fri|Sat|Sun) .*\d\d:\d\d.*\n`)
+var fromLine = regexp.MustCompile(`(?m)^From \S.* (Mon|Tue|Wed|Thu|Fri|Sat|Sun),? .*\d\d:\d\d.*\n`)
 
 // splitMbox cuts an mbox file at its "From " lines and takes them away. The first ten messages are enough of one file.
 func splitMbox(raw []byte) [][]byte {
