@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"postern/internal/mail"
 )
 
 // wrongCases are those that we get wrong, and why.
@@ -37,7 +40,11 @@ func TestCases(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			var want struct{ Reply, Forward *bool }
+			var want struct {
+				Reply, Forward *bool
+				Kind           mail.Kind
+				Bounce         *wantedReport
+			}
 			if s := parts["want.json"]; s != "" {
 				if err := json.Unmarshal([]byte(s), &want); err != nil {
 					t.Fatal(err)
@@ -66,6 +73,10 @@ func TestCases(t *testing.T) {
 			if want.Forward != nil && *want.Forward != m.IsForward {
 				fault("forward: %t", m.IsForward)
 			}
+			if want.Kind != "" && want.Kind != m.Kind {
+				fault("kind: %s, want %s", m.Kind, want.Kind)
+			}
+			faults = append(faults, want.Bounce.compare(m.Report)...)
 			switch why := wrongCases[name]; {
 			case why == "" && len(faults) > 0:
 				t.Error(strings.Join(faults, "\n"))
@@ -74,6 +85,42 @@ func TestCases(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A wantedReport is what a case says of a bounce. What it does not say may be anything; status and reason are of the
+// first recipient.
+type wantedReport struct {
+	Recipients                []string
+	Status, Reason, MessageID *string
+}
+
+// compare tells what is wrong with a report.
+func (w *wantedReport) compare(r *mail.Report) (faults []string) {
+	if w == nil {
+		return nil
+	}
+	if r == nil {
+		return []string{"no report"}
+	}
+	var emails []string
+	var first mail.ReportedRcpt
+	for i, rcpt := range r.Recipients {
+		if emails = append(emails, rcpt.Email); i == 0 {
+			first = rcpt
+		}
+	}
+	if w.Recipients != nil && !slices.Equal(emails, w.Recipients) {
+		faults = append(faults, fmt.Sprintf("recipients: %q, want %q", emails, w.Recipients))
+	}
+	for _, f := range []struct {
+		what, got string
+		want      *string
+	}{{"status", first.Status, w.Status}, {"reason", string(first.Reason), w.Reason}, {"message id", r.MessageID, w.MessageID}} {
+		if f.want != nil && f.got != *f.want {
+			faults = append(faults, fmt.Sprintf("%s: %q, want %q", f.what, f.got, *f.want))
+		}
+	}
+	return faults
 }
 
 func folded(s string) string { return strings.Join(strings.Fields(s), " ") }
