@@ -71,8 +71,20 @@ func (q *quotes) sentence(i, j int) string {
 		}
 		b.WriteString(s)
 	}
-	return b.String()
+	s := b.String()
+	if strings.IndexByte(s, "٠"[0]) >= 0 || strings.IndexByte(s, "۰"[0]) >= 0 {
+		s = easternDigits.Replace(s)
+	}
+	return s
 }
+
+var easternDigits = func() *strings.Replacer {
+	var pairs []string
+	for i := range 10 {
+		pairs = append(pairs, string(rune('٠'+i)), string(rune('0'+i)), string(rune('۰'+i)), string(rune('0'+i)))
+	}
+	return strings.NewReplacer(pairs...)
+}()
 
 // bidiMarks are put around lines of Hebrew and Arabic, and mean nothing here.
 const bidiMarks = "\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
@@ -171,13 +183,17 @@ func unspaced(s string) bool {
 
 func asciiLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
-// names says whether a line above a quote tells whose it is: by a verb of the table at its end or with a date, or by
-// an address and a date.
+// names says whether a line above a quote tells whose it is: by a verb of the table at its end or with a date, by
+// an address and a date, or by a day and an hour: programs write both.
 func names(s string) bool {
 	if hasAddress(s) && (hasDigit(s) || strings.HasPrefix(s, "quoting ") || strings.HasPrefix(s, "zitat von ")) {
 		return true
 	}
-	dated := hasDay(s) || hasHour(s)
+	day, hour := hasDay(s), hasHour(s)
+	if day && hour {
+		return true // in a language that nobody told us
+	}
+	dated := day || hour
 	end := len(strings.TrimRight(s, " :："))
 	for i := range attributions.all {
 		if at := attributions.all[i].verb(s); at > 0 && (dated || at == end) {

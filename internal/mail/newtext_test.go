@@ -138,6 +138,12 @@ func TestQuotingStyles(t *testing.T) {
 		{"Yes.\n\n##- Please type your reply above this line -##\n\nIs there paper?", "Yes."},
 		{"Yes.\n\n=== Reply above this line ===\n\nIs there paper?", "Yes."},
 		{"Yes.\n\nOn Mon, Jan 5, 2026 at 2:04 PM Support <support@example.com> wrote:\n\nIs there paper?", "Yes."},
+		{"نعم\n\nفي الاثنين، ٥ يناير ٢٠٢٦، ٢:٠٤ م Support <support@example.com> كتب:\n> Is there paper?", "نعم"},
+		{"Igen.\n\n11.1.2026 14:04, in der unbekannten Sprache, Support:\n> Is there paper?", "Igen."},
+		{"Yes.\n\n>>> Support <support@example.com> 1/5/2026 2:04 PM >>>\nIs there paper?", "Yes."},
+		{"Yes.\n\n‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐\nOn Monday, January 5, 2026 2:04 PM, Support wrote:\n\nIs there paper?", "Yes."},
+		{"好。\n\n发件人：Support <support@example.com>\n发送时间：2026年1月5日\n收件人：Ann\n主　题：x\n\nIs there paper?", "好。"},
+		{"Evet.\n\n-------- İletilen İleti --------\nKonu: x\n\nIs there paper?", "Evet."},
 		{"On 5.1.2026 at 14:04 Bob wrote:\nthe printer is broken.\n\nIs it?\n\nSupport wrote:\n> Is there paper?\n", "On 5.1.2026 at 14:04 Bob wrote:\nthe printer is broken.\n\nIs it?"},
 	} {
 		m := parse(t, []byte("Subject: Re: x\nContent-Type: text/plain; charset=utf-8\n\n"+tt.text+"\n"))

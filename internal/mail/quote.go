@@ -105,6 +105,10 @@ func (q *quotes) scan() {
 			continue
 		}
 		if q.quoted(i) {
+			if groupWise(ln) {
+				q.cover(i, n, SpanQuote, "line above an older message")
+				return
+			}
 			j := q.quoteEnd(i)
 			switch {
 			case q.reply || q.fwd:
@@ -174,6 +178,11 @@ func (q *quotes) quoted(i int) bool {
 		return i > 0 && strings.HasPrefix(q.text[q.starts[i-1]:], ">")
 	}
 	return true
+}
+
+// groupWise says whether a line is GroupWise's ">>> Ann Lee <ann@example.org> 1/5/2026 2:04 PM >>>". It marks no quotes.
+func groupWise(ln string) bool {
+	return strings.HasPrefix(ln, ">>> ") && strings.HasSuffix(ln, " >>>") && len(ln) <= attributionMax && hasHour(ln)
 }
 
 // quoteEnd returns the line after a run of quoted lines. Blank lines between them belong to it.

@@ -1,6 +1,9 @@
 package mail
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // separator says what a line begins when all below it is an older message: "-----Original
 // Message-----", a forward's marker, or a block of From, Sent, To and Subject.
@@ -35,16 +38,16 @@ func (q *quotes) older() SpanKind {
 // marker reads "-----Original Message-----", "---------- Forwarded message ---------", "Begin forwarded
 // message:", "##- Please type your reply above this line -##".
 func marker(ln string) markerKind {
-	if c := ln[0]; !isRule(c) && ln[len(ln)-1] != ':' && !strings.HasSuffix(ln, "：") {
+	if c := ln[0]; !isRule(c) && c != longDashes[0] && ln[len(ln)-1] != ':' && !strings.HasSuffix(ln, "：") {
 		return 0
 	}
-	inner := strings.TrimLeft(ln, ruleBytes+" ")
+	inner := strings.TrimLeft(ln, ruleBytes+longDashes+" ")
 	dashes := len(ln) - len(inner)
 	if dashes < 2 && (dashes > 0 || len(ln) > 80) || inner == "" {
 		return 0
 	}
-	inner = strings.ToLower(strings.TrimSpace(strings.TrimRight(inner, ruleBytes+":： \u00a0")))
-	inner = strings.ReplaceAll(inner, "’", "'")
+	inner = strings.ToLower(strings.TrimSpace(strings.TrimRight(inner, ruleBytes+longDashes+":： \u00a0")))
+	inner = unfancy.Replace(inner)
 	if dashes == 0 {
 		return markers[inner] & beginMarker
 	}
@@ -59,6 +62,12 @@ func marker(ln string) markerKind {
 	}
 	return 0
 }
+
+// longDashes are what some programs draw lines with instead, all of them beginning with the same byte.
+const longDashes = "‐‑‒–—―─━"
+
+// unfancy makes of an apostrophe what the table has, and of the Turkish "İ" in lower case a plain "i".
+var unfancy = strings.NewReplacer("’", "'", "i\u0307", "i")
 
 // ruleBytes are what lines are drawn with.
 const ruleBytes = "-=_*>#~"
@@ -128,7 +137,11 @@ func label(ln string) headerKind {
 	if isASCII(word) {
 		return labels[string(appendLower(buf[:0], word))]
 	}
-	return labels[strings.ToLower(strings.Trim(word, "* \u00a0\t|"))]
+	word = strings.ToLower(strings.Trim(word, "* \u00a0\u202f\t|"))
+	if unspaced(word) {
+		word = strings.Join(strings.FieldsFunc(word, unicode.IsSpace), "") // "主　题"
+	}
+	return labels[word]
 }
 
 // colon returns where the first colon of s is, also one of full width, or -1.
@@ -145,6 +158,9 @@ var labels = func() map[string]headerKind {
 	for _, row := range table("headers") {
 		for i, kind := range []headerKind{labelFrom, labelDate, labelTo, labelSubject} {
 			for _, word := range several(row[i]) {
+				if unspaced(word) {
+					word = strings.ReplaceAll(word, " ", "")
+				}
 				m[word] |= kind
 			}
 		}
