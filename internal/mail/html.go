@@ -220,6 +220,9 @@ func (r *renderer) end(tag atom.Atom) {
 		return
 	}
 	gone := r.gone > 0
+	if tag == atom.A && !gone { // while its own look holds
+		r.closeLink()
+	}
 	if len(r.scopes) > 0 {
 		r.endInScope(tag)
 	}
@@ -246,8 +249,6 @@ func (r *renderer) end(tag atom.Atom) {
 	case atom.Pre, atom.Textarea, atom.Listing, atom.Xmp:
 		r.breakLine(1)
 		r.pre = max(r.pre-1, 0)
-	case atom.A:
-		r.closeLink()
 	default:
 		if isBlock(tag) {
 			r.breakLine(1)
