@@ -68,7 +68,8 @@ func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
 			c.error(f.src, m.offset, message, hint)
 		}
 	}
-	rule := &Rule{Name: b.Name, Pos: b.Pos, Mailboxes: b.Mailboxes, Stage: b.Stage, Shadow: b.Shadow, Token: b.Token}
+	rule := &Rule{Name: b.Name, Pos: b.Pos, Mailboxes: b.Mailboxes, Stage: b.Stage, Shadow: b.Shadow, Token: b.Token, Attributes: b.Attributes}
+	c.checkAttributes(f, b)
 	s := scope{names: mailNames, stage: b.Stage}
 	switch {
 	case b.Token:
@@ -95,12 +96,17 @@ func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
 	if b.when != nil {
 		s.what = "when"
 		if rule.when = c.compile(*b.when, s, mustBeBool); rule.when != nil {
-			rule.needs = rule.when.term.yes
+			if len(b.otherwise) == 0 {
+				rule.needs = rule.when.term.yes
+			}
 		}
 	}
 	s.what, s.actions = "a statement", true
 	for _, statement := range b.statements {
 		rule.statements = append(rule.statements, c.compile(statement, s, mustAct))
+	}
+	for _, statement := range b.otherwise {
+		rule.otherwise = append(rule.otherwise, c.compile(statement, s, mustAct))
 	}
 	return rule
 }

@@ -70,7 +70,7 @@ test "t" {
 		if ok, err := rule.Match(r); !ok || err != nil {
 			t.Errorf("%s: %v, %v", rule.Name, ok, err)
 		}
-		actions, err := rule.Do(r, 0)
+		actions, err := rule.Do(r, true, 0)
 		if err != nil || rule.Name == "r" && fmt.Sprint(actions) != `[tag("web1", "web1")]` {
 			t.Errorf("%s: %v, %v", rule.Name, actions, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -33,7 +34,7 @@ var listFiles = fstest.MapFS{
 }
 
 func options() dsl.Options {
-	return dsl.Options{Vocabulary: vocabulary, Open: func(name string) (io.ReadCloser, error) { return listFiles.Open(name) }}
+	return dsl.Options{Vocabulary: vocabulary, Now: time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC), Open: func(name string) (io.ReadCloser, error) { return listFiles.Open(name) }}
 }
 
 var _ fs.FS = listFiles

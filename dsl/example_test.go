@@ -31,8 +31,8 @@ func Example() {
 	for _, rule := range program.Rules {
 		matched, err := rule.Match(run)
 		fmt.Println(rule.Pos, rule.Name, matched, err)
-		for i := range rule.Len() {
-			actions, err := rule.Do(run, i)
+		for i := range rule.Len(true) {
+			actions, err := rule.Do(run, true, i)
 			fmt.Println(actions, err)
 		}
 	}

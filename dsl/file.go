@@ -42,6 +42,7 @@ type RuleBlock struct {
 	Token     bool
 	Mailboxes []string
 	Stage     Stage
+	Attributes
 
 	offset     int    // of the name
 	mailboxes  []word // with their places
@@ -49,6 +50,9 @@ type RuleBlock struct {
 	lets       []letLine
 	when       *fragment
 	statements []fragment
+	otherwise  []fragment // of else
+	until      word
+	sample     word
 }
 
 // A TestBlock is a test.

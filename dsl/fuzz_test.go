@@ -69,12 +69,13 @@ func FuzzCompileRun(f *testing.F) {
 		defer r.Close()
 		for _, rule := range append(p.Rules, p.Tokens...) {
 			rule.Condition()
-			if ok, err := rule.Match(r); err != nil || !ok {
+			ok, err := rule.Match(r)
+			if err != nil {
 				checkError(t, err)
 				continue
 			}
-			for i := range rule.Len() {
-				actions, err := rule.Do(r, i)
+			for i := range rule.Len(ok) {
+				actions, err := rule.Do(r, ok, i)
 				checkError(t, err)
 				for _, a := range actions {
 					if len(a.String()) > 8192 {

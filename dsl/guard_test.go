@@ -239,7 +239,7 @@ func TestBudget(t *testing.T) {
 					t.Errorf("%s: %v", rule.Name, err)
 				}
 			}
-			if _, err := p.Rules[1].Do(r, 0); !errors.Is(err, dsl.ErrBudget) {
+			if _, err := p.Rules[1].Do(r, true, 0); !errors.Is(err, dsl.ErrBudget) {
 				t.Errorf("do: %v", err)
 			}
 		})

@@ -31,7 +31,8 @@ const (
 const mostNeeds = 10_000
 
 // Needs returns what the rule's condition needs, and whether anything is known of it. A rule without a condition needs
-// nothing; a rule that is known and has no needs never matches.
+// nothing; a rule that is known and has no needs never matches. Of a rule with else nothing is known: it has something to do for
+// every message.
 func (rule *Rule) Needs() (needs []Need, known bool) { return rule.needs.any, rule.needs.known }
 
 // needs are some of which at least one must hold for something to be true; unless known, nothing is known of that.

@@ -17,10 +17,10 @@ type fileParser struct {
 
 // blockWords begin a block; laterWords will in a later version.
 var (
-	blockWords = []string{"list", "define", "rule", "shadow", "token", "test"}
-	ruleWords  = []string{"in", "on", "let", "when", "then"}
+	blockWords = []string{"list", "define", "rule", "shadow", "token", "test", "disabled"}
+	ruleWords  = []string{"in", "on", "let", "when", "then", "else", "until", "sample", "owner", "doc"}
 	testWords  = []string{"given", "mail", "expect"}
-	laterWords = []string{"else", "disabled", "until", "sample", "owner", "doc", "for"}
+	laterWords = []string{"for"}
 )
 
 const holdsBlocks = "a file holds these blocks: list, define, rule, shadow rule, token, test"
@@ -73,6 +73,8 @@ func (p *fileParser) startsBlock(i int) bool {
 		return p.isKind(i+1, tokenString)
 	case "shadow":
 		return p.isAt(i+1, "rule")
+	case "disabled":
+		return p.isAt(i+1, "rule") || p.isAt(i+1, "token") || p.isAt(i+1, "shadow")
 	case "list", "define":
 		return p.isKind(i+1, tokenName) && p.isAt(i+2, "=")
 	}
@@ -89,12 +91,8 @@ func (p *fileParser) parse() {
 		switch text := p.text(t); {
 		case t.kind == tokenName && (text == "list" || text == "define"):
 			p.named(text)
-		case t.kind == tokenName && (text == "rule" || text == "token"):
-			p.at++
-			p.rule(text == "token", false)
-		case t.kind == tokenName && text == "shadow" && p.isAt(p.at+1, "rule"):
-			p.at += 2
-			p.rule(false, true)
+		case t.kind == tokenName && p.ruleAhead() > 0:
+			p.rule(p.ruleAhead())
 		case t.kind == tokenName && text == "test":
 			p.at++
 			p.test()
@@ -110,6 +108,8 @@ func (p *fileParser) unexpectedBlock(t token, text string) {
 		p.error(t.start, strconv.Quote(text)+" is not available in this version", "")
 	case text == "shadow":
 		p.error(t.start, "shadow is not followed by rule", `write it as: shadow rule "NAME" { … }`)
+	case text == "disabled":
+		p.error(t.start, "disabled is not followed by rule or token", `write it as: disabled rule "NAME" { … }`)
 	case t.kind == tokenName:
 		p.error(t.start, "unknown block "+strconv.Quote(text)+didYouMean(text, blockWords), holdsBlocks)
 	case text == "#":

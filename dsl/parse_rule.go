@@ -1,25 +1,49 @@
 package dsl
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
-// rule reads the body of a rule, shadow rule or token.
-func (p *fileParser) rule(token, shadow bool) {
-	what := "rule"
-	if token {
-		what = "token"
+// ruleAhead is how many words begin the rule or token that stands here: `rule`, `disabled shadow rule`, `token`; 0 for none.
+func (p *fileParser) ruleAhead() int {
+	n, shadow := 0, false
+	if p.is("disabled") {
+		n++
 	}
+	if p.isAt(p.at+n, "shadow") {
+		shadow = true
+		n++
+	}
+	if p.isAt(p.at+n, "rule") || p.isAt(p.at+n, "token") && !shadow {
+		return n + 1
+	}
+	return 0
+}
+
+// rule reads a rule, shadow rule or token whose kind stands in the next words.
+func (p *fileParser) rule(words int) {
+	disabled, shadow := p.is("disabled"), words > 1 && p.isAt(p.at+words-2, "shadow")
+	what := p.text(p.tokens[p.at+words-1])
+	token := what == "token"
+	p.at += words
 	name, ok := p.header(what)
 	if !ok {
 		return
 	}
-	r := &RuleBlock{Name: name.text, offset: name.offset, Pos: p.src.pos(name.offset), Shadow: shadow, Token: token, Stage: StageMail}
+	r := &RuleBlock{Name: name.text, offset: name.offset, Pos: p.src.pos(name.offset), Shadow: shadow, Token: token, Stage: StageMail,
+		Attributes: Attributes{Disabled: disabled}}
 	seen := map[string]bool{}
 	then, before := false, len(p.diags)
 	for !p.closed(what, name) {
 		item := p.peek()
 		text := p.text(item)
 		if seen[text] {
-			p.error(item.start, "a second "+strconv.Quote(text)+" in one "+what, "a "+what+" has one; join conditions with and, or")
+			hint := "a " + what + " has one"
+			if text == "when" {
+				hint += "; join conditions with and, or"
+			}
+			p.error(item.start, "a second "+strconv.Quote(text)+" in one "+what, hint)
 		}
 		switch {
 		case p.is("in"):
@@ -33,7 +57,16 @@ func (p *fileParser) rule(token, shadow bool) {
 			p.when(r)
 		case p.is("then"):
 			then = true
-			p.then(r)
+			r.statements = p.statements("then")
+		case p.is("else"):
+			if r.when == nil && !seen["when"] {
+				p.error(item.start, "else would never run: this "+what+" has no when", "give it a condition before then: when CONDITION")
+			} else if !then {
+				p.error(item.start, "else comes after then", "write it as: then { … } else { … }")
+			}
+			r.otherwise = p.statements("else")
+		case p.is("until"), p.is("sample"), p.is("owner"), p.is("doc"):
+			p.attribute(r)
 		default:
 			p.unexpected(what, ruleWords)
 			continue
@@ -105,11 +138,7 @@ func (p *fileParser) touches(start int) bool {
 }
 
 func isRuleWord(s string) bool {
-	switch s {
-	case "in", "on", "let", "when", "then":
-		return true
-	}
-	return false
+	return slices.Contains(ruleWords, s)
 }
 
 // stage reads `on STAGE`.
@@ -174,15 +203,21 @@ func (p *fileParser) when(r *RuleBlock) {
 	}
 }
 
-// then reads `then { STATEMENTS }`.
-func (p *fileParser) then(r *RuleBlock) {
-	const hint = "write it as: then { tag(\"seen\") }"
+// statements reads `then { STATEMENTS }`, and the same after else.
+func (p *fileParser) statements(word string) (list []fragment) {
+	hint := "write it as: " + word + " { tag(\"seen\") }"
 	start, before := p.peek(), len(p.diags)
 	p.at++
 	p.skipNewlines()
 	if !p.is("{") {
-		p.error(p.peek().start, "{ is missing after then", hint)
-		return
+		if p.is("if") {
+			hint = "else has no condition of its own: write another rule, or if inside the braces"
+		}
+		p.error(p.peek().start, "{ is missing after "+word, hint)
+		if word == "else" {
+			p.skipLine()
+		}
+		return nil
 	}
 	p.at++
 	for {
@@ -192,21 +227,24 @@ func (p *fileParser) then(r *RuleBlock) {
 			break
 		}
 		if p.peek().kind == tokenEOF || p.startsBlock(p.at) {
-			p.error(start.start, "the braces after then are not closed", "end the statements with }")
+			p.error(start.start, "the braces after "+word+" are not closed", "end the statements with }")
 			break
 		}
-		p.statement(r)
+		if value, ok := p.statement(); ok {
+			list = append(list, value)
+		}
 	}
-	if len(r.statements) == 0 && len(p.diags) == before {
-		p.error(start.start, "then says nothing", "say what the rule does: then { tag(\"seen\") }")
+	if len(list) == 0 && len(p.diags) == before {
+		p.error(start.start, word+" says nothing", "say what the rule does: "+word+" { tag(\"seen\") }")
 	}
+	return list
 }
 
 // statement reads one statement: to the end of its line or the next semicolon, where no bracket is
 // open. One that begins with let goes on over semicolons, as expr's own let does.
-func (p *fileParser) statement(r *RuleBlock) {
+func (p *fileParser) statement() (fragment, bool) {
 	let := p.is("let")
-	value, ok := p.expression("a statement", func(depth int) bool {
+	return p.expression("a statement", func(depth int) bool {
 		switch {
 		case p.peek().kind == tokenNewline:
 			next := p.at
@@ -219,7 +257,4 @@ func (p *fileParser) statement(r *RuleBlock) {
 		}
 		return false
 	})
-	if ok {
-		r.statements = append(r.statements, value)
-	}
 }

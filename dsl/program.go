@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
@@ -29,6 +30,8 @@ type Vocabulary struct {
 // Options say what a program is compiled against.
 type Options struct {
 	Vocabulary Vocabulary
+	// Now is the time by which a rule is over; zero means the clock's.
+	Now time.Time
 	// Open opens a file that a list or a test names, below the rules folder. Without it file() is an error.
 	Open func(path string) (io.ReadCloser, error)
 }
@@ -49,19 +52,31 @@ type Rule struct {
 	Stage     Stage
 	Shadow    bool
 	Token     bool
+	Attributes
 
 	lets       []*expression
 	when       *expression
 	needs      needs // of when
 	statements []*expression
+	otherwise  []*expression // of else
 }
 
 // Condition is `when` as it was parsed, before anything was resolved, patched or folded; nil when the
 // rule has none. It is parsed anew at each call.
 func (rule *Rule) Condition() ast.Node { return parsed(rule.when) }
 
-// Len is the number of statements in then.
-func (rule *Rule) Len() int { return len(rule.statements) }
+// Len is the number of statements in then, or in else for a condition that is false.
+func (rule *Rule) Len(matched bool) int { return len(rule.branch(matched)) }
+
+// HasElse says whether the rule does something where its condition is false.
+func (rule *Rule) HasElse() bool { return len(rule.otherwise) > 0 }
+
+func (rule *Rule) branch(matched bool) []*expression {
+	if matched {
+		return rule.statements
+	}
+	return rule.otherwise
+}
 
 // Match evaluates the rule's lets, then its condition; without a condition it is true. An error is
 // ErrBudget (errors.Is), or the rule's own: a *RuleError.
@@ -94,11 +109,12 @@ func (rule *Rule) Match(run *Run) (bool, error) {
 	return yes, nil
 }
 
-// Do evaluates the i-th statement, after Match in the same run, and returns the actions in the order
+// Do evaluates the i-th statement of then, or of else where the rule did not match, after Match in the same run. It returns the actions in the order
 // in which they were evaluated. Apply them before the next statement is evaluated: the slice is used
 // again. After an error there are none.
-func (rule *Rule) Do(run *Run, i int) ([]Action, error) {
-	if i < 0 || i >= len(rule.statements) {
+func (rule *Rule) Do(run *Run, matched bool, i int) ([]Action, error) {
+	statements := rule.branch(matched)
+	if i < 0 || i >= len(statements) {
 		return nil, fmt.Errorf("rule %q has no statement %d", rule.Name, i)
 	}
 	if i > 0 || run.spent { // the clock was looked at just now, for the condition
@@ -108,7 +124,7 @@ func (rule *Rule) Do(run *Run, i int) ([]Action, error) {
 	}
 	run.look()
 	run.actions = run.actions[:0]
-	s := rule.statements[i]
+	s := statements[i]
 	v, err := s.run(run)
 	if err == nil {
 		err = run.weigh(v) // a list may hold another very many times

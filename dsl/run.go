@@ -54,7 +54,8 @@ type Run struct {
 	vm      vm.VM
 	inner   []*vm.VM // of defines that are being evaluated, by depth
 	depth   int
-	kept    []kept // what defines said
+	shared  float64 // what share says, 0 before
+	kept    []kept  // what defines said
 	budget  Budget
 	begin   time.Time
 	steps   int

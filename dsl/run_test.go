@@ -140,8 +140,8 @@ func do(t *testing.T, p *dsl.Program, v *dsl.View) string {
 		t.Fatalf("match: %v, %v", ok, err)
 	}
 	var out []string
-	for i := range rule.Len() {
-		actions, err := rule.Do(r, i)
+	for i := range rule.Len(true) {
+		actions, err := rule.Do(r, true, i)
 		if err != nil {
 			return strings.Join(append(out, "error: "+err.Error()), " ")
 		}
@@ -212,11 +212,11 @@ func TestStatementsSeeTheIssue(t *testing.T) {
 	if _, err := rule.Match(r); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := rule.Do(r, 0); err != nil {
+	if _, err := rule.Do(r, true, 0); err != nil {
 		t.Fatal(err)
 	}
 	v.Issue = &dsl.Issue{Priority: "high"}
-	actions, err := rule.Do(r, 1)
+	actions, err := rule.Do(r, true, 1)
 	if err != nil || len(actions) != 1 || actions[0].String() != `tag("high", "normal")` {
 		t.Errorf("got %v, %v", actions, err)
 	}
@@ -236,7 +236,7 @@ func TestProgram(t *testing.T) {
 	p := must(t, text)
 	got := []any{}
 	for _, r := range append(p.Rules, p.Tokens...) {
-		got = append(got, r.Name, r.Mailboxes, r.Stage, r.Shadow, r.Token, r.Len(), r.Condition() != nil)
+		got = append(got, r.Name, r.Mailboxes, r.Stage, r.Shadow, r.Token, r.Len(true), r.Condition() != nil)
 	}
 	want := []any{
 		"one", []string{"support", "sales"}, dsl.StageMail, false, false, 1, true,
@@ -263,7 +263,7 @@ func TestProgram(t *testing.T) {
 	if ok, err := p.Tokens[0].Match(r2); !ok || err != nil {
 		t.Fatalf("token: %v, %v", ok, err)
 	}
-	if a, err := p.Tokens[0].Do(r2, 0); err != nil || len(a) != 1 || a[0].String() != `status("open")` {
+	if a, err := p.Tokens[0].Do(r2, true, 0); err != nil || len(a) != 1 || a[0].String() != `status("open")` {
 		t.Errorf("token: %v, %v", a, err)
 	}
 }

@@ -17,7 +17,7 @@ func nearest(name string, known []string) string {
 	}
 	best, bestDistance := "", max(1, len(name)/3)+1
 	for _, k := range known {
-		if k == "" || len(k) > 64 {
+		if k == "" || len(k) > 64 || k == name { // known, but not here
 			continue
 		}
 		d := distance(strings.ToLower(name), strings.ToLower(k))

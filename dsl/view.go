@@ -14,6 +14,7 @@ type View struct {
 	Sender   *Sender   `expr:"sender"`
 	Issue    *Issue    `expr:"issue"`
 	Now      time.Time `expr:"-"` // what now() says: the message's time
+	Key      string    `expr:"-"` // what the message is known by, wherever it comes from: decides sample
 }
 
 // Mail is the parsed message.

@@ -124,7 +124,9 @@ func (d *decision) tokens(tokens []Token) {
 	for _, t := range tokens {
 		for _, r := range d.set.commands(t.Name, d.view.Mailbox.Name) {
 			d.run(r.Shadow).SetValue(t.Value)
-			if d.try(r) == stopped {
+			if why := r.Skipped(d.run(r.Shadow)); why != "" {
+				d.trace.skipped(r, why)
+			} else if d.try(r) == stopped {
 				return
 			}
 		}
@@ -145,7 +147,9 @@ func (d *decision) walk(p *plan) {
 		for ; todo != 0; todo &= todo - 1 {
 			i := mathbits.TrailingZeros64(todo)
 			r := p.rules[w*64+i]
-			if run&(1<<i) == 0 {
+			if why := r.Skipped(d.run(r.Shadow)); why != "" {
+				d.trace.skipped(r, why)
+			} else if run&(1<<i) == 0 {
 				d.trace.passed(r, 0)
 			} else if d.try(r) == stopped {
 				d.trace.omitted += mathbits.OnesCount64(unseen & (1<<i - 1))
@@ -169,19 +173,19 @@ func (d *decision) try(r *dsl.Rule) next {
 	began := d.at
 	run := d.run(r.Shadow)
 	matched, err := r.Match(run)
-	if err == nil && !matched {
+	if err == nil && !matched && !r.HasElse() {
 		d.at = d.now()
 		d.trace.passed(r, d.at.Sub(began))
 		return goesOn
 	}
 	mark := d.board.mark()
-	does := doing{rule: r}
+	does := doing{rule: r, matched: matched}
 	if err == nil {
 		err = d.act(run, &does)
 	}
 	d.at = d.now()
 	e := d.trace.entry(r, d.at.Sub(began))
-	e.Matched, e.Actions, e.Fields, e.Overruled = matched, does.actions, does.fields, does.overruled
+	e.Matched, e.Else, e.Actions, e.Fields, e.Overruled = matched, does.otherwise, does.actions, does.fields, does.overruled
 	if err != nil {
 		e.Error = describe(err)
 	}
@@ -224,6 +228,7 @@ func (d *decision) failed(r *dsl.Rule, err error) next {
 // doing is what a rule's statements have done so far.
 type doing struct {
 	rule    *dsl.Rule
+	matched bool
 	actions []string
 	fields  []string
 	ended   bool
@@ -231,13 +236,15 @@ type doing struct {
 	reason  string
 	bounce  bool
 
+	otherwise bool // it does what stands in else
 	overruled bool
 }
 
-// act evaluates the rule's statements in order. Each action is applied before the next statement is evaluated.
+// act evaluates the statements of then or else in order. Each action is applied before the next statement is evaluated.
 func (d *decision) act(run *dsl.Run, does *doing) error {
-	for i := range does.rule.Len() {
-		actions, err := does.rule.Do(run, i)
+	does.otherwise = !does.matched
+	for i := range does.rule.Len(does.matched) {
+		actions, err := does.rule.Do(run, does.matched, i)
 		if err != nil {
 			return err
 		}

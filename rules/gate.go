@@ -76,7 +76,7 @@ func (r Report) Write(w io.Writer, trace bool) error {
 		}
 		if trace && !t.OK() {
 			for _, e := range t.Trace {
-				if e.Matched || e.Error != "" {
+				if e.Acted() || e.Error != "" {
 					fmt.Fprintf(&b, "    %s\n", e)
 				}
 			}
@@ -109,9 +109,14 @@ func (e Entry) String() string {
 	if e.Shadow {
 		b.WriteString(" (shadow)")
 	}
-	if e.Matched {
+	switch {
+	case e.Skipped != "":
+		b.WriteString(" skipped: " + e.Skipped)
+	case e.Matched:
 		b.WriteString(" matched")
-	} else {
+	case e.Else:
+		b.WriteString(" did not match, else")
+	default:
 		b.WriteString(" did not match")
 	}
 	if len(e.Actions) > 0 {

@@ -114,6 +114,7 @@ func randomView(r *rand.Rand) *dsl.View {
 		return dsl.Address{Email: strings.ToLower(text()), Name: text(), Domain: strings.ToLower(word(r)), MixedScript: r.IntN(2) == 0}
 	}
 	v := newView()
+	v.Key = fmt.Sprint(r.Uint64())
 	v.Mail.Subject, v.Mail.Text, v.Mail.NewText, v.Mail.Kind, v.Mail.From = text(), text(), word(r), word(r), address()
 	v.Mail.IsReply, v.Mail.IsBounce, v.Envelope.TLS, v.Sender.Known = r.IntN(2) == 0, r.IntN(2) == 0, r.IntN(2) == 0, r.IntN(2) == 0
 	v.Mail.To, v.Mail.References = nil, nil
@@ -131,15 +132,16 @@ func randomView(r *rand.Rand) *dsl.View {
 // What the index rules out would not have matched, whatever the rules and the mail are.
 func TestIndexAgreesWithTheRules(t *testing.T) {
 	t.Parallel()
-	matched, ruledOut := 0, 0
+	matched, ruledOut, skipped, otherwise := 0, 0, 0, 0
 	for seed := range uint64(16) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		text := "list fruit = [\"a\", \"ab\", \"istanbul\", \"x y\", \"straße\"]\nlist places = [\"example.org\", \"bücher.example\"]\nlist nothing = filter([\"a\"], false)\n"
 		text += fmt.Sprintf("define d_both = d_cond and d_find.found\ndefine d_text = %s\ndefine d_low = lower(%s)\ndefine d_find = find(mail.subject, `(?i)(?P<n>o\\w+|a)`)\ndefine d_cond = mail.text contains %s\ndefine d_issue = issue.priority == \"high\" or d_cond\n",
 			pick(r, "mail.subject", "mail.from.name"), pick(r, "mail.subject", "mail.from.domain"), constant(r))
 		for i := range 60 {
-			text += fmt.Sprintf("%srule \"r%d\" {\n    let s = %s\n    let f = find(mail.text, %s)\n    let g = find(mail.subject, `(?i)(?P<n>o\\w+|a)`)\n    let c = mail.subject contains %s\n    when %s\n    then { tag(\"r%d\")\n %s }\n}\n",
-				pick(r, "", "", "shadow "), i, pick(r, "mail.subject", "lower(mail.from.name)", "mail.text"), regex(r), constant(r), condition(r, 3), i, pick(r, "", "priority(\"high\")", "subject(\"abc\")", "tag(\"a\")"))
+			text += fmt.Sprintf("%srule \"r%d\" {\n    let s = %s\n    let f = find(mail.text, %s)\n    let g = find(mail.subject, `(?i)(?P<n>o\\w+|a)`)\n    let c = mail.subject contains %s\n    when %s\n    then { tag(\"r%d\")\n %s }\n%s}\n",
+				pick(r, "", "", "", "shadow ", "disabled "), i, pick(r, "mail.subject", "lower(mail.from.name)", "mail.text"), regex(r), constant(r), condition(r, 3), i, pick(r, "", "priority(\"high\")", "subject(\"abc\")", "tag(\"a\")"),
+				pick(r, "", "", "", "", "sample 50%\n", "until 2025-12-31\n", "until 2026-12-31\n", "else { tag(\"else\") }\n"))
 		}
 		set, diags := rules.FromFiles(map[string]string{"10.rules": text}, rules.LoadOptions{Vocabulary: vocabulary})
 		if set == nil {
@@ -162,11 +164,17 @@ func TestIndexAgreesWithTheRules(t *testing.T) {
 				if e.Matched {
 					matched++
 				}
+				if e.Skipped != "" {
+					skipped++
+				}
+				if e.Else {
+					otherwise++
+				}
 			}
 		}
 		ruledOut += set.RuledOut(newView())
 	}
-	if matched < 4_000 || ruledOut < 100 {
-		t.Errorf("the generated rules and mails do not meet: %d rules matched, %d of 960 were ruled out", matched, ruledOut)
+	if matched < 4_000 || ruledOut < 100 || skipped < 1_000 || otherwise < 500 {
+		t.Errorf("the generated rules and mails do not meet: %d rules matched, %d skipped, %d else, %d of 960 were ruled out", matched, skipped, otherwise, ruledOut)
 	}
 }

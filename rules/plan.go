@@ -18,7 +18,7 @@ type plan struct {
 func newPlan(all []*dsl.Rule, stage dsl.Stage) plan {
 	p := plan{named: map[string]bits{}}
 	for _, r := range all {
-		if r.Stage == stage {
+		if r.Stage == stage && !r.Disabled {
 			p.rules = append(p.rules, r)
 		}
 	}

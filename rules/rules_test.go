@@ -28,7 +28,7 @@ var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 // compile makes a set of one file, or of several by name.
 func compile(t testing.TB, files map[string]string) *rules.Set {
 	t.Helper()
-	s, diags := rules.FromFiles(files, rules.LoadOptions{Vocabulary: vocabulary})
+	s, diags := rules.FromFiles(files, rules.LoadOptions{Vocabulary: vocabulary, Now: noon.AddDate(-2, 0, 0)})
 	if diags.HasErrors() {
 		t.Fatalf("compile:\n%s", diags.Text())
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"postern/dsl"
 )
@@ -17,6 +18,7 @@ import (
 // LoadOptions say what a set is compiled against.
 type LoadOptions struct {
 	Vocabulary dsl.Vocabulary // the names that rules may use; also what a value known only later is held against
+	Now        time.Time      // by which rules are over, for warnings; zero means the clock's
 }
 
 // A Set is rules that are compiled and ready to decide. It never changes and may be used by many
@@ -91,7 +93,7 @@ func compile(f files, open func(string) ([]byte, error), o LoadOptions) (*Set, d
 		parsed = append(parsed, file)
 	}
 	// Also with errors of syntax, so that all that is wrong is told at once.
-	program, found := dsl.Compile(parsed, dsl.Options{Vocabulary: o.Vocabulary, Open: func(name string) (io.ReadCloser, error) {
+	program, found := dsl.Compile(parsed, dsl.Options{Vocabulary: o.Vocabulary, Now: o.Now, Open: func(name string) (io.ReadCloser, error) {
 		clean, err := cleanName(name)
 		if err != nil {
 			return nil, err
@@ -110,6 +112,9 @@ func compile(f files, open func(string) ([]byte, error), o LoadOptions) (*Set, d
 	s.envelope = newPlan(program.Rules, dsl.StageEnvelope)
 	s.mail = newPlan(program.Rules, dsl.StageMail)
 	for _, r := range program.Tokens {
+		if r.Disabled {
+			continue // what a sender writes is then just text
+		}
 		key := strings.ToLower(r.Name)
 		c, ok := s.tokens[key]
 		if !ok {

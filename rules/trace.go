@@ -26,6 +26,8 @@ type Entry struct {
 	Line       int      `json:"line"`
 	Shadow     bool     `json:"shadow,omitempty"`
 	Matched    bool     `json:"matched"`
+	Else       bool     `json:"else,omitempty"`      // it did not match, and did what its else says
+	Skipped    string   `json:"skipped,omitempty"`   // why it was not asked: "until", "not sampled"
 	Actions    []string `json:"actions,omitempty"`   // as they would be written; of a failed rule: what it would have done until then
 	Fields     []string `json:"fields,omitempty"`    // what its actions set: "priority", "tags", "fields.order", "verdict", …
 	Overruled  bool     `json:"overruled,omitempty"` // a person let the message go past its verdict
@@ -36,6 +38,9 @@ type Entry struct {
 	// that did not match.
 	Omitted int `json:"omitted,omitempty"`
 }
+
+// Acted reports whether the rule had something to do: it matched, or has an else.
+func (e Entry) Acted() bool { return e.Matched || e.Else }
 
 // StageToken is the stage of entries for commands that the sender wrote.
 const StageToken = "token"
@@ -78,6 +83,14 @@ func (t *recorder) passed(r *dsl.Rule, took time.Duration) {
 	t.entries = append(t.entries, t.entry(r, took))
 }
 
+// skipped notes a rule that was not asked, if there is room.
+func (t *recorder) skipped(r *dsl.Rule, why dsl.Skip) {
+	n := len(t.entries)
+	if t.passed(r, 0); len(t.entries) > n {
+		t.entries[n].Skipped = string(why)
+	}
+}
+
 // full reports whether rules that do not match are only counted from here on.
 func (t *recorder) full() bool { return t.unmatched >= maxUnmatched || !t.room() }
 
@@ -98,7 +111,7 @@ func (t *recorder) room() bool { return len(t.entries)-t.first < maxEntries }
 // makeRoom drops the last entry of this stage that says only "did not match".
 func (t *recorder) makeRoom() bool {
 	for i := len(t.entries) - 1; i >= t.first; i-- {
-		if e := &t.entries[i]; !e.Matched && e.Error == "" {
+		if e := &t.entries[i]; !e.Acted() && e.Error == "" {
 			t.entries = append(t.entries[:i], t.entries[i+1:]...)
 			t.omitted++
 			return true

@@ -104,7 +104,7 @@ func (p *program) printMessage(m *issue.Message) {
 	p.line("verdict", m.Verdict)
 	p.line("reason", m.Reason)
 	for _, t := range traceOf(m) {
-		if t.Matched || t.Error != "" {
+		if t.Acted() || t.Error != "" {
 			p.line("rule", t.String())
 		}
 	}

@@ -74,6 +74,7 @@ func decide(ctx context.Context, w World, q *question) (*decision, error) {
 		Mail: mailView(q.id, q.p), Envelope: q.view, Mailbox: mailboxView(q.mailbox),
 		Sender: senderView(id, q.p.author()), Now: now,
 	}
+	v.Key, _ = slotKeys(q.mailbox.Name, q.p, now)
 	if q.auth != nil {
 		v.Mail.Auth = *q.auth
 	}
