@@ -244,16 +244,23 @@ func (n *notice) choose() {
 	}
 	all := n.rcpts
 	n.rcpts = nil
-	seen := map[string]bool{}
+	seen := map[string]int{}
 	returned := best < listed && slices.ContainsFunc(all, func(r noticeRcpt) bool { return slices.Contains(n.to, r.email) })
 	for _, r := range all {
-		if seen[r.email] || len(n.rcpts) == rcptMax {
+		if k, ok := seen[r.email]; ok {
+			// In a transcript the answer stands below the question.
+			if had := &n.rcpts[k]; had.rank == answered && !replyCode(had.diagnostic) && replyCode(r.diagnostic) {
+				had.diagnostic = r.diagnostic
+			}
+			continue
+		}
+		if len(n.rcpts) == rcptMax {
 			continue
 		}
 		if returned && !slices.Contains(n.to, r.email) || !returned && (r.rank < best || best == mentioned && len(n.rcpts) > 0) {
 			continue
 		}
-		seen[r.email] = true
+		seen[r.email] = len(n.rcpts)
 		n.rcpts = append(n.rcpts, r)
 	}
 	for i := len(n.rcpts) - 1; i >= 0; i-- {

@@ -146,7 +146,7 @@ func (s *signs) readSender(m *Message) {
 		}
 	}
 	s.daemon = daemonName(local)
-	s.postmaster = s.postmaster || strings.HasPrefix(local, "postmaster") || systemName(a.Name) && bounceSubject(m.Subject)
+	s.postmaster = s.postmaster || strings.HasPrefix(bare(local), "postmaster") || systemName(a.Name) && bounceSubject(m.Subject)
 	s.robot = isNoReply(local)
 }
 
