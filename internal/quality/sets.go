@@ -84,17 +84,18 @@ func (s *set) mails(dir string) ([]Mail, error) {
 // fromLine is what stands before each message of an mbox file: "From ", who, and the time as asctime writes it.
 var fromLine = regexp.MustCompile(`(?m)^From \S.* (Mon|Tue|Wed|Thu|Fri|Sat|Sun),? .*\d\d:\d\d.*\n`)
 
-// splitMbox cuts an mbox file at its "From " lines and takes them away. The first ten messages are enough of one file.
+// splitMbox cuts an mbox file at its "From " lines and takes them away. Ten messages are enough of one file.
 func splitMbox(raw []byte) [][]byte {
 	if !bytes.HasPrefix(raw, []byte("From ")) {
 		return [][]byte{raw}
 	}
-	cuts := fromLine.FindAllIndex(raw, 10)
+	const enough = 10
+	cuts := fromLine.FindAllIndex(raw, enough+1)
 	if len(cuts) == 0 {
 		return [][]byte{raw}
 	}
 	var out [][]byte
-	for i, at := range cuts {
+	for i, at := range cuts[:min(len(cuts), enough)] {
 		end := len(raw)
 		if i+1 < len(cuts) {
 			end = cuts[i+1][0]
