@@ -10,6 +10,7 @@ const (
 	textLeaf                     // into the message's text
 	preambleLeaf                 // into the text, if the multipart turns out to have no parts
 	fileLeaf                     // to an attachment
+	entityLeaf                   // to who reads them as parts
 )
 
 // chunk is how many bytes are handed to an attachment's writer at once.
@@ -29,6 +30,8 @@ type leaf struct {
 	choice              int
 	overlong            bool
 	packed              *uuStream // a file in the text that is longer than the text may be
+
+	inside *pushed // reads the parts
 
 	// attachment
 	file     *file
@@ -59,6 +62,9 @@ func (p *parser) openLeaf(h *header, ct *value) {
 		p.learnCharset(l.charset)
 		l.flowed = !l.html && strings.EqualFold(ct.get("format"), "flowed")
 		l.delSp = strings.EqualFold(ct.get("delsp"), "yes")
+		if l.html && p.base == "" {
+			p.base = contentLocation(h)
+		}
 		p.place(l)
 		p.leaf = l
 		return
@@ -80,6 +86,8 @@ func (p *parser) openLeaf(h *header, ct *value) {
 		Type:      ct.word,
 		ContentID: cutString(cleanName(strings.Trim(id, "<> \t")), idLength),
 		Inline:    disp.word == "inline",
+
+		ContentLocation: contentLocation(h),
 	})
 	if l.file != nil {
 		l.file.charset, l.file.method = ct.get("charset"), ct.get("method")
@@ -89,17 +97,29 @@ func (p *parser) openLeaf(h *header, ct *value) {
 
 // isText says whether a part is the message's own text, or else a file.
 func (p *parser) isText(ct, disp *value) bool {
-	if ct.word != "text/plain" && ct.word != "text/html" {
-		return false
-	}
-	if len(p.stack) == 0 {
-		return disp.word != "attachment"
-	}
 	if disp.word == "attachment" {
 		return false
 	}
 	named := disp.get("filename") != "" || ct.get("name") != ""
-	return !named || p.stack[len(p.stack)-1].subtype == "alternative"
+	n := len(p.stack)
+	switch {
+	case ct.word != "text/plain" && ct.word != "text/html":
+		// RFC 2046 section 4.1.4: text of an unknown kind is plain text.
+		return n == 0 && !named && strings.HasPrefix(ct.word, "text/") && !textFiles[ct.word]
+	case n == 0 || !named:
+		return true
+	case p.stack[n-1].subtype != "alternative":
+		return false
+	}
+	// Some senders name the forms of their text. What comes after such a form is a file.
+	alt := p.stack[n-1].alt
+	return ct.word == "text/plain" && !alt.hasPlain || ct.word == "text/html" && !alt.hasHTML
+}
+
+// textFiles are text that is a file even when nothing else is in a mail.
+var textFiles = map[string]bool{
+	"text/calendar": true, "text/csv": true, "text/tab-separated-values": true, "text/vcard": true, "text/x-vcard": true, "text/directory": true,
+	"text/css": true, "text/xml": true, "text/rtf": true, "text/rfc822-headers": true,
 }
 
 // place finds the segment of the text that a text leaf belongs to.
@@ -161,6 +181,8 @@ func (p *parser) emit(b []byte) {
 			return
 		}
 		p.text = append(p.text, b...)
+	case entityLeaf:
+		l.inside.write(b)
 	case fileLeaf:
 		p.out = append(p.out, b...)
 		if len(p.out) >= chunk {
@@ -216,6 +238,8 @@ func (p *parser) closeLeaf() {
 		}
 	case textLeaf:
 		p.finishLeaf(l)
+	case entityLeaf:
+		l.inside.end()
 	case fileLeaf:
 		p.flush()
 		if l.fields != nil {

@@ -117,7 +117,9 @@ type Attachment struct {
 	SHA256    string // of the decoded bytes, lower-case hex
 	Inline    bool   // shown inside the text: referred to by Content-ID, or disposed inline
 	ContentID string // without angle brackets
-	Ref       any    // what Options.Attachment returned for it, for the caller
+	// ContentLocation is an address by which the HTML may refer to it instead (RFC 2557), as written.
+	ContentLocation string
+	Ref             any // what Options.Attachment returned for it, for the caller
 
 	// Message is the mail that the file is, read: a message/rfc822 or an .eml. Its own attachments are
 	// counted and hashed, and have no Ref. nil for other files, and below Limits.Messages.

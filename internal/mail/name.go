@@ -130,6 +130,7 @@ func safeName(s string) string {
 	base, _, _ := strings.Cut(strings.ToLower(s), ".")
 	switch strings.TrimRight(base, " ") {
 	case "con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9",
+		"com¹", "com²", "com³", "lpt¹", "lpt²", "lpt³", "conin$", "conout$",
 		"lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9":
 		s = "_" + s
 	}

@@ -20,6 +20,7 @@ type parser struct {
 	layout   layout    // of the HTML that was last made text of
 	made     bool      // and that text is the message's
 	packed   *segment  // the body of a TNEF
+	base     string    // where the HTML says that it is from
 	dates    int64     // bytes of calendars that were read
 	insides  []*pushed // what reads the files that are open
 	level    int       // how many mails and files this is inside of

@@ -115,6 +115,9 @@ func (p *parser) readEntity(r io.Reader) {
 	if p.packed == nil {
 		p.packed = c.packed
 	}
+	if p.base == "" {
+		p.base = c.base
+	}
 	m.Attachments = append(m.Attachments, n.Attachments...)
 	m.Truncated = m.Truncated || n.Truncated
 	if n.Signed != "" {
@@ -133,6 +136,29 @@ func (p *parser) readEntity(r io.Reader) {
 		p.warn(w.Code, w.Detail)
 	}
 	p.report.merge(&c.report)
+}
+
+// openEncoded reads a multipart that somebody has encoded as a whole, which RFC 2045 section 6.4 forbids: its lines are
+// base64, and no delimiter is among them.
+func (p *parser) openEncoded(h *header) bool {
+	if s, _ := h.raw("Content-Transfer-Encoding"); !strings.EqualFold(s, "base64") || p.level >= p.limits.Messages {
+		return false
+	}
+	ln, rest := nextLine(p.lines.ahead())
+	for len(ln) == 0 && len(rest) > 0 {
+		ln, rest = nextLine(rest)
+	}
+	if len(ln) < 16 || len(ln)%4 != 0 || !alphabetic(ln) {
+		return false
+	}
+	p.warn("multipart-encoded", "a multipart is encoded as a whole")
+	s, _ := h.raw("Content-Type")
+	p.leaf = p.newLeaf(entityLeaf)
+	p.leaf.dec.enc = base64Encoding
+	p.leaf.inside = p.push(func(r io.Reader) {
+		p.readEntity(io.MultiReader(strings.NewReader("Content-Type: "+s+"\r\n\r\n"), r))
+	})
+	return true
 }
 
 // noteArmor looks for PGP in the text itself (RFC 9580 section 6.2), where it is new. The armor stays text.

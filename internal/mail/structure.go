@@ -15,6 +15,7 @@ const boundaryMax = 512
 type multipart struct {
 	subtype string // "mixed", "alternative", …
 	delim   string // "--boundary", "" when unknown
+	bare    string // delim without what senders get wrong in it
 	bound   bool   // delim is in parser.bounds
 	shadows int    // the index that delim had in parser.bounds before, -1 without
 	parts   int
@@ -58,6 +59,9 @@ func (p *parser) openPart(h *header) {
 	}
 	ct := p.contentType(h)
 	if strings.HasPrefix(ct.word, "multipart/") {
+		if p.openEncoded(h) {
+			return
+		}
 		if len(p.stack) < p.limits.Depth {
 			p.openMultipart(&ct)
 			return
@@ -135,6 +139,7 @@ func (p *parser) openMultipart(ct *value) {
 	p.noteMultipart(mp.subtype, ct)
 	p.stack = append(p.stack, mp)
 	if b := strings.TrimRight(ct.get("boundary"), " \t"); b != "" && len(b) < boundaryMax {
+		mp.bare = bareDelimiter(b)
 		p.bind(mp, "--"+b)
 	}
 	p.leaf = p.newLeaf(preambleLeaf)
@@ -223,11 +228,13 @@ func (p *parser) adoptBoundary(text []byte) bool {
 		return false
 	}
 	text = bytes.TrimRight(text, " \t")
-	if len(text) > boundaryMax || bytes.IndexByte(text, ' ') >= 0 {
+	if len(text) > boundaryMax {
 		return false
 	}
 	ln, _ := nextLine(p.lines.ahead())
-	if len(ln) < 8 || !strings.EqualFold(string(ln[:8]), "content-") || fieldName(ln) == 0 {
+	if mp.bare != "" && alike(text, mp.bare) {
+		// A quote or a comment too many, a backslash, other letters' case: no header need follow.
+	} else if bytes.IndexByte(text, ' ') >= 0 || len(ln) < 8 || !strings.EqualFold(string(ln[:8]), "content-") || fieldName(ln) == 0 {
 		return false
 	}
 	if mp.delim == "" {
@@ -239,6 +246,36 @@ func (p *parser) adoptBoundary(text []byte) bool {
 	p.bind(mp, string(text))
 	return true
 }
+
+// alike says whether a delimiter differs from another only in how senders err when they write it down.
+func alike(text []byte, bare string) bool {
+	text = bytes.TrimLeft(text, "-")
+	for i := range text {
+		c := text[i]
+		if slips(c) {
+			continue
+		}
+		if bare == "" || lower(c) != bare[0] {
+			return false
+		}
+		bare = bare[1:]
+	}
+	return bare == "" && len(text) > 0
+}
+
+// bareDelimiter is a delimiter without what senders add to it or forget.
+func bareDelimiter(s string) string {
+	s, _, _ = strings.Cut(strings.TrimLeft(s, "-"), " (")
+	b := make([]byte, 0, len(s))
+	for i := range len(s) {
+		if !slips(s[i]) {
+			b = append(b, lower(s[i]))
+		}
+	}
+	return string(b)
+}
+
+func slips(c byte) bool { return c == '"' || c == '\'' || c == '\\' || c == ' ' }
 
 func (p *parser) unbind(mp *multipart) {
 	if !mp.bound {

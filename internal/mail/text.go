@@ -54,7 +54,8 @@ func (p *parser) finishLeaf(l *leaf) {
 		seg.html, seg.htmlChoice = s, l.choice
 	case !seg.hasPlain || blankText(seg.plain):
 		seg.plain, seg.plainChoice, seg.hasPlain = s, l.choice, true
-	case seg.plainChoice == l.choice:
+	case seg.plainChoice == l.choice, !sameWords(seg.plain, s):
+		// Two plain forms that differ are no forms of one text: neither is left out.
 		seg.plain = p.join(seg.plain, s)
 	}
 }
@@ -133,21 +134,6 @@ func (p *parser) limit(s string) string {
 	return s
 }
 
-// markInline finds the attachments that the HTML shows. Some senders call such pictures
-// attachments, or nothing at all: being shown is what counts.
-func (p *parser) markInline() {
-	m := p.msg
-	if len(m.Attachments) == 0 || m.HTML == "" {
-		return
-	}
-	shown := contentIDs(m.HTML)
-	for i := range m.Attachments {
-		if a := &m.Attachments[i]; a.ContentID != "" && shown[strings.ToLower(a.ContentID)] {
-			a.Inline = true
-		}
-	}
-}
-
 // contentIDs returns, in lower case, the Content-IDs that HTML refers to by cid: URLs (RFC 2392).
 func contentIDs(s string) map[string]bool {
 	ids := map[string]bool{}
@@ -190,6 +176,21 @@ func pointsToHTML(s string) bool {
 		}
 	}
 	return false
+}
+
+// sameWords says whether texts differ in nothing but white space.
+func sameWords(a, b string) bool {
+	for {
+		a, b = strings.TrimLeft(a, " \t\n"), strings.TrimLeft(b, " \t\n")
+		n := 0
+		for n < len(a) && n < len(b) && a[n] == b[n] {
+			n++
+		}
+		if n == 0 {
+			return a == "" && b == ""
+		}
+		a, b = a[n:], b[n:]
+	}
 }
 
 func blankText(s string) bool { return strings.TrimSpace(s) == "" }
