@@ -210,5 +210,6 @@ func (d *dateReader) time() (time.Time, bool) {
 		return time.Time{}, false // 31 February
 	}
 	t := time.Date(d.year, d.month, d.day, hour, d.min, min(d.sec, 59), 0, time.UTC)
-	return t.Add(-time.Duration(d.zone) * time.Second), true
+	t = t.Add(-time.Duration(d.zone) * time.Second)
+	return t, t.Year() >= 1900 && t.Year() < 9999
 }

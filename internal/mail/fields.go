@@ -203,6 +203,7 @@ func messageIDs(s string) []string {
 func readIDs(s string) []string {
 	var ids []string
 	if !strings.Contains(s, "<") {
+		s = strings.ReplaceAll(s, ">", " ") // half a pair of brackets
 		for _, w := range strings.Fields(s) {
 			if w = strings.Trim(w, `",;>`); len(w) > 2 && strings.Contains(w, "@") {
 				ids = append(ids, "<"+w+">")

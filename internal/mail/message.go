@@ -12,7 +12,7 @@ import (
 // A Message is one mail, understood. All strings are valid UTF-8.
 type Message struct {
 	Subject    string
-	From       []Address // as written; more than one, or none, is possible and proves nothing
+	From       []Address // of every From field, as written; none, several, or one without an Email prove nothing
 	Sender     []Address
 	ReplyTo    []Address
 	To         []Address
