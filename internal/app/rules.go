@@ -49,9 +49,14 @@ func (a *App) keepRules(ctx context.Context, s *rules.Set) error {
 	if a.o.Dry {
 		return nil
 	}
-	return a.store.PutRuleset(ctx, issue.Ruleset{
+	after := int64(0)
+	if last, err := a.store.LatestRuleset(ctx); err == nil {
+		after = last.Number
+	}
+	_, err := a.store.PublishRuleset(ctx, issue.Ruleset{
 		Version: s.Version(), Files: s.Files(), PublishedAt: issue.Time(a.o.Now()), By: "files",
-	})
+	}, after)
+	return err
 }
 
 // problems marks what is wrong with the rules as the administrator's to mend.

@@ -187,13 +187,14 @@ type Token struct {
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 }
 
-// A Ruleset is a set of rule files as it was published.
+// A Ruleset is a set of rule files as it was published. Going back to an earlier set is a publication of its own.
 type Ruleset struct {
-	Version     string            `json:"version"` // content hash
-	Files       map[string]string `json:"files"`   // path below the rules folder: content
+	Number      int64             `json:"number,omitempty"` // 1, 2, …: the largest is the one that decides
+	Version     string            `json:"version"`          // content hash
+	Files       map[string]string `json:"files,omitempty"`  // path below the rules folder: content
 	PublishedAt time.Time         `json:"publishedAt"`
-	By          string            `json:"by"`
-	Note        string            `json:"note"`
+	By          string            `json:"by"`   // "files@NODE", "built-in", "cli", "token:NAME", …
+	Note        string            `json:"note"` // why
 }
 
 // An Event is something a person or program did: a release from quarantine, a deletion, a token made.

@@ -71,9 +71,13 @@ type Store interface {
 	Tokens(ctx context.Context) ([]*Token, error)
 	RevokeToken(ctx context.Context, id string) error
 
-	// PutRuleset keeps a published set and makes it the latest. LatestRuleset is NotFound before the first.
-	PutRuleset(ctx context.Context, r Ruleset) error
+	// PublishRuleset keeps a set as the one that decides, if the publication before it is still number after (0: there is
+	// none), and returns its own number, after+1. Where another came first it is a Conflict. Every publication stays.
+	PublishRuleset(ctx context.Context, r Ruleset, after int64) (int64, error)
+	// Ruleset reads a publication by its number; LatestRuleset the one that decides, NotFound before the first.
+	Ruleset(ctx context.Context, number int64) (*Ruleset, error)
 	LatestRuleset(ctx context.Context) (*Ruleset, error)
+	Rulesets(ctx context.Context, q RulesetQuery) ([]*Ruleset, Cursor, error) // without Files
 
 	// Once stores value under key unless the key is there, and returns what is there afterwards:
 	// the key file's fingerprint, the store's own id.
@@ -222,6 +226,13 @@ type MessageQuery struct {
 	Author    string
 	Since     time.Time
 	MessageID string
+}
+
+// RulesetQuery chooses publications.
+type RulesetQuery struct {
+	Page
+	Version string // whose version begins so
+	By      string
 }
 
 // LedgerQuery chooses ledger lines. Words must all occur, case ignored, somewhere in peer, from, to, author, subject, messageId.

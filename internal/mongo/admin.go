@@ -2,10 +2,7 @@ package mongo
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -13,7 +10,6 @@ import (
 
 	"postern/internal/fault"
 	"postern/internal/issue"
-	"postern/internal/spool"
 )
 
 // AppendEvent records what somebody did.
@@ -99,63 +95,6 @@ func (s *Store) RevokeToken(ctx context.Context, id string) error {
 		return fault.Errorf(fault.NotFound, "no token %s", id)
 	}
 	return nil
-}
-
-const inlineRuleset = 1 << 20 // bytes of rule files that stand in the document itself
-
-// PutRuleset keeps a set and makes it the latest, also one that was published before.
-func (s *Store) PutRuleset(ctx context.Context, r issue.Ruleset) error {
-	d := rulesetDoc{ID: r.Version, Ruleset: r}
-	files, err := json.Marshal(r.Files)
-	if err != nil {
-		return fmt.Errorf("encode rule set: %w", err)
-	}
-	if len(files) > inlineRuleset {
-		b := spool.Bytes(files)
-		if err := s.putBlob(ctx, b); err != nil {
-			return fmt.Errorf("publish rule set %s: %w", r.Version, err)
-		}
-		d.Files, d.FilesBlob = nil, b.SHA256()
-	}
-	if d.Seq, err = s.count(ctx, "ruleset", 1); err != nil {
-		return err
-	}
-	if err := s.step("write rule set"); err != nil {
-		return err
-	}
-	write := func() error {
-		_, err := s.rulesets.ReplaceOne(ctx, byID(d.ID), d, options.Replace().SetUpsert(true))
-		return err
-	}
-	err = persist(ctx, write)
-	if isDuplicate(err) { // two published it at once
-		err = persist(ctx, write)
-	}
-	return failed("publish rule set "+r.Version, err)
-}
-
-// LatestRuleset reads the set that was published last.
-func (s *Store) LatestRuleset(ctx context.Context) (*issue.Ruleset, error) {
-	var d rulesetDoc
-	if err := s.rulesets.FindOne(ctx, bson.D{}, options.FindOne().SetSort(keys("-seq"))).Decode(&d); err != nil {
-		return nil, failed("read the latest rule set", err)
-	}
-	if d.FilesBlob == "" {
-		return &d.Ruleset, nil
-	}
-	r, err := s.OpenBlob(ctx, d.FilesBlob)
-	if err != nil {
-		return nil, fmt.Errorf("read rule set %s: %w", d.ID, err)
-	}
-	defer r.Close()
-	files, err := io.ReadAll(r)
-	if err == nil {
-		err = json.Unmarshal(files, &d.Files)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read rule set %s: %w", d.ID, err)
-	}
-	return &d.Ruleset, nil
 }
 
 // Once keeps the first value of a key.

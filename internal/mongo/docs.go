@@ -180,7 +180,7 @@ type tokenDoc struct {
 	Hash        string `bson:"hash"`
 }
 
-// A rulesetDoc is a published set. Its _id is the version.
+// A rulesetDoc is a published set. Its _id is the number; the first Posterns kept each version once, under the version.
 type rulesetDoc struct {
 	ID            string `bson:"_id"`
 	issue.Ruleset `bson:",inline"`

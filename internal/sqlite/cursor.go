@@ -16,6 +16,7 @@ const (
 	ofMessages = 'm'
 	ofLedger   = 'l'
 	ofEvents   = 'e'
+	ofRulesets = 'r'
 )
 
 // cursor points behind the item with this key. A checksum tells ours from noise: it keeps nobody out.

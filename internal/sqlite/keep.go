@@ -62,32 +62,6 @@ func (s *Store) RevokeToken(ctx context.Context, id string) error {
 	}), "revoke a token")
 }
 
-// PutRuleset keeps a set as the latest. Each publication is a row, so that the table is also the history.
-func (s *Store) PutRuleset(ctx context.Context, r issue.Ruleset) error {
-	return wrap(s.update(ctx, func(t *tx) error {
-		_, err := t.write("rule set", "INSERT INTO rulesets (version, files, published_at, by_whom, note) VALUES (?, ?, ?, ?, ?)",
-			r.Version, object(r.Files), issue.Time(r.PublishedAt), r.By, r.Note)
-		return err
-	}), "keep a rule set")
-}
-
-// LatestRuleset reads the set that was published last.
-func (s *Store) LatestRuleset(ctx context.Context) (*issue.Ruleset, error) {
-	var out *issue.Ruleset
-	err := s.read(ctx, func(c *conn) error {
-		r, ok, err := c.one("SELECT version, files, published_at, by_whom, note FROM rulesets ORDER BY seq DESC LIMIT 1")
-		if err != nil || !ok {
-			return cmpErr(err, fault.Errorf(fault.NotFound, "no rule set has been published"))
-		}
-		out = &issue.Ruleset{Version: r.text(0), PublishedAt: r.time(2), By: r.text(3), Note: r.text(4)}
-		if err := json.Unmarshal([]byte(r.text(1)), &out.Files); err != nil {
-			return fmt.Errorf("decode rule set %s: %w", out.Version, err)
-		}
-		return nil
-	})
-	return out, wrap(err, "read the latest rule set")
-}
-
 // Once keeps the first value of a key.
 func (s *Store) Once(ctx context.Context, key, value string) (string, error) {
 	var kept string

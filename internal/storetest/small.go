@@ -216,22 +216,6 @@ func tokens(w *world) {
 	w.same(list, []*issue.Token{&a}, "an expired token is still listed")
 }
 
-func rulesets(w *world) {
-	one := issue.Ruleset{Version: "v1", Files: map[string]string{"10-a.rules": "rule \"a\" {}", "lists/x.$y.txt": "ü\n"}, PublishedAt: epoch, By: "cli", Note: "first"}
-	two := issue.Ruleset{Version: "v2", Files: map[string]string{}, PublishedAt: epoch.Add(time.Second), By: "cli"}
-	for _, r := range []issue.Ruleset{one, two} {
-		w.must(w.s.PutRuleset(background(), r), "put")
-		got, err := w.s.LatestRuleset(background())
-		w.must(err, "latest")
-		w.same(*got, r, "latest")
-	}
-	one.PublishedAt = epoch.Add(time.Minute)
-	w.must(w.s.PutRuleset(background(), one), "put the first again")
-	got, err := w.s.LatestRuleset(background())
-	w.must(err, "latest")
-	w.same(*got, one, "a set that was published again is the latest")
-}
-
 func once(w *world) {
 	got := make([]string, senders)
 	together(senders, func(i int) {

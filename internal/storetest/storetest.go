@@ -90,6 +90,8 @@ var promises = []struct {
 	{"events", events},
 	{"tokens", tokens},
 	{"rule sets", rulesets},
+	{"of rule sets published at once one wins", rulesetRace},
+	{"a crash at any write of a rule set", crashRuleset},
 	{"once", once},
 
 	{"lists page newest first", paging},
