@@ -31,14 +31,3 @@ func BuiltinFiles() map[string]string {
 	}
 	return out
 }
-
-// isBuiltin reports whether files are the built-in ones, of this version or another.
-func isBuiltin(files map[string]string) bool {
-	ours := BuiltinFiles()
-	for name := range files {
-		if _, ok := ours[name]; !ok {
-			return false
-		}
-	}
-	return true
-}

@@ -15,7 +15,22 @@ const patience = 10
 
 // Watch follows the folder until ctx ends: it publishes at once, then after each change, when the folder has been
 // quiet for a moment, and after Reload. What cannot be published is logged and shown in Status; the last good set stays.
+//
+// Meanwhile it follows what others publish.
 func (l *Live) Watch(ctx context.Context) {
+	follow := time.NewTicker(l.o.Follow)
+	defer follow.Stop()
+	if l.o.Dir == "" {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-follow.C:
+			case <-l.nudge:
+			}
+			_ = l.Follow(ctx) // told by the log and Status
+		}
+	}
 	w := newWatcher(l.dir, l.o.Log)
 	defer w.close()
 	poll := time.NewTicker(l.o.Poll)
@@ -73,9 +88,11 @@ func (l *Live) Watch(ctx context.Context) {
 		case <-poll.C:
 			if fingerprint(l.dir).hash != seen {
 				look(false)
-			} else {
-				l.retryStore(ctx)
+			} else if l.owes() {
+				look(true)
 			}
+		case <-follow.C:
+			_ = l.Follow(ctx) // told by the log and Status
 		}
 	}
 }
@@ -88,10 +105,11 @@ func (l *Live) Reload() {
 	}
 }
 
-func (l *Live) retryStore(ctx context.Context) {
+// owes reports whether what the folder holds could not be published because of the archive.
+func (l *Live) owes() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.store(ctx)
+	return l.waits
 }
 
 func missing(dir string) bool {

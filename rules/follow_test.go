@@ -82,7 +82,7 @@ func TestWatch(t *testing.T) {
 			}
 			c.make(t, dir)
 			l, log := newLive(t, dir, func(o *rules.LiveOptions) { o.Builtin = true })
-			if err := l.Start(t.Context(), nil); err != nil {
+			if err := l.Start(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			watch(t, l)
@@ -119,7 +119,7 @@ func TestWatchVanished(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "rules")
 	plainFolder(t, dir)
 	l, log := newLive(t, dir, func(o *rules.LiveOptions) { o.Builtin = true })
-	if err := l.Start(t.Context(), nil); err != nil {
+	if err := l.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	watch(t, l)
@@ -139,7 +139,7 @@ func TestReload(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "rules")
 	plainFolder(t, dir)
 	l, _ := newLive(t, dir, func(o *rules.LiveOptions) { o.Settle = time.Hour }) // notifications come too late
-	if err := l.Start(t.Context(), nil); err != nil {
+	if err := l.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	watch(t, l)
@@ -157,7 +157,7 @@ func TestPoll(t *testing.T) {
 	}
 	link(t, "old", filepath.Join(base, "current"))
 	l, _ := newLive(t, filepath.Join(base, "current", "etc", "rules"), func(o *rules.LiveOptions) { o.Poll = 10 * time.Millisecond })
-	if err := l.Start(t.Context(), nil); err != nil {
+	if err := l.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	watch(t, l)
@@ -182,7 +182,7 @@ rule "b" { then { set("product", "%d") } }`, n, n)}
 	}
 	write(t, dir, pair(0))
 	l, _ := newLive(t, dir, func(o *rules.LiveOptions) { o.Settle = 20 * time.Millisecond })
-	if err := l.Start(t.Context(), nil); err != nil {
+	if err := l.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	watch(t, l)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,22 +90,20 @@ func TestPublish(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"1.rules": says("one")})
-	var kept []string
-	l, log := newLive(t, dir, func(o *rules.LiveOptions) {
-		o.OnPublish = func(_ context.Context, s *rules.Set) error { kept = append(kept, s.Version()); return nil }
-	})
+	kept := &shelf{}
+	l, log := newLive(t, dir, func(o *rules.LiveOptions) { o.Archive = &node{shelf: kept} })
 	if l.Current() != nil {
 		t.Fatal("a set before the first")
 	}
-	if err := l.Start(t.Context(), nil); err != nil {
+	if err := l.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	first := l.Current()
 	if changed, err := l.Publish(t.Context()); changed || err != nil {
 		t.Errorf("the same files: changed %v, %v", changed, err)
 	}
-	if l.Current() != first || len(kept) != 1 {
-		t.Errorf("the same files made a new set; kept %d", len(kept))
+	if l.Current() != first || len(kept.all()) != 1 {
+		t.Errorf("the same files made a new set; kept %d", len(kept.all()))
 	}
 
 	// Broken: nothing changes, and the log and the status say where.
@@ -140,8 +139,8 @@ func TestPublish(t *testing.T) {
 		t.Errorf("changed %v, %v, status %+v", changed, err, l.Status())
 	}
 	write(t, dir, map[string]string{"1.rules": says("two")})
-	if changed, err := l.Publish(t.Context()); !changed || err != nil || tagOf(t, l.Current()) != "two" || len(kept) != 2 {
-		t.Errorf("changed %v, %v, kept %d", changed, err, len(kept))
+	if changed, err := l.Publish(t.Context()); !changed || err != nil || tagOf(t, l.Current()) != "two" || len(kept.all()) != 2 {
+		t.Errorf("changed %v, %v, kept %d", changed, err, len(kept.all()))
 	}
 }
 
@@ -152,17 +151,18 @@ func TestPublishAgainstNewNames(t *testing.T) {
 	write(t, dir, map[string]string{"1.rules": `rule "r" { then { priority("urgent") } }`})
 	o := options
 	l, _ := newLive(t, dir, func(lo *rules.LiveOptions) { lo.Load = func() rules.LoadOptions { return o } })
-	if err := l.Start(t.Context(), nil); err != nil {
+	if err := l.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	first := l.Current()
 	o.Vocabulary.Priorities = []string{"a", "urgent"}
-	if changed, err := l.Publish(t.Context()); !changed || err != nil || l.Current().Version() != first.Version() {
-		t.Errorf("changed %v, %v", changed, err)
+	if changed, err := l.Publish(t.Context()); changed || err != nil || l.Current() == first || l.Current().Version() != first.Version() {
+		t.Errorf("changed %v, %v, a new set %v", changed, err, l.Current() != first)
 	}
+	second := l.Current()
 	o.Vocabulary.Priorities = []string{"a", "b"}
-	if changed, err := l.Publish(t.Context()); changed || err == nil {
-		t.Error("rules that no longer fit the configuration were published")
+	if changed, err := l.Publish(t.Context()); changed || err == nil || l.Current() != second || l.Status().Behind == "" {
+		t.Errorf("rules that no longer fit the configuration were published: %+v", l.Status())
 	}
 }
 
@@ -174,6 +174,7 @@ func TestStart(t *testing.T) {
 		name    string
 		folder  map[string]string // nil: there is none
 		builtin bool
+		older   map[string]string // published before what is
 		stored  map[string]string
 		from    string // "" for an error
 		tag     string
@@ -187,7 +188,9 @@ func TestStart(t *testing.T) {
 		{name: "empty folder, built-in", folder: map[string]string{}, builtin: true, from: rules.FromBuiltin},
 		{name: "empty folder, built-in, and was so before", folder: map[string]string{}, builtin: true, stored: rules.BuiltinFiles(), from: rules.FromBuiltin},
 		{name: "a folder that was emptied", folder: map[string]string{}, builtin: true, stored: good, from: rules.FromStore, tag: "stored", wrong: true},
-		{name: "a folder that was removed", builtin: true, stored: good, from: rules.FromBuiltin},
+		{name: "a folder that was removed", builtin: true, stored: good, from: rules.FromStore, tag: "stored", wrong: true},
+		{name: "published before and replaced", folder: map[string]string{"1.rules": says("older")}, older: map[string]string{"1.rules": says("older")}, stored: good, from: rules.FromStore, tag: "stored"},
+		{name: "the stored one no longer fits", folder: broken, older: map[string]string{"1.rules": says("older")}, stored: broken, from: rules.FromStore, tag: "older", wrong: true},
 		{name: "a named folder that has gone", stored: good, from: rules.FromStore, tag: "stored", wrong: true},
 		{name: "broken", folder: broken, builtin: true, from: ""},
 		{name: "broken, stored", folder: broken, builtin: true, stored: good, from: rules.FromStore, tag: "stored", wrong: true},
@@ -203,8 +206,19 @@ func TestStart(t *testing.T) {
 				}
 				write(t, dir, c.folder)
 			}
-			l, _ := newLive(t, dir, func(o *rules.LiveOptions) { o.Builtin = c.builtin })
-			err := l.Start(t.Context(), c.stored)
+			s := &shelf{}
+			for _, files := range []map[string]string{c.older, c.stored} {
+				if len(files) == 0 {
+					continue
+				}
+				by := "somebody"
+				if maps.Equal(files, rules.BuiltinFiles()) {
+					by = rules.ByBuiltin
+				}
+				s.put(by, files)
+			}
+			l, _ := newLive(t, dir, func(o *rules.LiveOptions) { o.Builtin, o.Archive = c.builtin, &node{shelf: s} })
+			err := l.Start(t.Context())
 			st := l.Status()
 			if c.from == "" {
 				if err == nil || l.Current() != nil || !strings.Contains(err.Error(), dir) {
@@ -225,46 +239,61 @@ func TestStartTestsNotTwice(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"1.rules": tested})
 	s, _ := rules.Load(dir, options)
+	kept := &shelf{}
+	kept.put("somebody", s.Files())
 	l, _ := newLive(t, dir, func(o *rules.LiveOptions) {
+		o.Archive = &node{shelf: kept}
 		o.Simulate = func(context.Context, *rules.Set, *dsl.Test) (*dsl.Outcome, []rules.Entry, error) {
 			t.Error("tested again")
 			return nil, nil, errors.New("no")
 		}
 	})
-	if err := l.Start(t.Context(), s.Files()); err != nil || l.Current().Version() != s.Version() {
+	if err := l.Start(t.Context()); err != nil || l.Current().Version() != s.Version() {
 		t.Errorf("not started: %v", err)
 	}
 }
 
-// A store that is down when a set is published hears of it later.
+// An edit that is made while the store is down is published when it is back; until then the set that all nodes have decides.
 func TestStoreLater(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"1.rules": says("one")})
-	var mu sync.Mutex
-	down, asked, kept := true, 0, ""
+	s := &shelf{}
 	l, log := newLive(t, dir, func(o *rules.LiveOptions) {
-		o.Poll = 5 * time.Millisecond
-		o.OnPublish = func(_ context.Context, s *rules.Set) error {
-			mu.Lock()
-			defer mu.Unlock()
-			if asked++; down {
-				return errors.New("down")
-			}
-			kept = s.Version()
-			return nil
-		}
+		o.Poll, o.Follow, o.Archive = 5*time.Millisecond, 5*time.Millisecond, &node{shelf: s}
 	})
-	if err := l.Start(t.Context(), nil); err != nil || l.Current() == nil {
-		t.Fatalf("a store that is down keeps rules from deciding: %v", err)
+	s.fail(errors.New("down"))
+	if err := l.Start(t.Context()); err == nil {
+		t.Fatal("started without knowing what is published")
+	}
+	s.fail(nil)
+	if err := l.Start(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	watch(t, l)
-	wait(t, "the store is asked again", func() bool { mu.Lock(); defer mu.Unlock(); return asked > 2 })
-	mu.Lock()
-	down = false
-	mu.Unlock()
-	wait(t, "the set is stored", func() bool { mu.Lock(); defer mu.Unlock(); return kept == l.Current().Version() })
-	if n := strings.Count(log.String(), "could not be stored"); n != 1 {
-		t.Errorf("said %d times, want once:\n%s", n, log)
+	for _, broken := range []struct {
+		name string
+		down func()
+	}{
+		{"all", func() { s.fail(errors.New("down")) }},
+		{"writes", func() { s.mu.Lock(); defer s.mu.Unlock(); s.hook = func() error { return errors.New("full") } }},
+	} {
+		broken.down()
+		write(t, dir, map[string]string{"1.rules": says(broken.name)})
+		wait(t, "the trouble is told", func() bool { return strings.Contains(log.String(), "trying again") })
+		time.Sleep(50 * time.Millisecond)
+		if got := tagOf(t, l.Current()); got == broken.name {
+			t.Errorf("%s: a set that the other nodes cannot know decides", broken.name)
+		}
+		if n := strings.Count(log.String(), "trying again"); n > 3 {
+			t.Errorf("said %d times:\n%s", n, log)
+		}
+		s.mu.Lock()
+		s.down, s.hook = nil, nil
+		s.mu.Unlock()
+		wait(t, "the set is published", func() bool { return tagOf(t, l.Current()) == broken.name })
+	}
+	if got := len(s.all()); got != 3 {
+		t.Errorf("%d publications", got)
 	}
 }

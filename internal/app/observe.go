@@ -63,7 +63,7 @@ func (a *App) smtpObserver() smtp.Observer {
 // ruleset says which rule set decides, and whether a newer one cannot.
 func (a *App) ruleset() (version string, failed bool) {
 	st := a.rules.Status()
-	return st.Version, st.LastError != ""
+	return st.Version, st.LastError != "" || st.Behind != ""
 }
 
 // health says whether mail can be taken now, and what is wrong where not.
@@ -74,7 +74,11 @@ func (a *App) health(ctx context.Context) (map[string]any, bool) {
 		ok = false
 		d["storeError"] = err.Error()
 	}
-	d["rules"] = a.rules.Status()
+	st := a.rules.Status()
+	d["rules"] = st
+	if st.Behind != "" { // this node decides otherwise than the others
+		ok = false
+	}
 	if st := a.conf.Status(); st.Err != nil {
 		d["configurationError"] = st.Err.Error()
 	} else if len(st.Restart) > 0 {

@@ -46,6 +46,10 @@ func Check(o Options) *Checked {
 	}
 	out.Policy = policy(c)
 	load := rules.LoadOptions{Vocabulary: out.Policy.Vocabulary}
+	if c.RulesInStore() { // whatever is in it was checked before it was published
+		out.Rules, _ = rules.FromFiles(nil, load)
+		return out
+	}
 	set, diags := rules.Load(rulesDir(c), load)
 	if c.Rules == "" && (set == nil && !exists(rulesDir(c)) || set != nil && len(set.Files()) == 0) {
 		set, diags = rules.Builtin(load)

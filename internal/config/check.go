@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -88,9 +87,7 @@ func (ch *checker) store() {
 		ch.errorf("store", "store: name a folder for sqlite, or a connection string for mongodb")
 	}
 	ch.secret("store.password-file", &c.Store.Password)
-	if filepath.Base(c.Rules) == "store" && missing(c.Rules) {
-		ch.errorf("rules", `rules: "store" is not available in this version: name a folder`)
-	} else if c.Rules != "" && !isDir(c.Rules) {
+	if c.Rules != "" && !c.RulesInStore() && !isDir(c.Rules) {
 		ch.errorf("rules", "rules: there is no folder %s", c.Rules)
 	}
 }

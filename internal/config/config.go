@@ -8,7 +8,7 @@
 // wrote down is silently ignored.
 //
 // Tags: yaml (the name; ",name" marks the field that holds the key of a named map), doc, words (what
-// it may hold), later (what it may hold in a later version), neutral (what a key of a later version
+// it may hold), later (what it may hold in a later version), word (what a path may be instead of one), neutral (what a key of a later version
 // may hold already, because it asks for nothing), path (relative to the file), min and max, restart (read at start only).
 package config
 
@@ -24,7 +24,7 @@ type Config struct {
 	Store     Store     `yaml:"store" restart:"true" doc:"Where issues are kept. MongoDB when it is configured, else SQLite."`
 	Data      string    `yaml:"data" path:"true" restart:"true" doc:"The data folder: lock, control socket, mail while it is being received, the key file. The SQLite folder when not set."`
 	KeyFile   string    `yaml:"key-file" path:"true" restart:"true" doc:"The key file, the same on all nodes (see postern keys). postern.key in the data folder when not set."`
-	Rules     string    `yaml:"rules" path:"true" restart:"true" doc:"The folder of rules. Without this key it is the folder rules beside the configuration, and while that holds no rules the built-in examples are used."`
+	Rules     string    `yaml:"rules" path:"true" word:"store" restart:"true" doc:"The folder of rules; or store, where they live in the store alone and postern rules publish brings them there. Without this key it is the folder rules beside the configuration, and while that holds no rules the built-in examples are used."`
 	SMTP      SMTP      `yaml:"smtp" doc:"Mail that is pushed to us by SMTP."`
 	LMTP      LMTP      `yaml:"lmtp" doc:"Mail that a mail server on our side hands us by LMTP."`
 	HTTP      HTTP      `yaml:"http" doc:"The API, health and metrics."`
@@ -259,6 +259,9 @@ func (c *Config) Hostname() string {
 	}
 	return "localhost"
 }
+
+// RulesInStore reports whether the rules live in the store, and no folder holds any.
+func (c *Config) RulesInStore() bool { return c.Rules == "store" }
 
 // KeyPath is where the key file is: what was configured, else beside the data.
 func (c *Config) KeyPath() string {

@@ -106,6 +106,8 @@ func holds(t reflect.Type, k key) string {
 		return "list, see below"
 	case t.Kind() == reflect.Slice:
 		return "list of " + holds(t.Elem(), k)
+	case k.word != "":
+		return "path or `" + k.word + "`"
 	case k.path && t.Kind() == reflect.String, t == reflect.TypeFor[SecretFile]():
 		return "path"
 	}

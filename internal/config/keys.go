@@ -17,6 +17,7 @@ type key struct {
 	min     string
 	max     string
 	path    bool
+	word    string // what a path may be instead of one
 	forever bool
 	restart bool
 }
@@ -33,7 +34,7 @@ func keysOf(t reflect.Type) []key {
 			StructField: f, name: name, doc: f.Tag.Get("doc"),
 			words: split(f.Tag.Get("words")), later: split(f.Tag.Get("later")), neutral: f.Tag.Get("neutral"),
 			min: f.Tag.Get("min"), max: f.Tag.Get("max"),
-			path: f.Tag.Get("path") != "", forever: f.Tag.Get("forever") != "", restart: f.Tag.Get("restart") != "",
+			path: f.Tag.Get("path") != "", word: f.Tag.Get("word"), forever: f.Tag.Get("forever") != "", restart: f.Tag.Get("restart") != "",
 		})
 	}
 	return keys

@@ -30,8 +30,11 @@ func (d *decoder) set(text string, n ast.Node, v reflect.Value, k key) error {
 		if err := checkWord(text, k); err != nil {
 			return err
 		}
-		if k.path {
+		if k.path && (text != k.word || text == "") {
 			text = d.resolvePath(text)
+			if text == k.word && text != "" {
+				text = "./" + text // it is a path
+			}
 		}
 		if low, err := strconv.Atoi(k.min); err == nil && len(text) < low {
 			return fmt.Errorf("may not be empty")
