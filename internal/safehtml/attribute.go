@@ -47,9 +47,10 @@ const (
 )
 
 // attributes reads those of the tag at hand. The policy has the last word about most; here are those that need more than a look.
-func (w *writer) attributes(a atom.Atom, z *html.Tokenizer) (at attributes) {
-	var style, ground, src string
-	for more := true; more; {
+// The element is written as a; the mail calls it own.
+func (w *writer) attributes(own, a atom.Atom, z *html.Tokenizer, more bool) (at attributes) {
+	var style, extra, src, class, id string
+	for more {
 		var k, v []byte
 		k, v, more = z.TagAttr()
 		name := string(k)
@@ -62,6 +63,12 @@ func (w *writer) attributes(a atom.Atom, z *html.Tokenizer) (at attributes) {
 			if style == "" {
 				style = value
 			}
+		case "hidden":
+			extra += "display:none;"
+		case "class":
+			class = value
+		case "id":
+			id = value
 		case "src":
 			if a == atom.Img && src == "" {
 				src = value
@@ -77,7 +84,7 @@ func (w *writer) attributes(a atom.Atom, z *html.Tokenizer) (at attributes) {
 			}
 		case "bgcolor":
 			if a == atom.Div && colour.MatchString(value) { // of <body>, which is a <div> here
-				ground = ";background-color:" + value
+				extra += "background-color:" + value + ";"
 			} else {
 				at.add(name, value)
 			}
@@ -87,7 +94,11 @@ func (w *writer) attributes(a atom.Atom, z *html.Tokenizer) (at attributes) {
 			at.add(name, strings.TrimSpace(value))
 		}
 	}
-	if style = cleanStyle(style + ground); style != "" {
+	style = cleanStyle(extra + style)
+	if all := strings.TrimSuffix(w.sheet.of(own, class, id)+style, "; "); len(all) <= maxStyle && w.b.Len() < maxWithSheets {
+		style = all
+	}
+	if style != "" {
 		at.add("style", style)
 	}
 	if src != "" {
@@ -101,12 +112,12 @@ func (w *writer) attributes(a atom.Atom, z *html.Tokenizer) (at attributes) {
 	return at
 }
 
-// known are the names of attributes that the policy may let through.
+// known are the names of attributes that the policy may let through, and those that become styles.
 var known = map[string]struct{}{}
 
 func init() {
 	for _, name := range strings.Fields("dir title align valign width height bgcolor border cellpadding cellspacing colspan rowspan span nowrap start value type " +
-		"color size face href src alt background style") {
+		"color size face href src alt background style hidden class id") {
 		known[name] = struct{}{}
 	}
 }

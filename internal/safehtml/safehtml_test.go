@@ -87,11 +87,16 @@ func TestShown(t *testing.T) {
 		{"pictures", `<img src="cid:logo@example.org" alt="Logo"><img src='cid:other'><img src="logo.png"><img src="http://example.org/a.png" alt=A width=10><img src="http://example.org/p.gif" width=1>`,
 			`<img alt="Logo" src="/files/1"/><img src="/files/1"/><img alt="A" width="10"/>`},
 		{"data", `<img src="data:image/png;base64, iVBORw0K Ggo=">`, `<img src="data:image/png;base64,iVBORw0KGgo="/>`},
-		{"body's colours", `<body bgcolor="#EEE" style="margin:0;background:#fff url(x.png) no-repeat">x`, `<div style="margin: 0; background-color: #fff; background-color: #eee">x</div>`},
+		{"body's colours", `<body bgcolor="#EEE" style="margin:0;background:#fff url(x.png) no-repeat">x`, `<div style="background-color: #eee; margin: 0; background-color: #fff">x</div>`},
 		{"plain in HTML", `<div style="white-space: pre-wrap">a
   b</div>`, "<div style=\"white-space: pre-wrap\">a\n  b</div>"},
 		{"pre", "<pre>\n\n  a\n</pre>", "<pre>\n\n  a\n</pre>"},
 		{"preheader stays hidden", `<div style="display:none!important;max-height:0;opacity:0;font-size:0px">x</div>`, `<div style="display: none; max-height: 0; opacity: 0; font-size: 0px">x</div>`},
+		{"hidden stays hidden", `a<p hidden>b</p><i style="position:absolute; left:-9999px">c</i><i style="text-indent:-1000px">d</i><i style="position:absolute;left:0">e</i>`,
+			`a<p style="display: none">b</p><i style="display: none">c</i><i style="display: none">d</i><i>e</i>`},
+		{"style sheets", `<style>body{background:#EEE} p.MsoNormal, li.MsoNormal {margin:0in; position:fixed} .x{color:red} .x{display:none!important} #i{color:#000} @media print{p{color:blue}} a b{color:blue} .y{background:url(http://evil.example/)}</style>` +
+			`<body><p class=MsoNormal>a<p class="Y x" id=I style="color:green">b<b class=y>c</b><p>d`,
+			`<div style="background-color: #eee"><p style="margin: 0in">a</p><p style="color: red; display: none; color: #000; color: green">b<b>c</b></p><p>d</p></div>`},
 		{"content of what is left out stays", "<form><label>a</label> <button>b</button></form><svg><text>c</text></svg><object>d</object><select><option>e</select><noscript>f</noscript><video>g</video><center>h</center>",
 			"<div>a b</div>cdefg<center>h</center>"},
 		{"conditional comments", "a<!--[if mso]><p>b</p><![endif]--><![if !mso]>c<![endif]>", "ac"},
@@ -128,7 +133,7 @@ func TestRemote(t *testing.T) {
 func TestHostile(t *testing.T) {
 	for _, piece := range []string{
 		"<div>", "<p>", "<b>", "<a href=http://x.example>", "<font color=red><p>x", "<table>", "<table><tr><td>", "<td>", "<li>", "<dl><dt><dd>", "<p style=color:red>", `<p style='color:\41\41;font-family:"a'>`, "<h1>",
-		"<img src=http://a.example>", "'", `"`, "<", "&", "&#", "<!--", "<p x=", "<p x='", "</p>", "</table>", "<p a b c d e f g h>", "<template>", "<select>", "<svg><style>", "<table>x", "<ul><li>", "<a href=http://%>", "<title>", "<noscript>", "\x00", "\r", "<pre>\n",
+		"<img src=http://a.example>", "'", `"`, "<", "&", "&#", "<!--", "<p x=", "<p x='", "</p>", "</table>", "<p a b c d e f g h>", "<template>", "<select>", "<svg><style>", "<table>x", "<ul><li>", "<a href=http://%>", "<title>", "<noscript>", "\x00", "\r", "<pre>\n", "<style>.a{color:red}</style><b class=a>", "<style>p,b,i,.a{color:red;margin:0", "<b class=a id=b hidden>",
 	} {
 		in := strings.Repeat(piece, (128<<10)/len(piece))
 		part := in[:16<<10]
@@ -143,6 +148,11 @@ func TestHostile(t *testing.T) {
 	check(t, strings.Repeat("'", 1<<20), safehtml.Options{})
 	if p := check(t, strings.Repeat(`<a href="http://'''''/">x`, 1<<16), safehtml.Options{}); !p.Truncated {
 		t.Errorf("%d bytes, and not truncated", len(p.HTML))
+	}
+	check(t, "<style>p{"+strings.Repeat("color:red;", 90)+"}</style><p style='"+strings.Repeat("color:red;", 400)+"' hidden>x", safehtml.Options{})
+	sheet := "<style>.a{" + strings.Repeat("color:red;", 90) + "}</style>"
+	if p := check(t, sheet+strings.Repeat("<b class=a>x</b>", 1<<15), safehtml.Options{}); p.Truncated || strings.Count(p.HTML, "x") != 1<<15 {
+		t.Errorf("style sheet: truncated %t, %d left", p.Truncated, strings.Count(p.HTML, "x"))
 	}
 	if p := check(t, strings.Repeat("<div>", 10_000)+"x"+strings.Repeat("</div>", 10_000)+"y", safehtml.Options{}); strings.Count(p.HTML, "<div>") != 250 || !strings.HasSuffix(p.HTML, "</div>y") {
 		t.Errorf("deep: %d elements, end %q", strings.Count(p.HTML, "<div>"), p.HTML[len(p.HTML)-20:])

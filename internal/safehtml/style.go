@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// maxStyle bounds what is read of one style.
+// maxStyle bounds what is read and written of one style.
 const maxStyle = 4 << 10
 
 // The values of styles, whole and in lower case. No value has a backslash, a comment, a URL, a minus before a length, or a
@@ -61,6 +61,16 @@ func cleanStyle(s string) string {
 		s = s[:strings.LastIndexByte(s[:maxStyle], ';')+1]
 	}
 	var b strings.Builder
+	add := func(decl string) {
+		if b.Len()+len(decl)+len("; ") > maxStyle {
+			return
+		}
+		if b.Len() > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(decl)
+	}
+	placed, away := false, false
 	for decl := range strings.SplitSeq(s, ";") {
 		name, value, ok := strings.Cut(decl, ":")
 		if !ok {
@@ -69,19 +79,29 @@ func cleanStyle(s string) string {
 		name = strings.ToLower(strings.TrimSpace(name))
 		value = strings.ToLower(strings.Join(strings.Fields(value), " "))
 		value = strings.TrimSpace(strings.TrimSuffix(strings.ReplaceAll(value, "! ", "!"), "!important"))
+		switch {
+		case name == "position":
+			placed = value == "absolute" || value == "fixed"
+		case name == "text-indent" && farOff.MatchString(value):
+			placed, away = true, true
+		case (name == "left" || name == "top" || name == "right" || name == "bottom") && farOff.MatchString(value), name == "clip" && strings.HasPrefix(value, "rect(0"):
+			away = true
+		}
 		if name == "background" {
 			name, value = "background-color", strings.TrimSpace(backgroundTint.FindString(value))
 		}
 		if good := properties[name]; good == nil || !good(value) {
 			continue
 		}
-		if b.Len() > 0 {
-			b.WriteString("; ")
-		}
-		b.WriteString(name + ": " + value)
+		add(name + ": " + value)
+	}
+	if placed && away { // what is moved out of sight must not come back into it with the position left out
+		add("display: none")
 	}
 	return b.String()
 }
+
+var farOff = regexp.MustCompile(`^-(?:[0-9]{4,}|[5-9][0-9]{2})`)
 
 // backgroundTint finds the colour in a background of one word, or of several with a colour that cannot be taken for something else.
 var backgroundTint = regexp.MustCompile(`^[a-z]{3,25}$|(?:^| )#[0-9a-f]{3,8}(?: |$)|(?:rgb|hsl)a?\([0-9 .,%]{1,60}\)`)

@@ -21,6 +21,7 @@ type writer struct {
 	deep    map[atom.Atom]int // elements below maxDepth, which are left out: their end tags are too
 	skip    atom.Atom         // the unseen element that is open
 	skips   int
+	sheet   sheet
 	fresh   bool // right after <pre>, where a line end does not count
 	blocked int
 	full    bool
@@ -41,8 +42,11 @@ func (w *writer) run(src string) {
 			w.closeTo(0)
 			return
 		case html.TextToken:
-			if w.skip == 0 {
+			switch w.skip {
+			case 0:
 				w.text(string(z.Text()))
+			case atom.Style:
+				w.sheet.add(string(z.Text()))
 			}
 		case html.StartTagToken, html.SelfClosingTagToken:
 			name, more := z.TagName()
@@ -115,6 +119,7 @@ func (w *writer) start(a atom.Atom, z *html.Tokenizer, more bool) {
 		w.skip, w.skips = a, 1
 		return
 	}
+	own := a
 	if b, ok := renamed[a]; ok {
 		a = b
 	}
@@ -123,8 +128,8 @@ func (w *writer) start(a atom.Atom, z *html.Tokenizer, more bool) {
 		return
 	}
 	var at attributes
-	if more {
-		at = w.attributes(a, z)
+	if more || len(w.sheet.rules) > 0 {
+		at = w.attributes(own, a, z, more)
 	}
 	if a == atom.A && at.link == "" || a == atom.Img && !at.shows {
 		return
