@@ -29,7 +29,7 @@ func absenceSubject(s string) bool { return absenceLength(s) > 0 }
 
 // absencePrefix says whether a colon follows.
 func absencePrefix(s string) bool {
-	s = strings.TrimLeft(absenceStart(s)[absenceLength(s):], " ])】")
+	s = strings.TrimLeft(absenceStart(s)[absenceLength(s):], " \u00a0\u202f])】")
 	return strings.HasPrefix(s, ":") || strings.HasPrefix(s, "：")
 }
 

@@ -1,6 +1,9 @@
 package mail
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // classify says what kind of message this is. It goes by signs that programs agree on, the header
 // first; a subject alone decides only for absence notes, whose senders often set nothing else.
@@ -35,6 +38,7 @@ func (p *parser) classify(prefix prefixKind, forwards bool) {
 	case m.IsAutoReply:
 		m.Kind = KindAutoReply
 	default:
+		s.machine = s.machine || p.report.typ != "" // of TLS, of what there will be
 		m.Kind = s.many(prefix == replyPrefix && len(m.InReplyTo) > 0)
 	}
 }
@@ -45,14 +49,15 @@ func (p *parser) classify(prefix prefixKind, forwards bool) {
 func (s *signs) many(answer bool) Kind {
 	bulk := s.campaign || s.precedence == "bulk" || s.precedence == "junk"
 	lists := s.list || s.precedence == "list" || s.listID
+	program := s.generated || s.machine
 	switch {
-	case lists && (s.generated || s.machine):
+	case lists && program:
 		return KindNotification
 	case lists && (s.list || s.precedence == "list" || !bulk && !(s.unsubscribe && s.feedbackID)):
 		return KindList
-	case bulk, s.unsubscribe && !s.generated && !s.machine && !(answer && !s.robot):
+	case s.campaign, bulk && (!program || s.unsubscribe), s.unsubscribe && !program && !(answer && !s.robot):
 		return KindBulk
-	case s.generated, s.machine, s.robot, s.daemon, s.postmaster, s.nullPath, s.feedbackID:
+	case program, s.robot, s.daemon, s.postmaster, s.nullPath:
 		return KindNotification
 	}
 	return KindHuman
@@ -84,17 +89,7 @@ func answerSubject(s string) bool {
 	if !ok {
 		return false
 	}
-	switch strings.TrimSpace(word) {
-	case "accepted", "declined", "tentative", "tentatively accepted", "new time proposed", "meeting response", // the words of Outlook
-		"zugesagt", "angenommen", "abgelehnt", "mit vorbehalt", "mit vorbehalt zugesagt", "neuer terminvorschlag",
-		"accepté", "refusé", "provisoire", "aceptado", "aceptada", "rechazado", "rechazada", "provisional",
-		"accettato", "rifiutato", "provvisorio", "geaccepteerd", "geweigerd", "voorlopig", "aceito", "recusado", "provisório",
-		"accepterat", "avböjt", "preliminärt", "accepteret", "afslået", "godtatt", "avslått", "hyväksytty", "hylätty",
-		"zaakceptowane", "odrzucone", "wstępna akceptacja", "přijato", "odmítnuto", "принято", "отклонено", "под вопросом",
-		"承諾", "辞退", "仮承諾", "已接受", "已拒绝", "已謝絕", "暂定", "수락됨", "거절됨":
-		return true
-	}
-	return false
+	return slices.Contains(signTable().meeting, strings.TrimSpace(word))
 }
 
 // complaint says whether it is a complaint of Outlook.com's junk mail reporting, which does not write reports

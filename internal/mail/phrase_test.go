@@ -230,11 +230,19 @@ func TestAbsencePhrases(t *testing.T) {
 	}
 }
 
-// TestSignFields: each field is a sign, unless it says no; each sender is one.
+// TestSignFields: each field is a sign, unless it says no; each sender is one, and each subject of an answer.
 func TestSignFields(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]mail.Kind{"answer": mail.KindAutoReply, "machine": mail.KindNotification, "campaign": mail.KindBulk, "list": mail.KindList}
 	for _, b := range tableOf(t, "signs.txt") {
+		if b.section == "meeting" {
+			for _, word := range b.phrases {
+				if m := parse(t, []byte("From: ann@example.org\nContent-Class: urn:content-classes:calendarmessage\nSubject: "+word+": x\n\nx\n")); m.Kind != mail.KindCalendar {
+					t.Errorf("%s: %s", word, m.Kind)
+				}
+			}
+			continue
+		}
 		if b.section == "no answer" || b.section == "robot" {
 			for _, local := range b.phrases {
 				if m := parse(t, []byte("From: "+local+"@example.org\nSubject: x\n\nx\n")); m.Kind != mail.KindNotification {

@@ -14,7 +14,8 @@ var signFile string
 var signKinds = sync.OnceValue(func() map[string]string {
 	m := map[string]string{}
 	for _, s := range parsePhrases(signFile) {
-		if s.name != "no answer" && s.name != "robot" {
+		switch s.name {
+		case "answer", "machine", "campaign", "list":
 			for _, name := range s.phrases {
 				m[name] = s.name
 			}
@@ -23,11 +24,11 @@ var signKinds = sync.OnceValue(func() map[string]string {
 	return m
 })
 
-type senderPhrases struct{ noAnswer, robot []string }
+type signPhrases struct{ noAnswer, robot, meeting []string }
 
-var senderTable = sync.OnceValue(func() senderPhrases {
+var signTable = sync.OnceValue(func() signPhrases {
 	t := parsePhrases(signFile)
-	return senderPhrases{t.section("no answer"), t.section("robot")}
+	return signPhrases{t.section("no answer"), t.section("robot"), t.section("meeting")}
 })
 
 // signs are what the header says about who or what wrote a message.
@@ -209,7 +210,7 @@ func no(s string) bool {
 // isNoReply says whether a local part is one from which nobody reads answers.
 func isNoReply(local string) bool {
 	local = bare(local)
-	t := senderTable()
+	t := signTable()
 	for _, w := range t.noAnswer {
 		if strings.Contains(local, w) {
 			return true
