@@ -57,6 +57,12 @@ func TestCases(t *testing.T) {
 			if text, ok := parts["new.txt"]; ok && folded(m.NewText()) != folded(text) {
 				fault("new text\n%s\nwant\n%s\nspans\n%s\ntext\n%s", m.NewText(), text, spanLines(m), m.Text)
 			}
+			if text, ok := parts["new.txt"]; ok && m.HTML != "" {
+				left := parse(t, []byte("Content-Type: text/html; charset=utf-8\n\n"+newHTML(m)))
+				if folded(left.Text) != folded(text) {
+					fault("new HTML says\n%s\nwant\n%s\nspans\n%s", left.Text, text, spanLines(m))
+				}
+			}
 			for line := range strings.Lines(parts["has.txt"] + parts["text.txt"]) {
 				if !strings.Contains(folded(m.Text), folded(line)) {
 					fault("the text lacks %q:\n%s", line, m.Text)

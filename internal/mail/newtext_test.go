@@ -144,6 +144,10 @@ func TestQuotingStyles(t *testing.T) {
 		{"Yes.\n\n‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐\nOn Monday, January 5, 2026 2:04 PM, Support wrote:\n\nIs there paper?", "Yes."},
 		{"好。\n\n发件人：Support <support@example.com>\n发送时间：2026年1月5日\n收件人：Ann\n主　题：x\n\nIs there paper?", "好。"},
 		{"Evet.\n\n-------- İletilen İleti --------\nKonu: x\n\nIs there paper?", "Evet."},
+		{"Here they are:\n\nFrom: sales@example.com\nTo: ann@example.org\nSubject: Offer\nDate: Mon, 5 Jan 2026 14:04:05 +0100\n\nIs that all?", "Here they are:\n\nFrom: sales@example.com\nTo: ann@example.org\nSubject: Offer\nDate: Mon, 5 Jan 2026 14:04:05 +0100\n\nIs that all?"},
+		{"Here they are:\n\nFrom: sales@example.com\nDate: Mon, 5 Jan 2026 14:04:05 +0100\nMessage-ID: <a@example.com>\nTo: ann@example.org\nSubject: Offer\nX-Mailer: x\n\nIs that all?", "Here they are:\n\nFrom: sales@example.com\nDate: Mon, 5 Jan 2026 14:04:05 +0100\nMessage-ID: <a@example.com>\nTo: ann@example.org\nSubject: Offer\nX-Mailer: x\n\nIs that all?"},
+		{"I tried:\n\n>>> import x\nx is not there\n>>> x.y\n\nWhy?", "I tried:\n\n>>> import x\nx is not there\n>>> x.y\n\nWhy?"},
+		{"Yes.\n\nSent from Mail<https://go.example.com/?LinkId=550986> for Windows\n\nFrom: Support<mailto:support@example.com>\nSent: Monday, January 5, 2026 2:04 PM\nTo: Ann\nSubject: x\n\nIs there paper?", "Yes."},
 		{"On 5.1.2026 at 14:04 Bob wrote:\nthe printer is broken.\n\nIs it?\n\nSupport wrote:\n> Is there paper?\n", "On 5.1.2026 at 14:04 Bob wrote:\nthe printer is broken.\n\nIs it?"},
 	} {
 		m := parse(t, []byte("Subject: Re: x\nContent-Type: text/plain; charset=utf-8\n\n"+tt.text+"\n"))

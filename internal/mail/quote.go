@@ -111,23 +111,24 @@ func (q *quotes) scan() {
 			}
 			j := q.quoteEnd(i)
 			switch {
-			case q.reply || q.fwd:
+			case (q.reply || q.fwd) && !q.prompts(i, j):
 				q.cover(i, j, SpanQuote, "quoted lines")
 				free = j
 			case q.unsure < 0:
-				q.unsure, q.reason = i, "might be quoted lines, but the mail answers none"
+				q.unsure, q.reason = i, "might be quoted lines"
 			}
 			i = j
 			continue
 		}
 		if kind, reason := q.separator(i, ln); kind != "" {
 			above := q.ruleAbove(i, free)
-			if reason != headerReason || q.reply || q.fwd || above < i {
+			copied := reason == copiedReason || reason == headerReason && !q.reply && !q.fwd
+			if !copied || above < i {
 				q.cover(above, n, kind, reason)
 				return
 			}
 			if q.unsure < 0 { // people copy headers into mails of their own
-				q.unsure, q.reason = i, "might be the header of an older message, but the mail answers none"
+				q.unsure, q.reason = i, "might be the header of an older message, or copied from one"
 			}
 			i++
 			continue
@@ -183,6 +184,20 @@ func (q *quotes) quoted(i int) bool {
 // groupWise says whether a line is GroupWise's ">>> Ann Lee <ann@example.org> 1/5/2026 2:04 PM >>>". It marks no quotes.
 func groupWise(ln string) bool {
 	return strings.HasPrefix(ln, ">>> ") && strings.HasSuffix(ln, " >>>") && len(ln) <= attributionMax && hasHour(ln)
+}
+
+// prompts says whether all of lines [i, j) begin with ">>> ", as those of a Python session do: who quotes a quote
+// of a quote shows whose it is.
+func (q *quotes) prompts(i, j int) bool {
+	if i > 0 && q.quoted(i-1) {
+		return false
+	}
+	for ; i < j; i++ {
+		if ln := q.line(i); ln != "" && ln != ">>>" && !strings.HasPrefix(ln, ">>> ") {
+			return false
+		}
+	}
+	return true
 }
 
 // quoteEnd returns the line after a run of quoted lines. Blank lines between them belong to it.

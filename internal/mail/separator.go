@@ -19,13 +19,19 @@ func (q *quotes) separator(i int, ln string) (SpanKind, string) {
 	case kind != 0:
 		return q.older(), "separator of the original message"
 	}
-	if q.headerBlock(i, ln) {
+	if found, sure := q.headerBlock(i, ln); sure {
 		return q.older(), headerReason
+	} else if found {
+		return q.older(), copiedReason
 	}
 	return "", ""
 }
 
-const headerReason = "header block of the original message"
+// The reasons of header blocks: one that a mail program wrote, and one that somebody may have copied.
+const (
+	headerReason = "header block of the original message"
+	copiedReason = "header of a message"
+)
 
 // older is what an older message below is, where the marks of replies and forwards are the same.
 func (q *quotes) older() SpanKind {
@@ -89,14 +95,15 @@ const headerLines = 10
 
 // headerBlock says whether the header of an older message begins at line i: From first, or a date and
 // then From; with all four of its fields, or three and somebody's address. People write From, To and
-// Date above each other too, of journeys, bookings and invoices.
-func (q *quotes) headerBlock(i int, ln string) bool {
+// Date above each other too, of journeys, bookings and invoices. And they copy headers as they came, with
+// fields that no program shows, or with the date behind the others: those are not sure.
+func (q *quotes) headerBlock(i int, ln string) (found, sure bool) {
 	seen := label(ln)
 	switch {
 	case seen&labelFrom != 0:
 		seen = labelFrom // some words are two labels
 	case seen&labelDate == 0 || i+1 >= q.count() || label(q.line(i+1))&labelFrom == 0:
-		return false
+		return false, false
 	}
 	address := hasAddress(ln)
 	blanks := 0
@@ -111,16 +118,41 @@ func (q *quotes) headerBlock(i int, ln string) bool {
 			}
 			continue
 		}
+		last := seen&(labelTo|labelSubject) == labelTo|labelSubject
 		seen |= label(ln)
 		address = address || hasAddress(ln)
 		if seen&(labelFrom|labelDate) != labelFrom|labelDate {
 			continue
 		}
 		if to, subject := seen&labelTo != 0, seen&labelSubject != 0; to && subject || (to || subject) && address {
-			return true
+			return true, !last && !(i > 0 && traceField(q.line(i-1))) && !q.traceFields(j+1)
+		}
+	}
+	return false, false
+}
+
+// traceFields says whether one of the lines from i on is a field that no mail program shows, as far as header blocks go.
+func (q *quotes) traceFields(i int) bool {
+	for j := i; j < q.count() && j <= i+headerLines; j++ {
+		if ln := q.line(j); ln == "" || traceField(ln) {
+			return ln != ""
 		}
 	}
 	return false
+}
+
+// traceField says whether a line is a header field that no mail program shows above a quote.
+func traceField(ln string) bool {
+	name, _, ok := strings.Cut(ln[:min(len(ln), labelMax)], ":")
+	if !ok {
+		return false
+	}
+	name = strings.ToLower(name)
+	switch name {
+	case "received", "return-path", "message-id", "mime-version", "content-type", "content-transfer-encoding", "dkim-signature", "authentication-results", "references", "in-reply-to", "delivered-to":
+		return true
+	}
+	return strings.HasPrefix(name, "x-") || strings.HasPrefix(name, "arc-")
 }
 
 // labelMax is how far into its line a label reaches, in bytes.

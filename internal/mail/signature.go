@@ -115,6 +115,14 @@ func isMobile(ln string) bool {
 	if len(ln) > 200 {
 		return false
 	}
+	for strings.HasSuffix(ln, ">") || strings.Contains(ln, "> ") { // without the addresses of links
+		before, rest, ok := strings.Cut(ln, "<")
+		_, after, closed := strings.Cut(rest, ">")
+		if !ok || !closed {
+			break
+		}
+		ln = strings.TrimSpace(before) + " " + strings.TrimSpace(after)
+	}
 	s := strings.ToLower(strings.Trim(ln, "*_-–—<>[]() \u00a0"))
 	if s == "" {
 		return false
