@@ -114,8 +114,10 @@ func (q *quotes) scan() {
 			case (q.reply || q.fwd) && !q.prompts(i, j):
 				q.cover(i, j, SpanQuote, "quoted lines")
 				free = j
+			case q.unsure < 0 && (q.reply || q.fwd):
+				q.unsure, q.reason = i, "might be quoted lines, or a prompt"
 			case q.unsure < 0:
-				q.unsure, q.reason = i, "might be quoted lines"
+				q.unsure, q.reason = i, "might be quoted lines, but the mail answers none"
 			}
 			i = j
 			continue
