@@ -134,7 +134,7 @@ func (p *parser) count(name string, n int, must bool) {
 func (p *parser) addresses(list []Address, f *Field) []Address {
 	raw, before := rawValue(f), len(list)
 	list, bad, over := appendAddresses(p, list, unfold(raw, p.rawCharset), p.limits.Addresses)
-	if !utf8.ValidString(raw) || isISO2022(raw) {
+	if !utf8.ValidString(raw) || strings.IndexByte(raw, 0x1b) >= 0 {
 		bad = dropGuessed(list[before:], raw) || bad
 	}
 	if bad {

@@ -41,14 +41,16 @@ var escapes = []struct {
 }
 
 // isISO2022 says whether b has an escape by which ISO 2022 begins characters of two bytes or kana, which no other text has.
-func isISO2022[T string | []byte](b T) bool {
-	for i := 0; i+2 < len(b); i++ {
-		if b[i] != 0x1b {
-			continue
+func isISO2022(b []byte) bool {
+	for {
+		i := bytes.IndexByte(b, 0x1b)
+		if i < 0 || i+2 >= len(b) {
+			return false
 		}
-		switch c := b[i+2]; b[i+1] {
+		b = b[i+1:]
+		switch c := b[1]; b[0] {
 		case '$':
-			if c == 'B' || c == '@' || c == 'A' || (c == '(' || c == ')') && i+3 < len(b) && strings.IndexByte("@ABCDGOPQ", b[i+3]) >= 0 {
+			if c == 'B' || c == '@' || c == 'A' || (c == '(' || c == ')') && len(b) > 2 && strings.IndexByte("@ABCDGOPQ", b[2]) >= 0 {
 				return true
 			}
 		case '(':
@@ -57,7 +59,6 @@ func isISO2022[T string | []byte](b T) bool {
 			}
 		}
 	}
-	return false
 }
 
 // iso2022 reads text of any of these. Shift-out without a word before it brings half-width kana, as JIS7 has it; bytes
