@@ -29,8 +29,11 @@ var vocabulary = dsl.Vocabulary{
 }
 
 var listFiles = fstest.MapFS{
-	"lists/banned.txt": {Data: []byte("# who may not write\nspam.example\nBad.Example # since May\n\n")},
-	"mails/plain.eml":  {Data: []byte("Subject: plain\r\n\r\nhello\r\n")},
+	"lists/banned.txt":     {Data: []byte("# who may not write\nspam.example\nBad.Example # since May\n\n")},
+	"lists/customers.csv":  {Data: []byte("name,domain\nBig Corp,bigcorp.com\n")},
+	"lists/inventory.json": {Data: []byte(`{"hosts": [{"name": "web1"}, {"name": "db1"}]}`)},
+	"lists/words.yaml":     {Data: []byte("- rack\n- power supply\n")},
+	"mails/plain.eml":      {Data: []byte("Subject: plain\r\n\r\nhello\r\n")},
 }
 
 func options() dsl.Options {

@@ -63,7 +63,7 @@ func mailFunctions() []*function {
 			if err != nil {
 				return nil, err
 			}
-			if set, ok := args[1].(map[string]struct{}); ok {
+			if set, ok := args[1].(*Entries); ok {
 				return underAny(domain, set), nil
 			}
 			parents, err := asTexts(args, 1)

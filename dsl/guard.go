@@ -102,11 +102,11 @@ func (g guarder) in(node *ast.Node, n *ast.BinaryNode, l reflect.Type) {
 		values, isTexts = constant.Value.([]string)
 	}
 	if list := g.u.c.listOf(values); list != nil {
+		name := "$inList"
 		if l == typeString && g.u.isLower(n.Left) {
-			n.Right = &ast.ConstantNode{Value: list.domains()}
-		} else {
-			ast.Patch(node, call("$inList", n, n.Left, &ast.ConstantNode{Value: &list.set}))
+			name = "$inLower"
 		}
+		ast.Patch(node, call(name, n, n.Left, &ast.ConstantNode{Value: list.entries()}))
 		return
 	}
 	if isTexts && l == typeString {
@@ -229,14 +229,18 @@ func guardFunctions() []*function {
 			return f.group(i), err
 		}},
 		{name: "$inList", result: typeBool, call: func(r *Run, args []any) (any, error) {
-			set, ok := args[1].(*map[string]struct{})
+			set, ok := args[1].(*Entries)
 			s, isText := args[0].(string)
 			if !ok || !isText {
 				return false, nil
 			}
 			lower, err := r.lower(s)
-			_, found := (*set)[lower]
-			return found, err
+			return set.Has(lower), err
+		}},
+		{name: "$inLower", result: typeBool, call: func(_ *Run, args []any) (any, error) {
+			set, ok := args[1].(*Entries)
+			s, isText := args[0].(string)
+			return ok && isText && set.Has(s), nil
 		}},
 		{name: "$layout", result: typeString, call: func(r *Run, args []any) (any, error) {
 			s, err := asText(args, 0)

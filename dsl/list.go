@@ -10,16 +10,16 @@ import (
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/parser"
-	"golang.org/x/net/idna"
 )
 
 // A listValue is what a list block came to: []string in lower case, []int or []any of scalars.
 type listValue struct {
 	block  *ListBlock
 	value  any
-	set    map[string]struct{} // of the texts, made when first asked for
+	set    *Entries // of the texts, made when first asked for
 	state  listState
 	failed bool
+	told   bool // that it is empty
 }
 
 type listState uint8
@@ -30,39 +30,12 @@ const (
 	listDone
 )
 
-// domains is the list as a set, with the ASCII form of domains beside the Unicode form.
-func (l *listValue) domains() map[string]struct{} {
-	texts, ok := l.value.([]string)
-	if l.set != nil || !ok {
-		return l.set
-	}
-	l.set = make(map[string]struct{}, len(texts))
-	for _, s := range texts {
-		l.set[s] = struct{}{}
-		if !strings.Contains(s, ".") || isASCII(s) {
-			continue
-		}
-		local, domain, isAddress := strings.Cut(s, "@")
-		if !isAddress {
-			local, domain = "", s
-		}
-		if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
-			if isAddress {
-				ascii = local + "@" + ascii
-			}
-			l.set[ascii] = struct{}{}
-		}
+// entries is the list as a set, nil for one that is not of texts.
+func (l *listValue) entries() *Entries {
+	if texts, ok := l.value.([]string); ok && l.set == nil {
+		l.set = newEntries(texts)
 	}
 	return l.set
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
 }
 
 // listOf is the list whose texts these are, or nil.
@@ -70,11 +43,7 @@ func (c *compiler) listOf(texts []string) *listValue {
 	if len(texts) == 0 {
 		return nil
 	}
-	l := c.bySlice[&texts[0]]
-	if l != nil {
-		l.domains()
-	}
-	return l
+	return c.bySlice[&texts[0]]
 }
 
 // declareLists takes in all lists; one may use another, wherever that stands.
@@ -193,6 +162,9 @@ func (c *compiler) failed(err error, f *fragment) {
 
 // listEntries makes the value of a list's expression a list of texts, of whole numbers, or of scalars.
 func listEntries(v any) (any, error) {
+	if texts, ok := v.([]string); ok { // of a file, perhaps a million: not looked at one by one through any
+		return lowerAll(texts), nil
+	}
 	list := reflect.ValueOf(v)
 	if list.Kind() != reflect.Slice {
 		return nil, fmt.Errorf("a list is needed, not %s", typeName(reflect.TypeOf(v)))
@@ -202,8 +174,8 @@ func listEntries(v any) (any, error) {
 		e := list.Index(i).Interface()
 		switch v := e.(type) {
 		case string:
-			e = strings.ToLower(v)
-			texts = append(texts, strings.ToLower(v))
+			v = strings.ToLower(v)
+			e, texts = v, append(texts, v)
 		case int:
 			ints = append(ints, v)
 		}
@@ -219,4 +191,18 @@ func listEntries(v any) (any, error) {
 		return ints, nil
 	}
 	return all, nil
+}
+
+// lowerAll makes texts lower case, in place where they are already.
+func lowerAll(texts []string) []string {
+	own := false
+	for i, s := range texts {
+		if lower := strings.ToLower(s); lower != s {
+			if !own {
+				texts, own = slices.Clone(texts), true
+			}
+			texts[i] = lower
+		}
+	}
+	return texts
 }

@@ -12,8 +12,8 @@ import (
 type Need struct {
 	Field Field
 	Op    NeedOp
-	Text  string              // folded (see Fold); of NeedUnder, a domain
-	Set   map[string]struct{} // of NeedIn and NeedUnderAny: in lower case, shared by all needs of one list
+	Text  string   // folded (see Fold); of NeedUnder, a domain
+	Set   *Entries // of NeedIn and NeedUnderAny: in lower case, shared by all needs of one list
 }
 
 // NeedOp says how a field's value stands to a need's text.
@@ -217,7 +217,7 @@ func (u *unit) inNeeds(n *ast.BinaryNode) needs {
 			return never
 		}
 		if list := u.c.listOf(texts); list != nil {
-			return needs{true, []Need{{Field: *l.field, Op: NeedIn, Set: list.domains()}}}
+			return needs{true, []Need{{Field: *l.field, Op: NeedIn, Set: list.entries()}}}
 		}
 	}
 	return needs{}
@@ -346,7 +346,7 @@ func (u *unit) underTerm(args []ast.Node) term {
 		return term{}
 	}
 	if c, ok := args[1].(*ast.ConstantNode); ok {
-		if set, ok := c.Value.(map[string]struct{}); ok {
+		if set, ok := c.Value.(*Entries); ok {
 			return term{yes: needs{true, []Need{{Field: *domain.field, Op: NeedUnderAny, Set: set}}}}
 		}
 	}

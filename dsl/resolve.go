@@ -110,6 +110,10 @@ func (u *unit) resolveName(node *ast.Node, n *ast.IdentifierNode) {
 			ast.Patch(node, call("$unknown", n))
 			return
 		}
+		if texts, ok := list.value.([]string); ok && len(texts) == 0 && !u.scope.constant && !list.told {
+			list.told = true
+			u.warn(n, "the list "+name+" is empty: nothing is in it", "it is at "+list.block.Pos.String())
+		}
 		ast.Patch(node, &ast.ConstantNode{Value: list.value})
 		return
 	}

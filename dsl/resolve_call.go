@@ -231,7 +231,7 @@ func (u *unit) largeParents(args []ast.Node, i int) {
 	if _, isLet := u.scope.let(name.Value); isLet {
 		return
 	}
-	if list, ok := u.c.lists[name.Value]; ok && !list.failed && list.domains() != nil {
-		ast.Patch(&args[i], &ast.ConstantNode{Value: list.domains()})
+	if list, ok := u.c.lists[name.Value]; ok && !list.failed && list.entries() != nil {
+		ast.Patch(&args[i], &ast.ConstantNode{Value: list.entries()})
 	}
 }

@@ -201,9 +201,9 @@ func under(r *Run, domain string, parents []string) (bool, error) {
 }
 
 // underAny is under for a large list: it climbs from the domain to its parents.
-func underAny(domain string, parents map[string]struct{}) bool {
+func underAny(domain string, parents *Entries) bool {
 	for d := plainDomain(domain); d != ""; {
-		if _, ok := parents[d]; ok {
+		if parents.Has(d) {
 			return true
 		}
 		_, d, _ = strings.Cut(d, ".")

@@ -17,12 +17,12 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds on what a set may be made of, in bytes. A published set is stored whole, so all its files together have to
-// fit into one document of every store.
+// Bounds on what a set may be made of, in bytes. A published set is stored whole, and held in memory. A million domains
+// are some 20 MiB.
 const (
 	MaxRulesFile = 1 << 20
-	MaxListFile  = 8 << 20
-	MaxFiles     = 10 << 20
+	MaxListFile  = 32 << 20
+	MaxFiles     = 48 << 20
 )
 
 // files are what a set is made of: slash-separated paths below the rules folder, and the bytes there.

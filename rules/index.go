@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"reflect"
 	"strings"
 	"sync"
 
@@ -30,7 +29,7 @@ type indexedField struct {
 }
 
 type neededSet struct {
-	set   map[string]struct{}
+	set   *dsl.Entries
 	under bool
 	rules []int32
 }
@@ -78,7 +77,7 @@ func newIndex(rules []*dsl.Rule) *index {
 // A setName tells the sets of lists apart.
 type setName struct {
 	field string
-	set   uintptr
+	set   *dsl.Entries
 	under bool
 }
 
@@ -90,7 +89,7 @@ func (f *indexedField) add(rule int32, n dsl.Need, words map[string]int, sets ma
 	case dsl.NeedUnder:
 		f.under[n.Text] = append(f.under[n.Text], rule)
 	case dsl.NeedIn, dsl.NeedUnderAny:
-		name := setName{n.Field.String(), reflect.ValueOf(n.Set).Pointer(), n.Op == dsl.NeedUnderAny}
+		name := setName{n.Field.String(), n.Set, n.Op == dsl.NeedUnderAny}
 		i, ok := sets[name]
 		if !ok {
 			i = len(f.sets)
@@ -149,12 +148,10 @@ func (f *indexedField) ask(s string, h *hits) {
 		found := false
 		if set.under {
 			dsl.Domains(s, func(d string) {
-				if _, ok := set.set[d]; ok {
-					found = true
-				}
+				found = found || set.set.Has(d)
 			})
 		} else {
-			_, found = set.set[strings.ToLower(s)]
+			found = set.set.Has(strings.ToLower(s))
 		}
 		if found {
 			h.add(set.rules)

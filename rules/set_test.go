@@ -175,7 +175,7 @@ func TestLoadTrouble(t *testing.T) {
 			if err := os.Truncate(touch(t, dir, "x.txt"), rules.MaxListFile+1); err != nil {
 				t.Fatal(err)
 			}
-		}, "larger than 8 MiB"},
+		}, "larger than 32 MiB"},
 		{"a huge rules file", func(t *testing.T, dir string) {
 			if err := os.Truncate(touch(t, dir, "x.rules"), rules.MaxRulesFile+1); err != nil {
 				t.Fatal(err)
