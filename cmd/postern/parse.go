@@ -19,7 +19,9 @@ func (p *program) parse() *cobra.Command {
 		Long: `Reads mail and prints one JSON line a message: file subject from to cc date messageId inReplyTo references text
 newText html attachments[name,type,size,sha256,inline] kind report isReply isForward isAutoReply isBounce isList warnings. kind is
 human, ooo, bounce, delay, feedback, receipt, calendar, bulk, list or notification; report says of a bounce or a delay which mail
-did not arrive: messageId recipients[email,action,status,reason,diagnostic]. A "-" or no file reads standard input; of a folder
+did not arrive: messageId recipients[email,action,status,reason,diagnostic]. Where there is one, calendar is the summary of an
+invitation or its answer, signed and encrypted say how ("pgp" or "smime"; nothing is verified), and message in an attachment is
+the mail that the file is, with the same names. A "-" or no file reads standard input; of a folder
 every file in it is read. Whatever the bytes are, a line is printed.`,
 		Example: `  postern parse mail.eml | jq -r .newText
   postern parse ~/Maildir/new | jq -r .subject`,

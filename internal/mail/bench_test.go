@@ -2,7 +2,9 @@ package mail_test
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"strings"
@@ -120,6 +122,17 @@ func (h hostile) reader() io.Reader {
 // cmsHead begins an S/MIME file whose content is signed, up to that.
 const cmsHead = "0\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x80\x30\x80\x02\x01\x01\x31\x00\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0\x80"
 
+// compressedCMS is an S/MIME file of text (RFC 3274), in BER.
+func compressedCMS(text string) string {
+	var b bytes.Buffer
+	z := zlib.NewWriter(&b)
+	_, _ = z.Write([]byte(text))
+	_ = z.Close()
+	content := string(binary.BigEndian.AppendUint32([]byte("\x04\x84"), uint32(b.Len()))) + b.String()
+	return "0\x80\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x09\xa0\x80\x30\x80\x02\x01\x00\x30\x0d\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x03\x08" +
+		"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0\x80" + content + strings.Repeat("\x00", 12)
+}
+
 // binhexBomb is as much of BinHex as that, of a file of one byte over and over.
 func binhexBomb(size int) string { return binhex("a", make([]byte, size*3/8*254)) }
 
@@ -212,6 +225,6 @@ func hostiles(size int64) []hostile {
 		{"mails-of-text", mixed, "--b\r\nContent-Type: message/rfc822\r\n\r\n\r\n" + strings.Repeat("> a\n\nb\n", 20_000), size},
 		{"mail-in-mail", top, "Content-Type: message/rfc822\r\n\r\n", size}, {"mail-in-mail-text", top + strings.Repeat("Content-Type: message/rfc822\r\n\r\n", 5), "a\n", size},
 		{"cms-open", top + "Content-Type: application/pkcs7-mime\r\n\r\n", "0\x80", size}, {"cms-long", top + "Content-Type: application/pkcs7-mime\r\n\r\n", "0\x84\xff\xff\xff\xff", size},
-		{"cms-pieces", top + "Content-Type: application/pkcs7-mime\r\n\r\n" + cmsHead + "\x24\x80", "\x04\x01a\x04\x00\x24\x80", size}, {"cms-text", top + "Content-Type: application/pkcs7-mime\r\n\r\n" + cmsHead + "\x04\x85\xff\xff\xff\xff\xff\r\n", "a\n", size},
+		{"cms-pieces", top + "Content-Type: application/pkcs7-mime\r\n\r\n" + cmsHead + "\x24\x80", "\x04\x01a\x04\x00\x24\x80", size}, {"cms-bomb", top + "Content-Type: application/pkcs7-mime\r\n\r\n", compressedCMS("\r\n" + strings.Repeat("a\n", int(size/2))), size}, {"cms-text", top + "Content-Type: application/pkcs7-mime\r\n\r\n" + cmsHead + "\x04\x85\xff\xff\xff\xff\xff\r\n", "a\n", size},
 	}
 }

@@ -37,7 +37,7 @@ const (
 	berContext0 = 0xa0
 )
 
-// openCMS reads as far as the content of a signed file, and returns that. It knows of BER what stands before: elements
+// openCMS reads as far as the content of a signed or compressed file, and returns that. It knows of BER what stands before: elements
 // of definite and indefinite length. Nothing is verified: who wants that has the file.
 func openCMS(r io.Reader) (cmsKind, io.Reader) {
 	b := &berReader{r: bufio.NewReaderSize(r, 4<<10)}
@@ -50,28 +50,32 @@ func openCMS(r io.Reader) (cmsKind, io.Reader) {
 	case bytes.Equal(oid, oidEnveloped), bytes.Equal(oid, oidAuthEnveloped):
 		return cmsEncrypted, nil
 	case bytes.Equal(oid, oidCompressed):
-		return cmsCompressed, nil
+		kind = cmsCompressed
 	}
-	if kind != cmsSigned {
+	if kind == cmsUnknown {
 		return cmsUnknown, nil
 	}
 	b.enter(berContext0)
 	b.enter(berSequence)
 	b.short(berInteger)
-	b.skip(berSet)
+	if kind == cmsSigned { // with which digests, or how compressed
+		b.skip(berSet)
+	} else {
+		b.skip(berSequence)
+	}
 	n := b.enter(berSequence)
 	oid := b.short(berOID)
 	if b.bad || !bytes.Equal(oid, oidData) {
-		return cmsSigned, nil
+		return kind, nil
 	}
 	if next, err := b.r.Peek(1); n == int64(2+len(oid)) || err != nil || next[0] != berContext0 {
 		return cmsCertificates, nil
 	}
 	b.enter(berContext0)
 	if b.bad {
-		return cmsSigned, nil
+		return kind, nil
 	}
-	return cmsSigned, &octets{b: b}
+	return kind, &octets{b: b}
 }
 
 // berReader reads elements one after the other.

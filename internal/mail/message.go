@@ -202,7 +202,7 @@ type Limits struct {
 	HeaderCount int   // fields of one header block
 	Parts       int   // leaves of the MIME tree
 	Depth       int   // of the MIME tree
-	Messages    int   // how deep mails in mails are read
+	Messages    int   // how deep mails in mails, and files in files, are read
 	Text        int64 // bytes each of decoded text and HTML that are kept
 	Decoded     int64 // bytes of all decoded parts
 	Addresses   int   // of one field

@@ -2,6 +2,7 @@ package mail
 
 import (
 	"bytes"
+	"compress/zlib"
 	"io"
 	"strings"
 )
@@ -89,10 +90,37 @@ func (p *parser) readCMS(r io.Reader) {
 			p.readEntity(content)
 		}
 	case cmsCompressed:
-		p.warn("smime-compressed", "the mail is compressed with S/MIME: it was kept and not read")
+		if content != nil {
+			p.readCompressed(content)
+		}
 	case cmsUnknown:
 		p.warn("smime-malformed", "the S/MIME file cannot be read")
 	}
+}
+
+// readCompressed reads the entity of a compressed file (RFC 3274), of which no more comes out than may be decoded in all.
+func (p *parser) readCompressed(content io.Reader) {
+	z, err := zlib.NewReader(content)
+	if err != nil {
+		p.warn("smime-malformed", "the S/MIME file cannot be read")
+		return
+	}
+	p.readEntity(&spending{p, z})
+}
+
+// spending reads what was small before, counts it as decoded, and ends where there is too much of it or it is damaged.
+type spending struct {
+	p *parser
+	r io.Reader
+}
+
+func (s *spending) Read(b []byte) (int, error) {
+	n, err := s.r.Read(b)
+	k := s.p.spend(n)
+	if k < n || err != nil {
+		return k, io.EOF
+	}
+	return k, nil
 }
 
 // readEntity reads a MIME entity as a part of this message.
