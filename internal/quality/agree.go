@@ -12,7 +12,7 @@ import (
 // same way, and files that are text are converted by some and not by others: neither is compared.
 var agreement = map[string]func(a, b *Reading) bool{
 	"subject":       func(a, b *Reading) bool { return fold(a.Subject) == fold(b.Subject) },
-	"sender":        func(a, b *Reading) bool { return strings.EqualFold(a.From, b.From) },
+	"sender":        func(a, b *Reading) bool { return address(a.From) == address(b.From) },
 	"sender's name": func(a, b *Reading) bool { return a.From == "" || b.From == "" || fold(a.FromName) == fold(b.FromName) },
 	"date":          func(a, b *Reading) bool { return a.Date.Equal(b.Date) },
 	"text":          func(a, b *Reading) bool { return a.MadeText || b.MadeText || fold(a.Text) == fold(b.Text) },
@@ -74,8 +74,8 @@ func said(r *Reading, field string) string {
 		return fmt.Sprintf("%q <%s>", r.FromName, r.From)
 	case "date":
 		return stamp(r.Date)
-	case "text":
-		return fmt.Sprintf("%q", cut(fold(r.Text)))
+	case "text", "charset":
+		return fmt.Sprintf("%q: %q", r.Subject, cut(fold(r.Text)))
 	case "new text":
 		return fmt.Sprintf("%q", cut(fold(r.New)))
 	case "attachments":
@@ -91,7 +91,7 @@ func said(r *Reading, field string) string {
 // wanted is what a truth says of a field, in one line.
 func wanted(w *Truth, field string) string {
 	switch field {
-	case "text":
+	case "text", "charset":
 		if len(w.Lines)+len(w.Never) > 0 {
 			return fmt.Sprintf("%q, and not %q", w.Lines, w.Never)
 		}

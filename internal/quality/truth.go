@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
+	"golang.org/x/net/idna"
 )
 
 // A Mail is a message to be measured, with what is known of it.
@@ -38,6 +39,7 @@ type Truth struct {
 	Never   []string `json:"-"` // do not occur in the text
 	Named   []string `json:"-"` // names that are among the attachments'
 	NotKind string   `json:"-"` // a kind that it is not
+	Charset bool     `json:"-"` // it is a case of a character set, of its subject and text
 	New     *string  `json:"-"` // the new text
 }
 
@@ -76,6 +78,7 @@ func readCases(dir string) ([]Mail, error) {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		m.name = strings.TrimSuffix(filepath.Base(file), ".txtar")
+		m.want.Charset = strings.Contains(m.name, "charset")
 		mails = append(mails, m)
 	}
 	return mails, nil
@@ -133,8 +136,11 @@ type field struct {
 
 var fields = []field{
 	{"subject", func(w *Truth) bool { return w.Subject != nil }, func(w *Truth, r *Reading) bool { return fold(*w.Subject) == fold(r.Subject) }},
-	{"sender", func(w *Truth) bool { return w.From != nil }, func(w *Truth, r *Reading) bool { return strings.EqualFold(*w.From, r.From) }},
+	{"sender", func(w *Truth) bool { return w.From != nil }, func(w *Truth, r *Reading) bool { return address(*w.From) == address(r.From) }},
 	{"sender's name", func(w *Truth) bool { return w.FromName != nil }, func(w *Truth, r *Reading) bool { return fold(*w.FromName) == fold(r.FromName) }},
+	{"charset", func(w *Truth) bool { return w.Charset }, func(w *Truth, r *Reading) bool {
+		return (w.Subject == nil || fold(*w.Subject) == fold(r.Subject)) && holds(r.Text, w.Lines, w.Never) && (w.FromName == nil || fold(*w.FromName) == fold(r.FromName))
+	}},
 	{"date", func(w *Truth) bool { return w.Date != nil }, func(w *Truth, r *Reading) bool { return sameTime(*w.Date, r.Date) }},
 	{"text", func(w *Truth) bool { return len(w.Lines)+len(w.Never) > 0 }, func(w *Truth, r *Reading) bool { return holds(r.Text, w.Lines, w.Never) }},
 	{"attachments", func(w *Truth) bool { return w.Files != nil || w.Named != nil }, func(w *Truth, r *Reading) bool {
@@ -147,7 +153,7 @@ var fields = []field{
 	{"reply or not", func(w *Truth) bool { return w.Reply != nil }, func(w *Truth, r *Reading) bool { return *w.Reply == r.Reply }},
 	{"forward or not", func(w *Truth) bool { return w.Forward != nil }, func(w *Truth, r *Reading) bool { return *w.Forward == r.Forward }},
 	{"bounce: recipients", func(w *Truth) bool { return w.Bounce != nil && w.Bounce.Recipients != nil }, func(w *Truth, r *Reading) bool { return sameRecipients(w.Bounce.Recipients, r.bounce().Recipients) }},
-	{"bounce: status", func(w *Truth) bool { return w.Bounce != nil && w.Bounce.Status != nil }, func(w *Truth, r *Reading) bool { return *w.Bounce.Status == r.bounce().Status }},
+	{"bounce: status", func(w *Truth) bool { return w.Bounce != nil && w.Bounce.Status != nil }, func(w *Truth, r *Reading) bool { return code(*w.Bounce.Status) == code(r.bounce().Status) }},
 	{"bounce: reason", func(w *Truth) bool { return w.Bounce != nil && (w.Bounce.Reason != nil || w.Bounce.Reasons != nil) }, func(w *Truth, r *Reading) bool {
 		return w.Bounce.Reason != nil && *w.Bounce.Reason == r.bounce().Reason || slices.Contains(w.Bounce.Reasons, r.bounce().Reason)
 	}},
@@ -161,6 +167,19 @@ func (r *Reading) bounce() *Bounce {
 	}
 	return r.Bounce
 }
+
+// address makes two ways to write an address one: in lower case, the domain in ASCII, without quotes.
+func address(s string) string {
+	s = strings.ToLower(strings.ReplaceAll(s, `"`, ""))
+	at := strings.LastIndexByte(s, '@')
+	if domain, err := idna.Lookup.ToASCII(s[at+1:]); err == nil && at >= 0 {
+		s = s[:at+1] + domain
+	}
+	return s
+}
+
+// code is a status without the comment that may follow it.
+func code(s string) string { s, _, _ = strings.Cut(strings.TrimSpace(s), " "); return s }
 
 func bareID(s string) string { return strings.Trim(strings.TrimSpace(s), "<>") }
 
