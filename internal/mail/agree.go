@@ -27,7 +27,7 @@ func agree(plain string, spans []Span, rich string, richSpans []Span) []Span {
 	var marked []Span
 	unsure := false
 	for _, s := range richSpans {
-		if strings.HasPrefix(s.Reason, markedBy) && s.Kind != SpanUnsure {
+		if s.Kind == SpanQuote || s.Kind == SpanForward || s.Kind == SpanSignature && strings.HasPrefix(s.Reason, markedBy) {
 			marked = append(marked, s)
 		}
 	}

@@ -32,10 +32,10 @@ func (q *quotes) attribution(i int) (lines int, sure bool) {
 	if !found {
 		// Without the first word of the sentence only right above a quote, in one or two lines.
 		next := q.skipBlank(i+k+1, 2)
-		if k > 1 || next >= q.count() || !q.marked(next) || !names(s) {
-			return 0, false
+		if k <= 1 && next < q.count() && q.marked(next) && names(s) || k == 0 && hasAddress(s) && hasDay(s) && hasHour(s) {
+			return k + 1, false
 		}
-		return k + 1, false
+		return 0, false
 	}
 	return k + 1, hasAddress(s) && hasDigit(s) || usual && hasDay(s) && hasHour(s) && i >= q.lastIntroduced()
 }

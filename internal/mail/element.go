@@ -147,18 +147,34 @@ func lookUp(prefix, value []byte) *elementMark {
 
 func styleOf(value []byte) *elementMark {
 	var buf [256]byte
-	folded := buf[:0]
-	for _, c := range value[:min(len(value), cap(buf))] {
-		if c > ' ' {
-			folded = append(folded, lower(c))
-		}
-	}
+	folded := appendFolded(buf[:0], value)
 	for _, s := range styleMarks {
 		if bytes.Contains(folded, s.has) {
 			return s.mark
 		}
 	}
 	return nil
+}
+
+// appendFolded appends the beginning of a tag or a style in lower case, without white space.
+func appendFolded(dst, s []byte) []byte {
+	for _, c := range s[:min(len(s), cap(dst))] {
+		if c > ' ' {
+			dst = append(dst, lower(c))
+		}
+	}
+	return dst
+}
+
+// isIndent says whether a blockquote is one with which editors indent what is written in them: WebKit's, in Gmail,
+// Apple Mail and others.
+func isIndent(raw []byte) bool {
+	if len(raw) <= len("<blockquote>") {
+		return false
+	}
+	var buf [256]byte
+	s := appendFolded(buf[:0], raw)
+	return bytes.Contains(s, []byte("40px;border:none;padding:0"))
 }
 
 func foldedEqual(b []byte, s string) bool {

@@ -40,13 +40,14 @@ type renderer struct {
 	prefix string // what to write at the beginning of its line: an item's mark
 	wrote  bool
 
-	quotes int // how many blockquotes are open
-	quoted int // and were, when the last text was written
-	lists  []itemList
-	pre    int
-	href   string
-	alt    string // of the link's first picture
-	anchor int    // where the text of the link began
+	quotes  int    // how many blockquotes are open
+	indents []bool // which blockquotes are open: some only indent
+	quoted  int    // and were, when the last text was written
+	lists   []itemList
+	pre     int
+	href    string
+	alt     string // of the link's first picture
+	anchor  int    // where the text of the link began
 
 	tables int // open ones
 	rows   []tableRow
@@ -182,7 +183,8 @@ func (r *renderer) start() {
 		r.item()
 	case atom.Blockquote:
 		r.breakLine(1)
-		r.quotes++
+		r.indents = append(r.indents, isIndent(raw))
+		r.quotes += btoi(!r.indents[len(r.indents)-1])
 	case atom.Pre, atom.Textarea, atom.Listing, atom.Xmp, atom.Plaintext:
 		r.breakLine(1)
 		r.pre++
@@ -245,7 +247,10 @@ func (r *renderer) end(tag atom.Atom) {
 		}
 	case atom.Blockquote:
 		r.breakLine(1)
-		r.quotes = max(r.quotes-1, 0)
+		if n := len(r.indents); n > 0 {
+			r.quotes -= btoi(!r.indents[n-1])
+			r.indents = r.indents[:n-1]
+		}
 	case atom.Pre, atom.Textarea, atom.Listing, atom.Xmp:
 		r.breakLine(1)
 		r.pre = max(r.pre-1, 0)

@@ -18,6 +18,7 @@ func TestTextFromHTML(t *testing.T) {
 		{"<ul><li>a<ul><li>b</ul><li>c</ul><ol><li>d<li>e</ol>", "- a\n  - b\n- c\n\n1. d\n2. e\n"},
 		{"<a href='https://x.example/a?b=1'>here</a> <A HREF=\"mailto:a@b.example\">a@b.example</A> <a href='javascript:x'>no</a>", "here <https://x.example/a?b=1> a@b.example no\n"},
 		{"<blockquote><p>q</p><blockquote>r</blockquote></blockquote>s", "> q\n>\n> > r\ns\n"},
+		{"<div>a</div><blockquote style=\"margin: 0 0 0 40px; border: none; padding: 0px;\"><div>b</div><blockquote>q</blockquote>c</blockquote>d", "a\nb\n> q\nc\nd\n"},
 		{"x<style>p{}</style>y<script>z</script><!-- c --><title>t</title>", "xy\n"},
 		{"<p style='display:none'>hidden<p>shown", "shown\n"},
 		{"<P STYLE='DISPLAY : NONE !important'>hidden</P>shown", "shown\n"},

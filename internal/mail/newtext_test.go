@@ -3,6 +3,8 @@ package mail_test
 import (
 	"strings"
 	"testing"
+
+	"postern/internal/mail"
 )
 
 // TestAttributions: the line above a quote, as mail programs write it in many languages, goes with the quote.
@@ -182,6 +184,71 @@ func TestFooters(t *testing.T) {
 		checkSpans(t, m)
 		if got := m.NewText(); got != tt.want {
 			t.Errorf("%q: new text %q", tt.text, got)
+		}
+	}
+}
+
+// TestUnsure: what may be history in a language or a form that nobody told us is kept, and said to be unsure, so that nobody
+// takes what stands below it for a command.
+func TestUnsure(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ text, from string }{
+		{"Yes.\n\nIn unbekannter Sprache 5.1.2026 14:04 Support <support@example.com> dixit:\n\n[[close]]", "In unbekannter"},
+		{"Yes.\n\nEks: Support <support@example.com>\nWai: 5.1.2026 14:04\nZed: Ann Lee\nAlfa: Printer\n\n[[close]]", "Eks:"},
+		{"Yes.\n\nOn Monday, Support wrote:\n\n[[close]]", "On Monday"},
+		{"Yes.\n\nFrom: a@example.com\nTo: b@example.com\nSubject: x\nDate: 5.1.2026\n\n[[close]]", "From:"},
+		{"Yes.\n\n>>> print(1)\n1\n\n[[close]]", ">>>"},
+	} {
+		m := parse(t, []byte("Subject: Re: x\nContent-Type: text/plain; charset=utf-8\n\n"+tt.text+"\n"))
+		checkSpans(t, m)
+		if got := m.NewText(); got != tt.text {
+			t.Errorf("%q: new text %q", tt.text, got)
+		}
+		if len(m.Spans) != 1 || m.Spans[0].Kind != mail.SpanUnsure || !strings.HasPrefix(m.Text[m.Spans[0].Start:], tt.from) || m.Spans[0].End != len(m.Text) {
+			t.Errorf("%q: spans %v", tt.text, m.Spans)
+		}
+	}
+}
+
+// TestPrograms: a short answer in the HTML and the plain text of more programs.
+func TestPrograms(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, plain, html string }{
+		{"Proton", "Yes.\n\nSent with Proton Mail secure email.\n\nOn Monday, January 5th, 2026 at 2:04 PM, Support <support@example.com> wrote:\n\n> Is there paper?\n",
+			`<div>Yes.<br></div><div class="protonmail_signature_block"><div class="protonmail_signature_block-user protonmail_signature_block-empty"></div><div class="protonmail_signature_block-proton">Sent with <a href="https://proton.me/">Proton Mail</a> secure email.</div></div><div class="protonmail_quote">On Monday, January 5th, 2026 at 2:04 PM, Support &lt;support@example.com&gt; wrote:<br><blockquote class="protonmail_quote" type="cite">Is there paper?</blockquote><br></div>`},
+		{"BlackBerry", "Yes.\n\nSent from my BlackBerry 10 smartphone.\nFrom: Support\nSent: Monday, January 5, 2026 2:04 PM\nTo: Ann Lee\nSubject: Printer\n\nIs there paper?\n",
+			`<div>Yes.</div><div><br></div><div>Sent from my BlackBerry 10 smartphone.</div><table width="100%"><tr><td style="border-style: solid none none; border-top-color: rgb(181, 196, 223)"><div><b>From: </b>Support</div><div><b>Sent: </b>Monday, January 5, 2026 2:04 PM</div><div><b>To: </b>Ann Lee</div><div><b>Subject: </b>Printer</div></td></tr></table><div>Is there paper?</div>`},
+		{"Yandex", "Yes.\n\n05.01.2026, 14:04, \"Support\" <support@example.com>:\nIs there paper?\n",
+			`<div>Yes.</div><div> </div><div>05.01.2026, 14:04, "Support" &lt;support@example.com&gt;:</div><blockquote><p>Is there paper?</p></blockquote>`},
+		{"Tuta", "Yes.\n\n5.1.2026, 14:04 by support@example.com:\n\n> Is there paper?\n",
+			`<div>Yes.</div><div>5.1.2026, 14:04 by support@example.com:<br></div><blockquote class="tutanota_quote" style="border-left: 1px solid #93A3B8">Is there paper?</blockquote>`},
+		{"Fastmail", "Yes.\n\nOn Mon, 5 Jan 2026, at 2:04 PM, Support wrote:\n> Is there paper?\n",
+			`<div>Yes.</div><div>On Mon, 5 Jan 2026, at 2:04 PM, Support wrote:<br></div><blockquote type="cite" id="qt">Is there paper?</blockquote>`},
+		{"Zoho", "Yes.\n\n---- On Mon, 05 Jan 2026 14:04:05 +0100 Support <support@example.com> wrote ---\n\nIs there paper?\n",
+			`<div>Yes.</div><div class="zmail_extra_hr" style="border-top: 1px solid"></div><div class="zmail_extra"><div id="Zm-_Id_-Sgn1">---- On Mon, 05 Jan 2026 14:04:05 +0100 <b>Support &lt;support@example.com&gt;</b> wrote ---</div><blockquote id="blockquote_zmail"><div>Is there paper?</div></blockquote></div>`},
+		{"Outlook for Mac", "Yes.\n\nOn 5/1/26, 2:04 PM, \"Support\" <support@example.com> wrote:\n\n    Is there paper?\n",
+			`<div>Yes.</div><span id="OLK_SRC_BODY_SECTION"><div style="border:none;border-top:solid #B5C4DF 1.0pt"><b>From:</b> Support<br><b>Date:</b> 5 January 2026<br></div><div>Is there paper?</div></span>`},
+		{"Outlook answers Outlook", "Yes.\n\nVon: Support <support@example.com>\nGesendet: Montag, 5. Januar 2026 14:04\nAn: Ann Lee\nBetreff: Printer\n\nIs there paper?\n",
+			`<div>Yes.</div><hr tabindex="-1"><div id="x_divRplyFwdMsg"><b>Von:</b> Support &lt;support@example.com&gt;<br><b>Gesendet:</b> Montag, 5. Januar 2026 14:04<br><b>An:</b> Ann Lee<br><b>Betreff:</b> Printer</div><div>Is there paper?</div>`},
+		{"Front", "Yes.\n\nOn Jan 5, 2026, 2:04 PM +0100, Support <support@example.com>, wrote:\n> Is there paper?\n",
+			`<div>Yes.</div><blockquote type="cite" class="front-blockquote"><p>On Jan 5, 2026, 2:04 PM +0100, Support &lt;support@example.com&gt;, wrote:</p>Is there paper?</blockquote>`},
+		{"Freshdesk", "Yes.\n\nOn Mon, 5 Jan at 2:04 PM , Support <support@example.com> wrote:\nIs there paper?\n",
+			`<div>Yes.</div><div class="freshdesk_quote"><blockquote class="freshdesk_quote">On Mon, 5 Jan at 2:04 PM , Support &lt;support@example.com&gt; wrote:<br>Is there paper?</blockquote></div>`},
+		{"Infomaniak", "Yes.\n\nLe 05.01.2026, 14:04, Support a écrit :\n\nIs there paper?\n",
+			`<div>Yes.</div><div class="ik_mail_quote"><div>Le 05.01.2026, 14:04, Support a écrit :</div><div>Is there paper?</div></div>`},
+		{"NetEase", "Yes.\n\n---- 回复的原邮件 ----\n| 发件人 | Support<support@example.com> |\n| 发送日期 | 2026年01月05日 14:04 |\n| 收件人 | Ann |\n| 主题 | Printer |\nIs there paper?\n",
+			`<div>Yes.</div><div id="isReplyContent"><blockquote>在 2026-01-05 14:04:05，"Support" &lt;support@example.com&gt; 写道：<br>Is there paper?</blockquote></div>`},
+	} {
+		for _, subject := range []string{"Re: x", "x\nIn-Reply-To: <a@example.com>"} {
+			m := parse(t, []byte("Subject: "+subject+"\nMIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain; charset=utf-8\n\n"+tt.plain+"\n--b\nContent-Type: text/html; charset=utf-8\n\n<html><body>"+tt.html+"</body></html>\n--b--\n"))
+			check(t, m)
+			if got := m.NewText(); got != "Yes." {
+				t.Errorf("%s: new text %q", tt.name, got)
+			}
+			left := parse(t, []byte("Content-Type: text/html; charset=utf-8\n\n"+newHTML(m)))
+			if folded(left.Text) != "Yes." || !strings.HasSuffix(strings.TrimSpace(newHTML(m)), "</body></html>") {
+				t.Errorf("%s: new HTML %s", tt.name, newHTML(m))
+			}
 		}
 	}
 }

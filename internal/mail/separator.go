@@ -21,7 +21,7 @@ func (q *quotes) separator(i int, ln string) (SpanKind, string) {
 	}
 	if found, sure := q.headerBlock(i, ln); sure {
 		return q.older(), headerReason
-	} else if found {
+	} else if found || q.foreignBlock(i, ln) {
 		return q.older(), copiedReason
 	}
 	return "", ""
@@ -129,6 +129,29 @@ func (q *quotes) headerBlock(i int, ln string) (found, sure bool) {
 		}
 	}
 	return false, false
+}
+
+// foreignBlock says whether a header block in a language that nobody told us may begin at line i: four lines or more that begin
+// with a word and a colon, an address in the first, a day and an hour in one of the others.
+func (q *quotes) foreignBlock(i int, ln string) bool {
+	if !hasAddress(ln) || !fieldLike(ln) {
+		return false
+	}
+	dated, j := false, i+1
+	for ; j < q.count() && j <= i+headerLines && q.starts[j+1]-q.starts[j] <= attributionMax; j++ {
+		ln := q.line(j)
+		if !fieldLike(ln) {
+			break
+		}
+		dated = dated || hasDay(ln) && hasHour(ln)
+	}
+	return dated && j-i >= 4
+}
+
+// fieldLike says whether a line begins with a word or two and a colon, and goes on.
+func fieldLike(ln string) bool {
+	i := colon(ln[:min(len(ln), labelMax)])
+	return i > 0 && i+3 < len(ln) && !digit(ln[i-1])
 }
 
 // traceFields says whether one of the lines from i on is a field that no mail program shows, as far as header blocks go.
