@@ -7,7 +7,6 @@ import (
 	"html"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -25,25 +24,17 @@ var browsers = []string{"chromium-headless-shell", "chromium", "chromium-browser
 // fetched, also when every element is clicked, focused and moved over, and when the page's HTML is read and written once more. The same page
 // with the vectors as they are shows that it would be seen.
 func TestBrowser(t *testing.T) {
-	browser := ""
-	for _, name := range browsers {
-		if path, err := exec.LookPath(name); err == nil && browser == "" {
-			browser = path
-		}
-	}
-	if browser == "" {
-		t.Skip("no browser: apt-get install chromium-headless-shell")
-	}
 	t.Parallel()
+	browser := findBrowser(t)
 	safe, raw := []string{}, []string{}
 	for _, v := range vectors(t) {
 		safe = append(safe, safehtml.Sanitize(v, safehtml.Options{File: file}).HTML)
 		raw = append(raw, v)
 	}
-	if got := show(t, browser, raw[27:40]); len(got.Ran) == 0 || len(got.Asked) == 0 {
+	if got := report(t, browser, raw[27:40]); len(got.Ran) == 0 || len(got.Asked) == 0 {
 		t.Fatalf("vectors as they are: %+v: this test would see nothing", got)
 	}
-	got := show(t, browser, safe)
+	got := report(t, browser, safe)
 	if !got.Done || len(got.Ran) > 0 || len(got.Asked) > 0 {
 		t.Errorf("got %+v", got)
 	}
@@ -67,45 +58,81 @@ type showing struct {
 	Asked                []string // what was fetched besides the page, from any host
 }
 
-func show(t *testing.T, browser string, pieces []string) showing {
+// TestPolicy shows a page that was not sanitised, under the policy alone: nothing runs, and nothing is fetched but
+// from where the page is.
+func TestPolicy(t *testing.T) {
+	t.Parallel()
+	browser := findBrowser(t)
+	const body = `<script>fetch("/ran")</script><img src=/files/1><img src=http://evil.example/p.gif onerror="fetch('/ran')"><iframe src=http://evil.example/f></iframe>` +
+		`<style>p{background:url(http://evil.example/b.gif)}</style><p>x</p><link rel=stylesheet href=http://evil.example/x.css><object data=http://evil.example/o></object><video src=http://evil.example/v></video>` +
+		`<svg onload="fetch('/ran')"><image href=http://evil.example/s.gif></svg><base href=http://evil.example/><img src=base.gif>`
+	if _, asked := show(t, browser, "", body); !slices.Contains(asked, "/ran") || !slices.Contains(asked, "/files/1") || !slices.Contains(asked, "evil.example/p.gif") {
+		t.Fatalf("without a policy %q was fetched: this test would see nothing", asked)
+	}
+	if _, asked := show(t, browser, safehtml.CSP(false), body); !slices.Equal(asked, []string{"/base.gif", "/files/1"}) { // <base> means nothing
+		t.Errorf("%q was fetched", asked)
+	}
+}
+
+func findBrowser(t *testing.T) string {
+	t.Helper()
+	for _, name := range browsers {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Skip("no browser: apt-get install chromium-headless-shell")
+	return ""
+}
+
+func report(t *testing.T, browser string, pieces []string) (s showing) {
+	t.Helper()
+	dom, asked := show(t, browser, "", page(pieces))
+	_, said, _ := strings.Cut(dom, "<pre id=\"report\">")
+	said, _, _ = strings.Cut(said, "</pre>")
+	if err := json.Unmarshal([]byte(html.UnescapeString(said)), &s); err != nil {
+		t.Fatalf("the page says %q: %v", said, err)
+	}
+	s.Asked = slices.DeleteFunc(asked, func(u string) bool { return u == "/files/1" })
+	return s
+}
+
+// show loads a page in the browser and returns its document, and the addresses that were fetched besides it: of its own host
+// the path, of any other host all. All hosts are ours.
+func show(t *testing.T, browser, policy, body string) (dom string, asked []string) {
 	t.Helper()
 	var mu sync.Mutex
-	var asked []string
+	var own string
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/page" {
-			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			fmt.Fprint(w, page(pieces))
-			return
-		}
 		mu.Lock()
 		defer mu.Unlock()
-		if r.URL.Path != "/favicon.ico" && r.URL.Path != "/files/1" {
-			asked = append(asked, r.Host+r.URL.String())
+		switch u := strings.TrimPrefix(r.Host, own) + r.URL.String(); u {
+		case "/page":
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			if policy != "" {
+				w.Header().Set("Content-Security-Policy", policy)
+			}
+			fmt.Fprint(w, body)
+		case "/favicon.ico":
+		default:
+			w.Header().Set("Cross-Origin-Resource-Policy", "same-origin") // as the API's answers have it
+			asked = append(asked, u)
 		}
 	}))
 	defer srv.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	mu.Lock()
+	own = strings.TrimPrefix(srv.URL, "http://")
+	mu.Unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--user-data-dir="+t.TempDir(),
-		"--host-resolver-rules=MAP * "+strings.TrimPrefix(srv.URL, "http://"), "--virtual-time-budget=3000", "--dump-dom", srv.URL+"/page")
-	cmd.Stderr = os.Stderr
-	if !testing.Verbose() {
-		cmd.Stderr = nil
-	}
-	out, err := cmd.Output()
+	out, err := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--user-data-dir="+t.TempDir(),
+		"--host-resolver-rules=MAP * "+own, "--virtual-time-budget=3000", "--dump-dom", srv.URL+"/page").Output()
 	if err != nil {
 		t.Fatalf("%s: %v", browser, err)
 	}
-	_, report, _ := strings.Cut(string(out), "<pre id=\"report\">")
-	report, _, _ = strings.Cut(report, "</pre>")
-	var s showing
-	if err := json.Unmarshal([]byte(html.UnescapeString(report)), &s); err != nil {
-		t.Fatalf("the page says %q: %v", report, err)
-	}
 	mu.Lock()
 	defer mu.Unlock()
-	s.Asked = slices.Compact(slices.Sorted(slices.Values(asked)))
-	return s
+	return string(out), slices.Compact(slices.Sorted(slices.Values(asked)))
 }
 
 // page shows pieces and reports, from a script that stands before them.

@@ -2,10 +2,10 @@
 // leaves its place, nothing fetched from elsewhere unless that is asked for.
 //
 // It works in two steps. The first, ours, reads tokens and writes a small tree that is always balanced, bounded in depth and
-// size, with pictures and links
-// resolved and the simple rules of style sheets written into the elements that they are about. The second is bluemonday with an allow-list, and it has the last word:
-// what it does not know does not come out, whatever the first step did. What comes out reads the same
-// in every HTML parser: parsed, printed and sanitised again it does not change, so nothing can mutate into markup.
+// size, with pictures and links resolved and the simple rules of style sheets written into the elements that they are
+// about. The second is bluemonday with an allow-list, and it has the last word: what it does not know does not come out,
+// whatever the first step did. What comes out reads the same in every HTML parser: parsed, printed and sanitised again it
+// does not change, so nothing can mutate into markup.
 //
 // A page that shows it should still forbid scripts and foreign content by its own policy; see CSP.
 package safehtml
