@@ -2,6 +2,7 @@ package mail
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -22,26 +23,30 @@ func (p *parser) charset(b []byte, label string) string {
 	if !wide(name) && isASCII(b) && bytes.IndexByte(b, 0x1b) < 0 && bytes.IndexByte(b, 0x0e) < 0 {
 		return string(b)
 	}
-	if strings.HasPrefix(name, "utf-16") && !isUTF16(b) {
+	if strings.HasPrefix(name, "utf-16") && !isUTF16(b) || !wide(name) && !strings.HasPrefix(name, "iso-2022") && isISO2022(b) {
 		p.warn("charset-malformed", "text is not in the character set "+quote(label))
 		return p.detect(b, "")
 	}
 	s, bad, ok := decodeAs(b, name)
 	switch {
 	case !ok:
-		if name == "utf-8" {
-			return p.utf8OrDetect(b, name)
-		}
 		p.warn("charset-unknown", "unknown character set "+quote(label)+", guessed")
 		return p.detect(b, "")
 	case !wide(name) && isUTF8(b, name, bad):
 		p.warn("charset-malformed", "text in UTF-8 is labelled "+quote(label))
 		return p.detect(b, "")
+	case bad == 0 && !strangers(b, name):
+		return s
 	case bad == 0:
+		p.warn("charset-malformed", "text is not in the character set "+quote(label))
+		if name == "iso-8859-5" { // which has little in common with windows-1251
+			return p.detect(b, windowsOf[name])
+		}
+		s, _, _ = decodeAs(b, windowsOf[name])
 		return s
 	}
 	p.warn("charset-malformed", "text is not in the character set "+quote(label))
-	if wide(name) || isISO2022(b) == strings.HasPrefix(name, "iso-2022") && bad*16 < countHigh(b) {
+	if wide(name) || name != "windows-1252" && bad*16 < countHigh(b) {
 		return s // most of it is: what is broken is replaced
 	}
 	return p.detect(b, name)
@@ -67,6 +72,18 @@ func isUTF8(b []byte, name string, bad int) bool {
 		n = 1
 	}
 	return utf8.Valid(b) && sequences(b) >= n
+}
+
+// windowsOf are the character sets of Windows that are sent under the label of the standard.
+var windowsOf = map[string]string{
+	"iso-8859-2": "windows-1250", "iso-8859-4": "windows-1257", "iso-8859-5": "windows-1251", "iso-8859-6": "windows-1256", "iso-8859-7": "windows-1253",
+	"iso-8859-8": "windows-1255", "iso-8859-8-i": "windows-1255", "iso-8859-13": "windows-1257",
+}
+
+// strangers says whether b has bytes that are control characters in one of ISO 8859, as no text has: Windows has letters and
+// quotation marks there.
+func strangers(b []byte, name string) bool {
+	return windowsOf[name] != "" && slices.ContainsFunc(b, func(c byte) bool { return c >= 0x80 && c < 0xa0 })
 }
 
 // sequences weighs the characters beyond ASCII of valid UTF-8: the longer, the less by chance.

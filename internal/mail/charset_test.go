@@ -43,7 +43,7 @@ func TestCharsets(t *testing.T) {
 		{"iso-2022-jp", "\x1b$B4A;z\x1b(B.", "漢字."}, {"iso-2022-jp", "\x1b(I67\x1b(B", "ｶｷ"}, {"iso-2022-jp", "\x0e67\x0f.", "ｶｷ."}, {"iso-2022-jp", "\xb6\xb7", "ｶｷ"}, {"iso-2022-jp", "\x1b(J\\~\x1b(B\\~", `¥‾\~`}, {"iso-2022-jp-2", "\x1b$A\x56\x50\x1b$(C\x47\x51\x1b(B", "中한"},
 		{"iso-2022-jp-2", "\x1b.A\x1bNiso \x1b.F\x1bNa", "éso α"}, {"iso-2022-jp-1", "\x1b$(D0!\x1b(B", "丂"}, {"iso-2022-jp-3", "\x1b$(O4A\x1b(B", "漢"}, {"ISO-2022-JP-2004", "\x1b$(Q4A\x1b(B", "漢"}, {"_iso-2022-jp$ESC", "\x1b$B4A\x1b(B", "漢"}, {"cp50220", "\x1b$B-!\x1b(B", "①"},
 		{"iso-2022-jp", "\x1b$B4A\r\nplain text\r\n", "漢\nplain text\n"}, {"iso-2022-jp", "\x1b$B4A\r\n;z\x1b(B", "漢\n字"}, {"iso-2022-kr", "\x1b$)C\r\n\x0eGQ1[\x0f ok", "\n한글 ok"}, {"iso-2022-kr", "\x0eGQ1[\x0f", "한글"}, {"iso-2022-cn", "\x1b$)A\x0eVPND\x0f.", "中文."},
-		{"us-ascii", "\x1b$B4A;z\x1b(B", "漢字"}, {"", "\x1b(I67\x1b(B", "ｶｷ"}, {"", "\x1b$(C\x47\x51\x1b(B", "한"},
+		{"us-ascii", "\x1b$B4A;z\x1b(B", "漢字"}, {"iso-8859-1", "\x1b$B4A;z\x1b(B", "漢字"}, {"shift_jis", "\x1b$B4A;z\x1b(B", "漢字"}, {"x-unknown", "\x1b$B4A;z\x1b(B", "漢字"}, {"", "\x1b(I67\x1b(B", "ｶｷ"}, {"", "\x1b$(C\x47\x51\x1b(B", "한"},
 		// Unicode in other widths.
 		{"utf-16", "\xfe\xff\x00a\x00\xfc", "aü"}, {"utf-16", "\xff\xfea\x00\xfc\x00", "aü"}, {"utf-16", "\x00a\x00b\x00\xfc", "abü"}, {"utf-16", "a\x00b\x00\xfc\x00", "abü"}, {"unicode", "a\x00b\x00c\x00", "abc"}, {"ucs-2", "\x00a\x00b\x00c", "abc"}, {"unicodeFFFE", "\x00a\x00\xfc", "aü"},
 		{"utf-16", "only ASCII, says a gateway", "only ASCII, says a gateway"}, {"utf-32", "\x00\x00\x00a\x00\x01\xf6\x00", "a😀"}, {"utf-32", "\xff\xfe\x00\x00a\x00\x00\x00", "a"}, {"UTF-32LE", "a\x00\x00\x00\xfc\x00\x00\x00", "aü"}, {"ucs-4", "a\x00\x00\x00b\x00\x00\x00\xfc\x00\x00\x00", "abü"},
@@ -54,6 +54,9 @@ func TestCharsets(t *testing.T) {
 		{"gb2312", "Gr\xfc\xdfe aus K\xf6ln, sch\xf6ne Stra\xdfe", "Grüße aus Köln, schöne Straße"}, {"koi8-r", "\xf0\xd2\xc9\xd7\xc5\xd4", "Привет"}, {"windows-1251", "\xcf\xf0\xe8\xe2\xe5\xf2 \xbb", "Привет »"},
 		{"utf-8", "Привет\n\xcf\xf0\xe8\xe2\xe5\xf2, \xed\xe5 \xf0\xe0\xe1\xee\xf2\xe0\xe5\xf2\n", "Привет\nПривет, не работает\n"}, {"utf-8", "Grüße und mehr Grüße\nm\xf6glich\n", "Grüße und mehr Grüße\nmöglich\n"}, {"utf-8", "Grüße, cut sh\xc3", "Grüße, cut sh\uFFFD"}, {"utf-8", "Grüße \xff und ähnlich", "Grüße \uFFFD und ähnlich"},
 		{"utf-8", "\ufeffGrüße", "Grüße"}, {"", "\ufeffGrüße", "Grüße"}, {"iso-8859-1", "\ufeffGrüße", "Grüße"},
+		// What Windows has, under the label of a standard that leaves the byte free.
+		{"iso-8859-2", "V\x9aechno je v po\xf8\xe1dku, \x84d\xedky\x93.", "Všechno je v pořádku, „díky“."}, {"iso-8859-2", "Pros\xb6, ko\xf2 v\xb9ak", "Prosś, koň však"}, {"iso-8859-7", "\xa2\xed\xed\xe1 \x93\xed\xe1\xe9\x94", "Άννα “ναι”"}, {"iso-8859-7", "\xb6\xed\xed\xe1", "Άννα"}, {"iso-8859-5", "\xcf\xf0\xe8\xe2\xe5\xf2 \x96 \xe4\xe0", "Привет – да"},
+		{"iso-8859-1", "Pla\x9de\xe1 to nejde, p\xf8ijede \x8dnorek", "Plaťeá to nejde, přijede Ťnorek"}, {"iso-8859-1", "Gr\xfc\xdfe \x81 K\xf6ln", "Grüße \uFFFD Köln"}, {"windows-1252", "\x8d\x82\x90\xbf\x8b\x81\x8f\x91\x82\xf0\x91\x97\x82\xe8\x82\xdc\x82\xb7", "高請求書を送ります"},
 		// Double encoding stays: a mail about it says what it says.
 		{"utf-8", "GrÃ¼ÃŸe", "GrÃ¼ÃŸe"},
 	}
@@ -183,13 +186,29 @@ func TestCharsetHints(t *testing.T) {
 	}
 }
 
+// TestRawFileName: the name of a file in raw bytes is read in what the text is in.
+func TestRawFileName(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ text, want string }{
+		{"Content-Type: text/plain; charset=windows-1251\n\n\xcf\xf0\xe8\xe2\xe5\xf2", "счёт.pdf"},
+		{"\n\xcf\xf0\xe8\xe2\xe5\xf2, \xfd\xf2\xee \xf1\xf7\xb8\xf2", "счёт.pdf"},
+		{"\nx", "счёт.pdf"},
+	} {
+		m := parse(t, []byte("Content-Type: multipart/mixed; boundary=b\n\n--b\n"+tt.text+"\n--b\nContent-Type: application/pdf; name=\"\xf1\xf7\xb8\xf2.pdf\"\n\nx\n--b--\n"))
+		check(t, m)
+		if len(m.Attachments) != 1 || m.Attachments[0].Name != tt.want {
+			t.Errorf("%q: got %+v", tt.text, m.Attachments)
+		}
+	}
+}
+
 // TestMetaCharset: a page says itself in what it is written, when the header does not.
 func TestMetaCharset(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ label, page, want string }{
 		{"", `<meta charset="koi8-r"><p>` + "\xf0", "П"}, {"", `<META HTTP-EQUIV=Content-Type CONTENT="text/html; charset=windows-1251"><p>` + "\xcf", "П"}, {"", `<?xml version="1.0" encoding="windows-1251"?><p>` + "\xcf", "П"},
 		{"us-ascii", `<meta charset=koi8-r><p>` + "\xf0", "П"}, {"x-unknown", `<meta charset=koi8-r><p>` + "\xf0", "П"}, {"windows-1251", `<meta charset=koi8-r><p>` + "\xcf", "П"}, {"", `<meta charset=koi8-r><p>П`, "П"}, {"", `<meta charset=utf-16><p>П`, "П"},
-		{"", `<meta charset=x-what><p>` + "\xfc", "ü"}, {"", "<meta <meta <meta charset= ><p>\xfc", "ü"}, {"", strings.Repeat("<!-- x -->", 500) + `<meta charset=koi8-r><p>` + "\xf0", "П"},
+		{"utf-8", `<meta charset=windows-1250><p>` + "p\xf8\xed", "pří"}, {"utf-8", `<meta charset=windows-1250><p>pří`, "pří"}, {"", `<meta charset=x-what><p>` + "\xfc", "ü"}, {"", "<meta <meta <meta charset= ><p>\xfc", "ü"}, {"", strings.Repeat("<!-- x -->", 500) + `<meta charset=koi8-r><p>` + "\xf0", "П"},
 	} {
 		ct := "Content-Type: text/html"
 		if tt.label != "" {

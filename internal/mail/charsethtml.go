@@ -11,9 +11,9 @@ const metaWithin = 8 << 10
 
 // decodeHTML reads HTML: by its label, and by its own meta element where there is no label, or none that says anything.
 func (p *parser) decodeHTML(b []byte, label string) string {
-	switch charsetName(label) {
-	case "", unknownCharset, "us-ascii":
-		if isASCII(b) || bom16(b) || utf8.Valid(b) {
+	switch name := charsetName(label); name {
+	case "", unknownCharset, "us-ascii", "utf-8":
+		if name == "utf-8" && mostlyUTF8(b) || isASCII(b) || bom16(b) || utf8.Valid(b) {
 			return p.charset(b, label)
 		}
 		if meta := metaCharset(b[:min(len(b), metaWithin)]); meta != "" {

@@ -3,6 +3,7 @@ package mail
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 )
 
 // header is one header block, of the message or of a part.
@@ -121,6 +122,9 @@ func (p *parser) finishHeader(buf []byte, starts []int, _ bool) header {
 	}
 	raw := bytes.Clone(buf)
 	h := header{str: string(raw), fields: make([]Field, len(starts)), label: p.rawCharset}
+	if h.label == "" && len(p.stack) > 0 && !utf8.Valid(raw) { // a file's name
+		h.label = p.guess(raw, p.guessed)
+	}
 	for i, from := range starts {
 		to := len(raw)
 		if i+1 < len(starts) {
