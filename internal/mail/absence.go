@@ -18,24 +18,30 @@ var absenceSubjects = sync.OnceValue(func() []string {
 })
 
 // absence says whether a subject is an absence note's. People write about their absence and about such notes, too:
-// without another sign a colon must follow at once, with the subject that is answered, and that be no question.
+// without another sign the words must stand in brackets, or a colon follow at once, with the subject that is
+// answered, and that be no question.
 func (s *signs) absence(m *Message) bool {
 	return s.absent && (s.generated || s.nullPath || s.noAnswer || s.precedence != "" || len(m.InReplyTo) > 0 ||
-		absencePrefix(m.Subject) && !strings.HasSuffix(m.Subject, "?"))
+		absencePrefix(m.Subject) && !strings.HasSuffix(m.Subject, "?") && !strings.HasSuffix(m.Subject, "？"))
 }
 
 // absenceSubject says whether a subject begins as programs that answer for the absent let it begin.
 func absenceSubject(s string) bool { return absenceLength(s) > 0 }
 
-// absencePrefix says whether a colon follows.
+// absencePrefix says whether a colon follows, or a bracket.
 func absencePrefix(s string) bool {
-	s = strings.TrimLeft(absenceStart(s)[absenceLength(s):], " \u00a0\u202f])】")
-	return strings.HasPrefix(s, ":") || strings.HasPrefix(s, "：")
+	s = strings.TrimLeft(absenceStart(s)[absenceLength(s):], " \u00a0\u202f")
+	for _, c := range []string{":", "：", "]", "】"} {
+		if strings.HasPrefix(s, c) {
+			return true
+		}
+	}
+	return false
 }
 
 // absenceStart is a subject in lower case without what stands before its first word.
 func absenceStart(s string) string {
-	s = strings.ToLower(strings.TrimLeft(cutString(s, 200), " \t[【("))
+	s = strings.ToLower(strings.TrimLeft(composed(cutString(s, 200)), " \t[【("))
 	for _, w := range []string{"re:", "aw:", "sv:", "antw:"} {
 		s = strings.TrimLeft(strings.TrimPrefix(s, w), " ")
 	}

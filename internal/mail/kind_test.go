@@ -77,6 +77,8 @@ func TestKinds(t *testing.T) {
 		{"program in bulk", person + "Subject: x\nPrecedence: bulk\nAuto-Submitted: auto-generated\n", mail.KindNotification, true},
 		{"newsletter of a program", person + "Subject: x\nPrecedence: bulk\nAuto-Submitted: auto-generated\nList-Unsubscribe: <https://example.org/u>\n", mail.KindBulk, true},
 		{"person whose provider wants feedback", person + "Subject: x\nFeedback-ID: 1.eu:a:AmazonSES\n", mail.KindHuman, true},
+		{"acknowledgement in Japanese brackets", person + "Subject: 【自動返信】お問い合わせありがとうございます\n", mail.KindAutoReply, true},
+		{"absence with loose accents", person + "Subject: Respuesta automa\u0301tica: x\n", mail.KindAutoReply, true},
 		{"list", person + "Subject: x\nList-Id: <users.example.org>\n", mail.KindList, true},
 		{"newsletter", person + "Subject: x\nList-Unsubscribe: <https://example.org/u>\n", mail.KindBulk, true},
 		{"bulk", person + "Subject: x\nPrecedence: bulk\n", mail.KindBulk, true},

@@ -3,6 +3,8 @@ package mail
 import (
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // A phraseTable is an embedded list of phrases in sections, in the order of the file: "[section]" lines,
@@ -73,10 +75,18 @@ func wordByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
+// composed is s with its accents on their letters, as the tables have them.
+func composed(s string) string {
+	if isASCII(s) {
+		return s
+	}
+	return norm.NFC.String(s)
+}
+
 // squeeze makes text comparable with phrases: at most n bytes of it, in lower case, one space for
 // white space of any kind, straight apostrophes.
 func squeeze(text string, n int) string {
-	text = cutString(text, n)
+	text = composed(cutString(text, n))
 	var b strings.Builder
 	b.Grow(len(text))
 	space := true
