@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// beginning is how many bytes of a file tell what it holds. The first that are written are as many, or all.
+const beginning = 4 << 10
+
 // A file is an attachment that is being written.
 type file struct {
 	*Attachment
@@ -58,7 +61,7 @@ func (p *parser) writeFile(f *file, b []byte) {
 	}
 	if !f.begun {
 		f.begun = true
-		f.inside = p.lookInside(f, b)
+		f.inside = p.lookInside(f, b[:min(len(b), beginning)])
 	}
 	if f.inside != nil {
 		f.inside.write(b)

@@ -26,6 +26,14 @@ func (p *parser) fileName(h *header, ct, disp *value) string {
 	case "message/rfc822", "message/global":
 		return "message.eml"
 	}
+	if loc := contentLocation(h); loc != "" {
+		if i := strings.IndexAny(loc, "?#"); i >= 0 {
+			loc = loc[:i]
+		}
+		if name := safeName(p.charset([]byte(unescaped(loc)), "utf-8")); types[strings.ToLower(path.Ext(name))] != "" && len(name) <= 80 {
+			return name
+		}
+	}
 	base := "attachment"
 	if s, ok := h.raw("Content-Description"); ok {
 		if name := safeName(p.nameWords(s)); name != "" && len(name) <= 80 {

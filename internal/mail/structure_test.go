@@ -46,7 +46,7 @@ func TestStructure(t *testing.T) {
 		{"root is not the first", "Content-Type: multipart/related; boundary=b; start=\"<2>\"\n\n--b\nContent-Type: image/png\nContent-ID: <1>\n\nPNG\n--b\nContent-Type: text/html\nContent-ID: <2>\n\n<img src=cid:1>x\n--b--\n", "x\n | <img src=cid:1>x [attachment.png image/png]"},
 		{"by location", "Content-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/html\nContent-Location: http://x.example/a/\n\n<img src=\"http://x.example/a/1.png\"><td background='c%20d.jpg'>&nbsp;<p style=\"background: url(b.gif)\">x\n" +
 			"--b\nContent-Type: image/png\nContent-Location: 1.png\n\nPNG\n--b\nContent-Type: image/gif\nContent-Location: http://x.example/a/b.gif\n\nGIF\n--b\nContent-Type: image/jpeg\nContent-Location: c d.jpg\n\nJPG\n--b\nContent-Type: image/jpeg\nContent-Location: other.jpg\n\nJPG\n--b--\n",
-			"x\n | <img src=\"http://x.example/a/1.png\"><td background='c%20d.jpg'>&nbsp;<p style=\"background: url(b.gif)\">x [attachment.png image/png] [attachment.gif image/gif] [attachment.jpg image/jpeg] attachment.jpg image/jpeg"},
+			"x\n | <img src=\"http://x.example/a/1.png\"><td background='c%20d.jpg'>&nbsp;<p style=\"background: url(b.gif)\">x [1.png image/png] [b.gif image/gif] [c d.jpg image/jpeg] other.jpg image/jpeg"},
 
 		{"unknown kind of text", "Content-Type: text/x-note\n\nHello\n", "Hello\n | "},
 		{"unknown kind, named", "Content-Type: text/x-note; name=a\n\nHello\n", " |  a text/x-note"},

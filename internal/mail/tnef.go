@@ -151,12 +151,13 @@ func (t *tnef) copy(n int64) {
 		}
 		f.file.unnamed = f.title == "" && f.mime == ""
 	}
-	for n > 0 && p.err == nil {
-		if _, err := t.r.Peek(1); err != nil {
+	for least := min(n, beginning); n > 0 && p.err == nil; least = 1 {
+		_, _ = t.r.Peek(int(least))
+		b, _ := t.r.Peek(int(min(n, int64(t.r.Buffered()))))
+		if len(b) == 0 {
 			t.bad = true
 			return
 		}
-		b, _ := t.r.Peek(int(min(n, int64(t.r.Buffered()))))
 		k := p.spend(len(b))
 		p.writeFile(t.open.file, b[:k])
 		if k < len(b) {

@@ -250,3 +250,23 @@ func FuzzRTF(f *testing.F) {
 		}
 	})
 }
+
+// TestTNEFFilesByContent: a mail or a calendar whose name comes after its bytes is known by those, wherever the pieces end
+// in which the mail is read.
+func TestTNEFFilesByContent(t *testing.T) {
+	t.Parallel()
+	for _, fill := range []int{0, 32<<10 - 200, 32<<10 - 100, 64<<10 - 150} {
+		data := tnefStart + attribute(1, 0, strings.Repeat("x", fill)) +
+			attribute(2, tnefRendData, "") + attribute(2, tnefData, "From: bob@example.org\r\nSubject: inner\r\n\r\ntext\r\n") + attribute(2, tnefTitle, "mail") +
+			attribute(2, tnefRendData, "") + attribute(2, tnefData, "BEGIN:VCALENDAR\nMETHOD:CANCEL\nEND:VCALENDAR\n") + attribute(2, tnefTitle, "dates")
+		for _, r := range []io.Reader{bytes.NewReader(tnefMail(data)), iotest.OneByteReader(bytes.NewReader(tnefMail(data)))} {
+			m, err := mail.Parse(r, mail.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(m.Attachments) != 3 || m.Attachments[1].Message == nil || m.Attachments[1].Message.Subject != "inner" || m.Calendar == nil || m.Calendar.Method != "cancel" {
+				t.Errorf("with %d bytes before: %+v, %v", fill, m.Attachments, m.Calendar)
+			}
+		}
+	}
+}

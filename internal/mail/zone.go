@@ -5,7 +5,7 @@ import (
 	"strings"
 	"sync"
 	"time"
-	_ "time/tzdata" // the same zones on every machine
+	_ "time/tzdata" // for machines that have none
 )
 
 //go:embed windowszones.txt
