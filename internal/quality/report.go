@@ -2,12 +2,12 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/txtar"
@@ -188,10 +188,13 @@ func (r *report) verdict(all bool) error {
 			}
 		}
 	}
-	sort.Strings(unused)
-	if len(without)+len(unused) > 0 {
-		return fmt.Errorf("without a reason in testdata/reasons.txt, a peer is right and we are wrong:\n  %s\nreasons that nothing needs:\n  %s",
-			strings.Join(without, "\n  "), strings.Join(unused, "\n  "))
+	slices.Sort(unused)
+	var errs []error
+	if len(without) > 0 {
+		errs = append(errs, fmt.Errorf("a peer is right and we are wrong, or both agree against us, and testdata/reasons.txt does not say why:\n  %s", strings.Join(without, "\n  ")))
 	}
-	return nil
+	if len(unused) > 0 {
+		errs = append(errs, fmt.Errorf("reasons that nothing needs any more:\n  %s", strings.Join(unused, "\n  ")))
+	}
+	return errors.Join(errs...)
 }
