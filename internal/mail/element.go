@@ -11,6 +11,7 @@ import (
 type elementMark struct {
 	extent markExtent
 	whose  string // the mail program, for people
+	drawn  bool   // told by its style alone
 }
 
 type markExtent uint8
@@ -29,8 +30,9 @@ var elementMarks, styleMarks = func() (byAttribute map[string]*elementMark, bySt
 	extents := map[string]markExtent{"history": markHistory, "attribution": markAttribution, "rest": markRest, "signature": markSignature, "notice": markNotice}
 	byAttribute = map[string]*elementMark{}
 	for _, row := range table("elements") {
-		m := &elementMark{extents[row[0]], row[2]}
-		if style, ok := strings.CutPrefix(row[1], "~"); ok {
+		style, drawn := strings.CutPrefix(row[1], "~")
+		m := &elementMark{extents[row[0]], row[2], drawn}
+		if drawn {
 			byStyle = append(byStyle, styleMark{[]byte(style), m})
 			continue
 		}

@@ -21,7 +21,7 @@ func findSpans(text string, fwd, reply bool, regions []region) (spans []Span, fo
 			continue
 		}
 		q.regions = append(q.regions, r)
-		q.reply = q.reply || !fwd
+		q.reply = q.reply || !fwd && !r.mark.drawn
 	}
 	q.scan()
 	q.signatures()

@@ -12,6 +12,7 @@ const markedBy = "marked by "
 // A region is the lines from one up to, not with, another that an element with a mark holds.
 type region struct {
 	from, to int
+	own      int // where the element itself ends
 	mark     *elementMark
 }
 
@@ -23,7 +24,8 @@ func (l *layout) regions() []region {
 	l.closeMarks()
 	regions := make([]region, 0, len(l.marks))
 	for _, m := range l.marks {
-		r := region{l.lineAt(m.start), l.lineAt(m.end), m.kind}
+		end := l.lineAt(m.end)
+		r := region{l.lineAt(m.start), end, end, m.kind}
 		if m.kind.extent == markRest {
 			r.to = len(l.lines)
 		}
@@ -128,6 +130,9 @@ func (q *quotes) region(i, free int) int {
 		above += btoi(q.line(first) != "")
 	}
 	kind, _ := q.separator(i, q.line(i))
+	if kind == "" && r.mark.drawn && !q.fields(i, min(r.own, q.count())) {
+		return i // a line drawn for another reason
+	}
 	switch {
 	case kind == "" && r.mark.extent == markHistory:
 		kind = SpanQuote
@@ -147,4 +152,13 @@ func (q *quotes) region(i, free int) int {
 	}
 	q.cover(i, r.to, kind, reason)
 	return r.to
+}
+
+// fields says whether lines [i, j) hold three that begin with a word and a colon.
+func (q *quotes) fields(i, j int) bool {
+	n := 0
+	for ; i < j && n < 3; i++ {
+		n += btoi(fieldLike(q.line(i)))
+	}
+	return n == 3
 }

@@ -189,6 +189,13 @@ func TestEveryElement(t *testing.T) {
 			mark = `style="border:none; ` + strings.ReplaceAll(k[1:], ":", ": ") + ` 1.0pt"`
 		}
 		page := "<div>Yes.</div><div " + mark + ">Støtte dixit</div>"
+		if row[1][0] == '~' { // a line drawn for another reason is nobody's
+			m := parse(t, []byte("Content-Type: text/html; charset=utf-8\n\n"+page))
+			if got := m.NewText(); got != "Yes.\nStøtte dixit" {
+				t.Errorf("%s: new text %q", mark, got)
+			}
+			page = "<div>Yes.</div><div " + mark + ">Eks: Støtte<br>Wai: i dag<br>Zed: Ann</div>"
+		}
 		if row[0] == "attribution" || row[0] == "rest" {
 			page += "<blockquote>Is there paper?</blockquote>"
 		}
