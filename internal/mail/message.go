@@ -103,8 +103,6 @@ const (
 	SpanForward    SpanKind = "forward"   // a forwarded message's header block and text
 	SpanSignature  SpanKind = "signature" // below "-- ", "Sent from my …"
 	SpanDisclaimer SpanKind = "disclaimer"
-	SpanExcluded   SpanKind = "excluded" // what the configuration excludes
-	SpanToken      SpanKind = "token"    // a command that was obeyed or refused
 	// SpanUnsure is kept in the new text: it might be quoted. Commands are not looked for at or below it.
 	SpanUnsure SpanKind = "unsure"
 )
