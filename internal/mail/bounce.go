@@ -34,6 +34,11 @@ func (r *reportReader) watch(ct *value, depth int) *fieldStream {
 			r.returned = &returned{}
 			return &fieldStream{sink: r.returned}
 		}
+	case "text/plain": // a file: some gateways make one of the report
+		if r.typ == "delivery-status" && depth == 1 && r.dsn == nil {
+			r.dsn = &dsn{}
+			return &fieldStream{sink: r.dsn}
+		}
 	case "message/disposition-notification", "message/global-disposition-notification":
 		r.receipt = r.receipt || depth == 1 || depth == 2
 	case "message/feedback-report":
@@ -70,7 +75,7 @@ func (p *parser) bounce(s *signs) (bounced, news bool) {
 		return false, false
 	case s.absent && !s.daemon && !s.failedRecipients:
 		return false, false
-	case !s.server() && !(s.failedRecipients && s.generated):
+	case !s.server() && !(s.failedRecipients && s.generated) && !(s.named && bounceSubject(m.Subject)):
 		return false, false
 	}
 	n := readNotice(m.Text, func(a Address) bool { return p.bystander(a) })
@@ -85,7 +90,7 @@ func (p *parser) bounce(s *signs) (bounced, news bool) {
 		writes := anyPhrase(n.text, t.writer)
 		waits := anyPhrase(n.text, t.delay)
 		says := bounceSubject(m.Subject)
-		bounced = s.failedRecipients || s.daemon || says && (writes || s.postmaster || s.nullPath) ||
+		bounced = s.failedRecipients && (s.server() || s.generated) || s.named && says && writes && n.lists() || s.daemon || says && (writes || s.postmaster || s.nullPath) ||
 			s.postmaster && writes && len(n.rcpts) > 0 || s.nullPath && writes && (says || len(n.rcpts) > 0 && !s.autoReply && !s.replied)
 		if delaySubject(m.Subject) || bounced && waits && !says && !s.failedRecipients || s.daemon && waits && !writes {
 			bounced, news = false, true

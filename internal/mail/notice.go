@@ -49,7 +49,8 @@ type rank uint8
 const (
 	mentioned rank = iota // somewhere
 	answered              // in what servers said to each other
-	towards               // in a sentence about delivery
+	beside                // below a sentence about delivery
+	towards               // in one
 	listed                // at the start of its line, or after a label
 )
 
@@ -147,7 +148,7 @@ func (n *notice) findRecipients(skip func(Address) bool) {
 			continue
 		}
 		if alias := n.alias(ln, low); alias == "" {
-			n.addressesOf(i, ln, low, near <= nearby, skip)
+			n.addressesOf(i, ln, low, near, skip)
 		} else if last < 0 {
 			n.rcpts = append(n.rcpts, noticeRcpt{email: alias, rank: listed, line: i})
 		} else {
@@ -172,7 +173,7 @@ func (n *notice) alias(ln, low string) string {
 	return ""
 }
 
-func (n *notice) addressesOf(i int, ln, low string, near bool, skip func(Address) bool) {
+func (n *notice) addressesOf(i int, ln, low string, near int, skip func(Address) bool) {
 	lists, rest := listsAddress(ln)
 	labelled := labelled(low)
 	for k, at := range addressSpots(ln) {
@@ -187,8 +188,10 @@ func (n *notice) addressesOf(i int, ln, low string, near bool, skip func(Address
 		case k == 0 && lists, labelled:
 			r.rank = listed
 			r.diagnostic = rest
-		case near:
+		case near == 0:
 			r.rank, r.diagnostic = towards, ln
+		case near <= nearby:
+			r.rank, r.diagnostic = beside, ln
 		}
 		if k > 0 && lists && strings.HasPrefix(strings.ToLower(rest), "(expanded from") {
 			// Postfix: <ann@inner.example> (expanded from <ann@example.org>)
@@ -201,6 +204,9 @@ func (n *notice) addressesOf(i int, ln, low string, near bool, skip func(Address
 		n.rcpts = append(n.rcpts, r)
 	}
 }
+
+// lists says whether a recipient stands on a line of its own, as programs write them.
+func (n *notice) lists() bool { return len(n.rcpts) > 0 && n.rcpts[0].rank == listed }
 
 // choose keeps the recipients of the surest kind, each once, and finds what is said of each.
 func (n *notice) choose() {

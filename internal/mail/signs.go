@@ -48,6 +48,7 @@ type signs struct {
 	receiptClass       bool // Exchange: of a receipt
 	daemon             bool // from an address that only mail servers write from
 	postmaster         bool // from one that servers and their keepers write from
+	named              bool // by a display name that servers have, and people
 	robot              bool // from one that takes no answers
 	absent             bool // a subject of absence notes
 }
@@ -147,7 +148,8 @@ func (s *signs) readSender(m *Message) {
 		}
 	}
 	s.daemon = daemonName(local)
-	s.postmaster = s.postmaster || strings.HasPrefix(bare(local), "postmaster") || systemName(a.Name) && bounceSubject(m.Subject)
+	s.postmaster = s.postmaster || strings.HasPrefix(bare(local), "postmaster")
+	s.named = systemName(a.Name)
 	s.robot = isNoReply(local)
 }
 
