@@ -191,31 +191,42 @@ func (l *Live) tell(ctx context.Context, what string, err error) {
 		if i == mostReported {
 			break
 		}
-		l.o.Log.ErrorContext(ctx, what, logkey.Ruleset, keeps, logkey.Path, p.at, logkey.Error, p.text)
+		l.o.Log.ErrorContext(ctx, what, logkey.Ruleset, keeps, logkey.Path, p[0], logkey.Error, p[1])
 	}
 }
 
-// A problem is what is wrong in one place, "file:line:column".
-type problem struct{ at, text string }
+// A Problem is what is wrong in one place.
+type Problem struct {
+	dsl.Pos
+	Text string
+}
 
-// problems takes an error apart into what is wrong in each place, or in the folder as a whole.
-func problems(err error, dir string) []problem {
-	var out []problem
+// Problems are what the tests did not find as they expect it, in order.
+func (r Report) Problems() []Problem {
+	var out []Problem
+	for _, t := range r.Tests {
+		for _, f := range t.Failures {
+			out = append(out, Problem{f.Pos, fmt.Sprintf("test %q: %s", t.Name, f.message())})
+		}
+	}
+	return out
+}
+
+// problems takes an error apart into what is wrong in each place, "file:line:column", or in the folder as a whole.
+func problems(err error, dir string) (out [][2]string) {
 	var diags dsl.Diagnostics
 	var report Report
 	switch {
 	case errors.As(err, &diags):
 		for _, d := range diags {
-			out = append(out, problem{d.Pos.String(), d.Message})
+			out = append(out, [2]string{d.Pos.String(), d.Message})
 		}
 	case errors.As(err, &report):
-		for _, t := range report.Tests {
-			for _, f := range t.Failures {
-				out = append(out, problem{f.Pos.String(), fmt.Sprintf("test %q: %s", t.Name, f.message())})
-			}
+		for _, p := range report.Problems() {
+			out = append(out, [2]string{p.Pos.String(), p.Text})
 		}
 	default:
-		out = append(out, problem{dir, err.Error()})
+		out = append(out, [2]string{dir, err.Error()})
 	}
 	return out
 }

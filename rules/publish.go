@@ -261,6 +261,21 @@ func (l *Live) PublishFiles(ctx context.Context, files map[string]string, e Edit
 	return l.edit(ctx, set, e)
 }
 
+// Check says what is wrong with a set that somebody hands over, and publishes nothing.
+func (l *Live) Check(ctx context.Context, files map[string]string) error {
+	if err := wellNamed(files); err != nil {
+		return err
+	}
+	set, diags := FromFiles(files, l.load())
+	if set == nil {
+		return fault.As(fault.Invalid, errorsOf(diags))
+	}
+	if r := set.Test(ctx, l.o.Simulate); !r.OK() {
+		return fault.As(fault.Invalid, r)
+	}
+	return nil
+}
+
 // Rollback publishes an earlier publication again. It was tested then, and whoever goes back is in a hurry: it is only compiled.
 func (l *Live) Rollback(ctx context.Context, number int64, e Edit) (Publication, error) {
 	l.mu.Lock()

@@ -12,8 +12,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/user"
 	"time"
 
+	"postern/internal/api"
 	"postern/internal/app"
 	"postern/internal/fault"
 )
@@ -110,6 +113,7 @@ func (c *client) do(ctx context.Context, method, path string, query url.Values, 
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
 	}
+	req.Header.Set(api.UserHeader, userName())
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return fault.As(fault.Unavailable, err)
@@ -127,6 +131,17 @@ func (c *client) do(ctx context.Context, method, path string, query url.Values, 
 		return err
 	}
 	return json.NewDecoder(resp.Body).Decode(v)
+}
+
+// userName is who called the command, also through sudo; events and publications name him.
+func userName() string {
+	if name := os.Getenv("SUDO_USER"); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
 }
 
 func (c *client) get(ctx context.Context, path string, query url.Values, v any) error {
@@ -148,8 +163,11 @@ func (c *client) post(ctx context.Context, path string, query url.Values, body a
 
 // answered turns an error's answer, of the API or of the local commands, back into an error with its kind.
 func answered(resp *http.Response) error {
-	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	var said struct{ Error, Kind, Title, Detail string }
+	b, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<20))
+	var said struct {
+		Error, Kind, Title, Detail string
+		Problems                   []api.RulesProblem
+	}
 	_ = json.Unmarshal(b, &said)
 	text := said.Error
 	if text == "" {
@@ -170,7 +188,11 @@ func answered(resp *http.Response) error {
 	case resp.StatusCode == http.StatusRequestEntityTooLarge, said.Kind == fault.TooLarge.String():
 		kind = fault.TooLarge
 	}
-	return fault.As(kind, errors.New(text))
+	err := fault.As(kind, errors.New(text))
+	if len(said.Problems) > 0 {
+		return &refusedRules{err, said.Problems}
+	}
+	return err
 }
 
 // A page is one piece of a list of the API.

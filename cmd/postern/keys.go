@@ -110,8 +110,8 @@ func (p *program) token() *cobra.Command {
 		},
 	})
 	c.Flags().StringVar(&name, "name", "", "whom it is for")
-	c.Flags().StringArrayVar(&scopes, "scope", []string{"read"}, "what it may do: read, write, quarantine, admin; may be given several times")
-	p.completeFlag(c, "scope", func(*config.Config) []string { return []string{"read", "write", "quarantine", "admin"} })
+	c.Flags().StringArrayVar(&scopes, "scope", []string{"read"}, "what it may do: read, write, quarantine, rules, admin; may be given several times")
+	p.completeFlag(c, "scope", func(*config.Config) []string { return []string{"read", "write", "quarantine", "rules", "admin"} })
 	c.Flags().StringVar(&expires, "expires", "", "when it ends: 90d, 12h; never where it is left out")
 	return c
 }

@@ -14,10 +14,14 @@ import (
 
 func (p *program) rules() *cobra.Command {
 	c := &cobra.Command{
-		Use: "rules", Short: "Look at the rules",
-		Example: `  postern rules list`,
+		Use: "rules", Short: "Look at the rules, publish them, and go back to earlier ones",
+		Example: `  postern rules list
+  postern rules versions                            # who published what, when and why
+  postern rules publish rules -m "VIPs first"       # checked and tested first
+  postern rules diff                                # what the last publication changed
+  postern rules rollback 41`,
 	}
-	c.AddCommand(p.rulesList())
+	c.AddCommand(p.rulesList(), p.rulesPublish(), p.rulesVersions(), p.rulesShow(), p.rulesDiff(), p.rulesRollback())
 	return c
 }
 

@@ -45,6 +45,9 @@ type Options struct {
 	// Health says whether mail can be taken now, with details for whoever may see them. Nil: it asks the store.
 	Health func(ctx context.Context) (details map[string]any, ok bool)
 
+	// Rules publishes sets of rules. Without it that is answered with 503.
+	Rules RuleSets
+
 	Metrics  http.Handler // what /metrics answers; nil: 404
 	Observer Observer     // hears of each request; may be nil
 
@@ -108,10 +111,19 @@ func (a *API) MetricsHandler() http.Handler {
 	return a.as(caller{actor: "metrics", scopes: []string{ScopeRead}, only: []string{"/metrics", "/healthz", "/readyz"}})
 }
 
+// UserHeader is where a command on the socket says who called it, for the record: "local" becomes "local:ann".
+const UserHeader = "Postern-User"
+
 // SocketHandler answers everything without a token, as the given actor. It is for a unix socket that only the
 // server's own user can open.
 func (a *API) SocketHandler(actor string) http.Handler {
-	return a.as(caller{actor: actor, scopes: []string{ScopeAdmin}})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who := caller{actor: actor, scopes: []string{ScopeAdmin}}
+		if user := r.Header.Get(UserHeader); tokenName.MatchString(user) {
+			who.actor += ":" + user
+		}
+		a.as(who).ServeHTTP(w, r)
+	})
 }
 
 type trustedKey struct{}

@@ -19,18 +19,21 @@ const (
 	ScopeRead       = "read"       // issues, messages, the ledger, metrics
 	ScopeWrite      = "write"      // hand in mail
 	ScopeQuarantine = "quarantine" // see and decide what is held
+	ScopeRules      = "rules"      // publish sets of rules
 	ScopeAdmin      = "admin"      // everything, tokens among it
 )
 
 // Scopes are all there are.
-func Scopes() []string { return []string{ScopeRead, ScopeWrite, ScopeQuarantine, ScopeAdmin} }
+func Scopes() []string {
+	return []string{ScopeRead, ScopeWrite, ScopeQuarantine, ScopeRules, ScopeAdmin}
+}
 
 // makeOne is how somebody without a token gets one.
 const makeOne = "make one with: postern keys token --name NAME"
 
 // A caller is who a request comes from.
 type caller struct {
-	actor  string // for events: "token:NAME", "local", "cli"
+	actor  string // for events: "token:NAME", "local", "local:USER"
 	token  string // the token's name, "" for none
 	scopes []string
 	only   []string // routes that its listener answers; nil: all

@@ -181,9 +181,12 @@ func TestScopes(t *testing.T) {
 		{"GET", "/api/v1/quarantine", "read quarantine admin"},
 		{"DELETE", "/api/v1/quarantine/m1", "quarantine admin"},
 		{"POST", "/api/v1/messages?to=support@example.com", "write admin"},
+		{"GET", "/api/v1/rulesets", "rules admin"},
+		{"POST", "/api/v1/rulesets", "rules admin"},
+		{"POST", "/api/v1/rulesets/1/rollback", "rules admin"},
 		{"GET", "/api/v1/tokens", "admin"},
 		{"DELETE", "/api/v1/tokens/none", "admin"},
-		{"GET", "/api/v1/openapi.json", "read write quarantine admin"},
+		{"GET", "/api/v1/openapi.json", "read write quarantine rules admin"},
 		{"GET", "/metrics", "read admin"},
 		{"GET", "/readyz?details=true", "read admin"},
 	} {

@@ -74,11 +74,13 @@ func matches(headers []string, tag string) bool {
 const maxJSON = 64 << 10 // bytes of a JSON body
 
 // read decodes a JSON body into v.
-func (c *call) read(v any) error {
+func (c *call) read(v any) error { return c.readUpTo(v, maxJSON) }
+
+func (c *call) readUpTo(v any, limit int64) error {
 	if err := c.accepts("application/json"); err != nil {
 		return err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response().Writer, c.Request().Body, maxJSON))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response().Writer, c.Request().Body, limit))
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,8 @@ type Problem struct {
 	Status   int    `json:"status"`
 	Detail   string `json:"detail"`
 	Instance string `json:"instance"` // urn:postern:request:ID; the log has the id as "session"
+
+	Problems []RulesProblem `json:"problems,omitempty"` // all that is wrong with rules that were sent
 }
 
 // refusal is an error whose sentence is meant for the caller. No other error's text is shown.
@@ -29,6 +31,8 @@ type refusal struct {
 	detail string
 	header map[string]string
 	cause  error // for the log
+
+	problems []RulesProblem
 }
 
 func (r *refusal) Error() string {
@@ -122,9 +126,9 @@ func (a *API) answerProblem(c echo.Context, err error) {
 		h.Set("Retry-After", retryAfter)
 	}
 	h.Set("Cache-Control", "no-store")
-	body, _ := json.Marshal(Problem{ // strings and a number: cannot fail
+	body, _ := json.Marshal(Problem{ // strings and numbers: cannot fail
 		Type: "urn:postern:problem:" + row.name, Title: http.StatusText(status), Status: status,
-		Detail: r.detail, Instance: "urn:postern:request:" + infoOf(c).id,
+		Detail: r.detail, Instance: "urn:postern:request:" + infoOf(c).id, Problems: r.problems,
 	})
 	_ = c.Blob(status, "application/problem+json", body) // nobody is left to tell
 }

@@ -9,6 +9,8 @@ import (
 var (
 	everyScope = Scopes()
 	reading    = []string{ScopeRead}
+	// Rules name customers and partners, and say what passes: they are not for everybody who reads issues.
+	ruleReaders = []string{ScopeRules}
 )
 
 const maxLimit = 500
@@ -105,6 +107,34 @@ func (a *API) table() []*route {
 		{
 			method: http.MethodDelete, path: "/api/v1/quarantine/{id}", name: "deleteMessage", scopes: []string{ScopeQuarantine},
 			does: "Delete a held message's raw mail, text and files.", answers: done("deleted"), faults: held, handle: a.deleteHeld,
+		},
+
+		get("/api/v1/rulesets", "listRulesets", "Sets of rules as they were published, newest first, without their files: the first is the one that decides.", ruleReaders,
+			paging(param{name: "version", kind: text, max: 64, means: "whose version begins so"}),
+			ok("a piece of the list", jsonOf[List[*issue.Ruleset]]()), nil, a.listRulesets),
+		get("/api/v1/rulesets/{id}", "getRuleset", "A published set with its files: by its number, 8 or more digits of its version, or latest.", ruleReaders, nil,
+			ok("the set", jsonOf[issue.Ruleset]()), notFound, a.getRuleset),
+		get("/api/v1/rulesets/{id}/diff", "diffRulesets", "How a published set differs from another, file by file.", ruleReaders,
+			[]param{{name: "from", kind: text, max: 64, means: "the other one; the publication before it unless told"}},
+			ok("the difference", jsonOf[RulesetDiff]()), notFound, a.diffRulesets),
+		{
+			method: http.MethodPost, path: "/api/v1/rulesets", name: "publishRuleset", scopes: []string{ScopeRules},
+			does:  "Publish a set of rules: checked, tested, and only while no other came after the one it was made from.",
+			query: []param{{name: "check", kind: flag, means: "only check and test it"}}, body: bodyOf[NewRuleset](),
+			answers: []answer{
+				{http.StatusCreated, "it decides now, on other nodes within seconds", jsonOf[issue.Ruleset]()},
+				{http.StatusOK, "it was the one that decides already", jsonOf[issue.Ruleset]()},
+				{http.StatusNoContent, "nothing is wrong with it", content{}},
+			},
+			faults: []int{http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity},
+			handle: a.publishRuleset,
+		},
+		{
+			method: http.MethodPost, path: "/api/v1/rulesets/{id}/rollback", name: "rollbackRuleset", scopes: []string{ScopeRules},
+			does: "Publish an earlier set again. It is compiled, and not tested again.", body: bodyOf[RollBack](),
+			answers: []answer{{http.StatusCreated, "it decides now, on other nodes within seconds", jsonOf[issue.Ruleset]()}},
+			faults:  []int{http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity},
+			handle:  a.rollbackRuleset,
 		},
 
 		get("/api/v1/tokens", "listTokens", "Tokens, without their secrets.", []string{ScopeAdmin}, nil,

@@ -193,7 +193,7 @@ type Ruleset struct {
 	Version     string            `json:"version"`          // content hash
 	Files       map[string]string `json:"files,omitempty"`  // path below the rules folder: content
 	PublishedAt time.Time         `json:"publishedAt"`
-	By          string            `json:"by"`   // "files@NODE", "built-in", "cli", "token:NAME", …
+	By          string            `json:"by"`   // "files@NODE", "built-in", "local:USER", "token:NAME"
 	Note        string            `json:"note"` // why
 }
 
@@ -201,7 +201,7 @@ type Ruleset struct {
 type Event struct {
 	ID      string    `json:"id"`
 	At      time.Time `json:"at"`
-	Actor   string    `json:"actor"`   // "token:NAME", "local", "cli"
+	Actor   string    `json:"actor"`   // "token:NAME", "local:USER"
 	Action  string    `json:"action"`  // "quarantine.release", …
 	Subject string    `json:"subject"` // what it was done to: "message:ID", "token:ID", …
 	Detail  string    `json:"detail"`

@@ -1,0 +1,65 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"postern/dsl"
+	"postern/internal/api"
+	"postern/internal/issue"
+	"postern/rules"
+)
+
+// ruleSets is the rules as the API knows them.
+type ruleSets struct{ live *rules.Live }
+
+var _ api.RuleSets = ruleSets{}
+
+func (r ruleSets) Check(ctx context.Context, files map[string]string) error {
+	return refused(r.live.Check(ctx, files))
+}
+
+func (r ruleSets) Publish(ctx context.Context, files map[string]string, by, note string, after int64) (*issue.Ruleset, error) {
+	return known(r.live.PublishFiles(ctx, files, rules.Edit{By: by, Note: note, After: after}))
+}
+
+func (r ruleSets) Rollback(ctx context.Context, number int64, by, note string, after int64) (*issue.Ruleset, error) {
+	return known(r.live.Rollback(ctx, number, rules.Edit{By: by, Note: note, After: after}))
+}
+
+func (ruleSets) Diff(from, to map[string]string) []api.FileDiff {
+	var out []api.FileDiff
+	for _, d := range rules.Diff(from, to) {
+		out = append(out, api.FileDiff(d))
+	}
+	return out
+}
+
+func known(p rules.Publication, err error) (*issue.Ruleset, error) {
+	if err != nil {
+		return nil, refused(err)
+	}
+	return &issue.Ruleset{Number: p.Number, Version: p.Version, PublishedAt: issue.Time(p.At), By: p.By, Note: p.Note}, nil
+}
+
+// refused gives what is wrong with rules the form in which the API tells it.
+func refused(err error) error {
+	var diags dsl.Diagnostics
+	var report rules.Report
+	out := &api.InvalidRules{}
+	switch {
+	case errors.As(err, &diags):
+		for _, d := range diags {
+			out.Problems = append(out.Problems, api.RulesProblem{
+				File: d.File, Line: d.Line, Column: d.Column, Message: d.Message, Hint: d.Hint, Snippet: d.Snippet,
+			})
+		}
+	case errors.As(err, &report):
+		for _, p := range report.Problems() {
+			out.Problems = append(out.Problems, api.RulesProblem{File: p.File, Line: p.Line, Column: p.Column, Message: p.Text})
+		}
+	default:
+		return err
+	}
+	return out
+}
