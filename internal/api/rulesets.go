@@ -78,7 +78,7 @@ type RulesetDiff struct {
 }
 
 const (
-	maxRuleset  = 32 << 20        // bytes of a set's JSON
+	maxRuleset  = 72 << 20        // bytes of a set's JSON
 	maxNote     = 2000            // bytes
 	rulesetTime = 2 * time.Minute // to check, test and publish a set
 	latest      = "latest"
