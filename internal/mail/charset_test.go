@@ -174,6 +174,10 @@ func TestCharsetHints(t *testing.T) {
 		{"text itself", "Subject: Faktu\xf8e\r\n\r\nDobr\xfd den, \xfa\xe8et za b\xf8ezen je\x9at\xec nep\xf8i\x9ael, po\x9alete ho pros\xedm.", "Faktuře"},
 		{"encoded word", "From: =?windows-1250?Q?Ji=F8=ED?= <a@example.org>\r\nSubject: Faktu\xf8e\r\n\r\nx", "Faktuře"},
 		{"language", "Content-Language: cs-CZ\r\nSubject: Faktu\xf8e\r\n\r\nx", "Faktuře"},
+		{"country", "From: a@example.cz\r\nSubject: Dotaz k faktu\xf8e za b\xf8ezen\r\n\r\nx", "Dotaz k faktuře za březen"},
+		{"another country", "From: a@example.pl\r\nSubject: Dotaz k faktu\xf8e za b\xf8ezen\r\n\r\nx", "Dotaz k faktuøe za bøezen"},
+		{"a Western sign from Russia", "From: a@example.ru\r\nSubject: 100 \xb5m\r\n\r\nx", "100 µm"},
+		{"a Western name from Bohemia", "From: a@example.cz\r\nSubject: M\xfcller\r\n\r\nx", "Müller"},
 		{"a Western name from Russia", "From: a@example.ru\r\nSubject: M\xfcller\r\n\r\nx", "Müller"},
 		{"Shift_JIS beside ISO-2022-JP", "Subject: \x90\xbf\x8b\x81\r\nContent-Type: text/plain; charset=iso-2022-jp\r\n\r\nx", "請求"},
 	}

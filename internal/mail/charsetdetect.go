@@ -18,7 +18,7 @@ const (
 	oldCost     = 2 // character sets of other systems than Windows
 	hanCost     = 6
 	hintLead    = 14 // for what another part of the mail says
-	domainLead  = 3  // for the sender's country
+	domainLead  = 6  // for the sender's country: what windows-1252 has, no more
 )
 
 // hints say in what a message may be written.
@@ -47,7 +47,7 @@ func guessCharset(b []byte, h hints) string {
 		if lang.name == h.language || len(h.language) > 2 && lang.name == h.language[:2] {
 			n -= hintLead
 		}
-		if h.domain != "" && slices.ContainsFunc(lang.domains, func(d string) bool { return strings.HasSuffix(h.domain, d) }) {
+		if h.domain != "" && name == lang.charsets[0] && slices.ContainsFunc(lang.domains, func(d string) bool { return strings.HasSuffix(h.domain, d) }) {
 			n -= domainLead
 		}
 		if n < bits {
