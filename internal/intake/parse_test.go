@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,6 +43,36 @@ func TestManyFilesGoToTheDisk(t *testing.T) {
 	}
 	if len(p.files) != files || inMemory != maxHeld/size+1 || p.small() != files*size {
 		t.Errorf("%d files, %d of them in memory, %d bytes", len(p.files), inMemory, p.small())
+	}
+}
+
+// A file that holds others is done after them, and stands before them all the same: each keeps its own bytes.
+func TestFilesOfFilesKeepTheirBytes(t *testing.T) {
+	t.Parallel()
+	dir, err := spool.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const packed = "\x78\x9f\x3e\x22\x01\x00" + // a winmail.dat of two files
+		"\x02\x02\x90\x06\x00\x00\x00\x00\x00\x00\x00" + "\x02\x0f\x80\x06\x00\x03\x00\x00\x00one\x42\x01" +
+		"\x02\x02\x90\x06\x00\x00\x00\x00\x00\x00\x00" + "\x02\x0f\x80\x06\x00\x03\x00\x00\x00two\x5a\x01"
+	raw := "Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\nContent-Type: application/ms-tnef\r\nContent-Transfer-Encoding: binary\r\n\r\n" + packed +
+		"\r\n--B\r\nContent-Type: a/b\r\n\r\nthree\r\n--B--\r\n"
+	p, err := (&Intake{spool: dir}).parse(spool.Bytes([]byte(raw)), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	var got []string
+	for i, a := range p.msg.Attachments {
+		if p.files[i].SHA256() != a.SHA256 || p.files[i].Size() != a.Size {
+			t.Errorf("%s has the bytes of another file", a.Name)
+		}
+		b, _ := p.files[i].Mem()
+		got = append(got, string(b))
+	}
+	if want := []string{packed, "one", "two", "three"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -1,7 +1,6 @@
 package mail
 
 import (
-	"bytes"
 	"compress/zlib"
 	"io"
 	"strings"
@@ -189,10 +188,11 @@ func (p *parser) openEncoded(h *header) bool {
 	return true
 }
 
-// noteArmor looks for PGP in the text itself (RFC 9580 section 6.2), where it is new. The armor stays text.
+// noteArmor looks for PGP in the text itself (RFC 9580 section 6.2), where it is no history. The armor stays text.
 func (p *parser) noteArmor() {
 	const begin = "-----BEGIN PGP "
 	m := p.msg
+	spans := m.Spans
 	for at := 0; ; {
 		i := strings.Index(m.Text[at:], begin)
 		if i < 0 {
@@ -200,25 +200,22 @@ func (p *parser) noteArmor() {
 		}
 		start := at + i
 		at = start + len(begin)
-		if start > 0 && m.Text[start-1] != '\n' || m.quoted(start) {
+		for len(spans) > 0 && spans[0].End <= start {
+			spans = spans[1:]
+		}
+		if start > 0 && m.Text[start-1] != '\n' || len(spans) > 0 && spans[0].covers(start) {
 			continue
 		}
-		rest := []byte(m.Text[at:min(len(m.Text), at+30)])
-		switch {
-		case bytes.HasPrefix(rest, []byte("SIGNED MESSAGE-----")):
+		switch rest := m.Text[at:]; {
+		case strings.HasPrefix(rest, "SIGNED MESSAGE-----"):
 			p.signedBy(pgp)
-		case bytes.HasPrefix(rest, []byte("MESSAGE-----")):
+		case strings.HasPrefix(rest, "MESSAGE-----"):
 			p.encryptedBy(pgp)
 		}
 	}
 }
 
-// quoted says whether what stands at a place of the text is history.
-func (m *Message) quoted(at int) bool {
-	for _, s := range m.Spans {
-		if s.Start <= at && at < s.End {
-			return s.Kind == SpanQuote || s.Kind == SpanForward
-		}
-	}
-	return false
+// covers says whether what stands at a place is history by this span.
+func (s *Span) covers(at int) bool {
+	return s.Start <= at && at < s.End && (s.Kind == SpanQuote || s.Kind == SpanForward)
 }
