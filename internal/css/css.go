@@ -41,7 +41,16 @@ func Rules(sheet string, f func(selector, declarations string) bool) {
 
 // simple says whether a selector is one tag, class or id, or a tag with a class or an id.
 func simple(sel string) bool {
-	return sel != "" && len(sel) <= maxSelector && !strings.ContainsAny(sel, " \t\r\n\f>+~:[*\\()<}") && strings.Count(sel, ".")+strings.Count(sel, "#") <= 1
+	marks := 0
+	for i := range len(sel) {
+		switch c := sel[i]; {
+		case c == '.' || c == '#':
+			marks++
+		case c < 0x80 && c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'a' || c > 'z'):
+			return false
+		}
+	}
+	return sel != "" && len(sel) <= maxSelector && marks <= 1
 }
 
 // Selectors calls f for each selector of those kinds that an element has, in the order of their weight: tag, classes, id; until f returns false.

@@ -56,3 +56,18 @@ func TestSelectors(t *testing.T) {
 		}
 	}
 }
+
+// FuzzRules: whatever the sheet, selectors are simple and in lower case, and the declarations are within one rule.
+func FuzzRules(f *testing.F) {
+	for _, s := range []string{"p{a:b}", "@media x{.a{b:c}}#d,e.f{}", "<!--a{}-->", "/*{*/}{", "@import 'x';a{;}", "a{b{c}d}"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, sheet string) {
+		css.Rules(sheet, func(sel, decl string) bool {
+			if sel == "" || strings.ContainsAny(sel, " \t\n{}<>@,:;*[]()\\\"'/") || strings.ToLower(sel) != sel || strings.ContainsRune(decl, '}') {
+				t.Errorf("%q: selector %q, declarations %q", sheet, sel, decl)
+			}
+			return true
+		})
+	})
+}

@@ -159,6 +159,29 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// BenchmarkSanitize is a page of 20 KiB as Outlook writes it, and a mebibyte of the costliest troubles that were found.
+func BenchmarkSanitize(b *testing.B) {
+	const outlook = "<p class=MsoNormal style='margin:0in;font-size:11.0pt'><span lang=EN-US style='font-family:\"Calibri\",sans-serif'>The printer on the <b>third floor</b> says that its <a href=\"https://example.com/tray\">tray</a> is empty.<o:p></o:p></span></p>\r\n"
+	for _, bb := range []struct {
+		name, piece string
+		size        int
+	}{
+		{"page-20KiB", outlook, 20 << 10}, {"links-1MiB", "<a href=http://x.example>", 1 << 20}, {"styles-1MiB", `<p style='color:\41\41;font-family:"a"'>`, 1 << 20}, {"paragraphs-1MiB", "<p>", 1 << 20},
+		{"deep-1MiB", "<div><b><table><td>", 1 << 20},
+	} {
+		in := strings.Repeat(bb.piece, bb.size/len(bb.piece))
+		b.Run(bb.name, func(b *testing.B) {
+			b.SetBytes(int64(len(in)))
+			b.ReportAllocs()
+			began := cpu(b)
+			for b.Loop() {
+				safehtml.Sanitize(in, safehtml.Options{})
+			}
+			b.ReportMetric(float64((cpu(b)-began).Microseconds())/float64(b.N), "cpu-µs/op")
+		})
+	}
+}
+
 // cpu is the processor time of this process: other work on the machine does not count.
 func cpu(t testing.TB) time.Duration {
 	var u syscall.Rusage
