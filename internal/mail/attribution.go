@@ -33,7 +33,7 @@ func (q *quotes) attribution(i int) (lines int, sure bool) {
 		// Without the first word of the sentence only right above a quote, in one or two lines.
 		next := q.skipBlank(i+k+1, 2)
 		if k <= 1 && next < q.count() && q.marked(next) && names(s) || k == 0 && hasAddress(s) && hasDay(s) && hasHour(s) {
-			return k + 1, false
+			return k + 1, stamped(s)
 		}
 		return 0, false
 	}
@@ -98,6 +98,17 @@ func joins(above, below string) bool {
 func unspacedEnd(s string) bool {
 	_, n := utf8.DecodeLastRuneInString(s)
 	return unspaced(s[len(s)-n:])
+}
+
+// stamped says whether a line with a day, an hour and an address is nothing else, as some programs write it without a verb:
+// a date or a day of the week first, the address last.
+func stamped(s string) bool {
+	day, rest, ok := strings.Cut(s, ",")
+	if rest = strings.TrimSpace(rest); ok && !hasDigit(day) && !strings.Contains(day, " ") {
+		s = rest
+	}
+	end := strings.TrimRight(s, ":： ")
+	return s != "" && digit(s[0]) && (strings.HasSuffix(end, ">") || hasAddress(end[strings.LastIndexByte(end, ' ')+1:]))
 }
 
 // introducedBelow says whether the last of lines [i, j) are an attribution without those above them.

@@ -150,6 +150,9 @@ func TestQuotingStyles(t *testing.T) {
 		{"Here they are:\n\nFrom: sales@example.com\nDate: Mon, 5 Jan 2026 14:04:05 +0100\nMessage-ID: <a@example.com>\nTo: ann@example.org\nSubject: Offer\nX-Mailer: x\n\nIs that all?", "Here they are:\n\nFrom: sales@example.com\nDate: Mon, 5 Jan 2026 14:04:05 +0100\nMessage-ID: <a@example.com>\nTo: ann@example.org\nSubject: Offer\nX-Mailer: x\n\nIs that all?"},
 		{"I tried:\n\n>>> import x\nx is not there\n>>> x.y\n\nWhy?", "I tried:\n\n>>> import x\nx is not there\n>>> x.y\n\nWhy?"},
 		{"Yes.\n\nSent from Mail<https://go.example.com/?LinkId=550986> for Windows\n\nFrom: Support<mailto:support@example.com>\nSent: Monday, January 5, 2026 2:04 PM\nTo: Ann\nSubject: x\n\nIs there paper?", "Yes."},
+		{"Да.\n\nпн, 5 янв. 2026 г. в 14:04, Support <support@example.com>:\n\nIs there paper?", "Да."},
+		{"Ja.\n\n05.01.2026, 14:04 von support@example.com:\nIs there paper?", "Ja."},
+		{"Please send it by 5.1.2026 14:04 to Support <support@example.com>:\n- a\n- b", "Please send it by 5.1.2026 14:04 to Support <support@example.com>:\n- a\n- b"},
 		{"On 5.1.2026 at 14:04 Bob wrote:\nthe printer is broken.\n\nIs it?\n\nSupport wrote:\n> Is there paper?\n", "On 5.1.2026 at 14:04 Bob wrote:\nthe printer is broken.\n\nIs it?"},
 	} {
 		m := parse(t, []byte("Subject: Re: x\nContent-Type: text/plain; charset=utf-8\n\n"+tt.text+"\n"))
