@@ -162,13 +162,19 @@ func (q *question) tokens(id who, th *thread) []rules.Token {
 	return tokens
 }
 
-// surelyNew is the text above the first line that might be quoted, forwarded or signature.
+// surelyNew is the text above the first line that might be quoted, forwarded or signature, without the banner that
+// a gateway put above it.
 func surelyNew(m *mail.Message) string {
-	end := len(m.Text)
+	start, end := 0, len(m.Text)
 	for _, s := range m.Spans {
-		end = min(end, s.Start)
+		if s.Kind == mail.SpanDisclaimer && s.Start == start {
+			start = s.End
+			continue
+		}
+		end = s.Start
+		break
 	}
-	return m.Text[:end]
+	return m.Text[start:end]
 }
 
 // bareDecision quarantines without asking anybody.

@@ -18,6 +18,7 @@ const (
 var disclaimerForms = func() (f struct {
 	opens             [256][]disclaimerForm
 	says, legal, list []string
+	banner            []string
 }) {
 	for _, row := range table("disclaimers") {
 		switch word := row[1]; row[0] {
@@ -25,6 +26,8 @@ var disclaimerForms = func() (f struct {
 			f.says = append(f.says, word)
 		case "legal":
 			f.legal = append(f.legal, word)
+		case "banner":
+			f.banner = append(f.banner, word)
 		case "list":
 			f.list = append(f.list, word)
 		default:
@@ -142,3 +145,31 @@ next:
 	}
 	return false
 }
+
+// bannerLines is how many lines a gateway puts above a text.
+const bannerLines = 6
+
+// banner returns the line below the paragraph that a gateway put above the text, or i. Something must stand below it.
+func (q *quotes) banner(i int) int {
+	first := strings.TrimLeft(q.line(i), ruleBytes+"[(⚠️ ")
+	if first == "" || len(first) > noticeBanner || first[0]|0x20 < 'a' || first[0]|0x20 > 'z' {
+		return i
+	}
+	start := unfancy.Replace(strings.ToLower(first[:min(len(first), 100)]))
+	for _, words := range disclaimerForms.banner {
+		if !strings.HasPrefix(start, words) {
+			continue
+		}
+		end := i
+		for end < q.count() && end <= i+bannerLines && q.line(end) != "" {
+			end++
+		}
+		if next := q.skipBlank(end, 3); end <= i+bannerLines && next < q.count() {
+			return next
+		}
+	}
+	return i
+}
+
+// noticeBanner is how long the first line of a banner may be, in bytes.
+const noticeBanner = 1000

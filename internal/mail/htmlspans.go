@@ -54,7 +54,7 @@ func (l *layout) cut(out []Span, from, to int, s Span) []Span {
 		t := &l.tags[i]
 		after := int(t.start) >= end // behind the text of the span: only what closes its elements belongs to it
 		if !t.closes {
-			if after && !isVoid(t.name) {
+			if after && !isVoid(t.name) && t.name != 0 {
 				break
 			}
 			if !after {

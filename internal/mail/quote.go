@@ -93,8 +93,16 @@ func (q *quotes) cover(i, j int, kind SpanKind, reason string) {
 // scan finds quotes and forwards from the top down.
 func (q *quotes) scan() {
 	n := q.count()
+	top := q.skipBlank(0, n)
 	free := 0 // the first line that no span covers
-	for i := 0; i < n; {
+	if top < n {
+		if free = q.banner(top); free > top {
+			q.cover(0, free, SpanDisclaimer, "banner of a gateway")
+		} else {
+			free = 0
+		}
+	}
+	for i := free; i < n; {
 		ln := q.line(i)
 		if ln == "" {
 			i++

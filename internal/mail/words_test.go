@@ -163,6 +163,13 @@ func TestEveryNotice(t *testing.T) {
 			notice = "_______________________________________________\nusers " + row[1]
 			human = "users " + row[1]
 		}
+		if row[0] == "banner" {
+			m := parse(t, []byte("Content-Type: text/plain; charset=utf-8\n\n["+row[1]+" the firm.\nBe careful.]\n\nYes.\n\n"+row[1]+"\n"))
+			if got := m.NewText(); got != "Yes.\n\n"+row[1] && got != "Yes." {
+				t.Errorf("%q: new text %q", row[1], got)
+			}
+			continue
+		}
 		if got := text(notice); got != "Yes." {
 			t.Errorf("%q: new text %q", notice, got)
 		}
