@@ -67,7 +67,9 @@ func newCompiler(opts Options) *compiler {
 		}
 		c.functions[f.name] = f
 		c.cfg.Functions[f.name] = f.builtin()
-		c.known = append(c.known, f.name)
+		if f.name[0] != '$' {
+			c.known = append(c.known, f.name)
+		}
 	}
 	for _, f := range guardFunctions() {
 		c.cfg.Functions[f.name] = f.builtin()

@@ -149,3 +149,28 @@ rule "r" { when urgent and mail.size > 3 then { stop() } }`)
 		t.Errorf("%v %v", known, needs)
 	}
 }
+
+// So it does through functions that look for what is written in the rule.
+func TestFunctionNeeds(t *testing.T) {
+	t.Parallel()
+	for condition, want := range map[string]string{
+		`glob(mail.subject, "*outage of*?b*")`:                "outage of",
+		`hasAll(mail.subject, ["a", "Berlin wall"])`:          "berlin",
+		`glob(mail.subject, ["*one*", "two*"])`:               "one",
+		`glob(mail.subject, ["*one*", "*"])`:                  "",
+		`similar(mail.subject, "outage") > 0.5`:               "",
+		`orgDomain(mail.from.domain) == "bigcorp.com"`:        "",
+		`glob(upper(mail.subject), "*one*")`:                  "",
+		`language(mail.text) == "de" and mail.subject == "X"`: "x",
+	} {
+		p := must(t, "rule \"r\" {\n when "+condition+"\n then { stop() } }")
+		needs, known := p.Rules[0].Needs()
+		got := ""
+		if known {
+			got = needs[0].Text
+		}
+		if got != want {
+			t.Errorf("%s needs %q, want %q", condition, got, want)
+		}
+	}
+}

@@ -163,10 +163,14 @@ func (u *unit) explainCall(n *ast.CallNode) {
 			u.explainCondition(arg)
 			continue
 		}
-		if p.kind.takes(t) || isConstant(arg) && (p.kind == kindRegex || f.name == "under") {
+		if p.kind.takes(t) || isConstant(arg) && (p.kind.compiled() || f.name == "under") {
 			continue
 		}
-		u.error(arg, f.name+" needs "+p.kind.String()+", not "+typeName(t), u.argumentHint(p, t, arg))
+		name := f.name
+		if name == inlineName {
+			name = "a text's {…}"
+		}
+		u.error(arg, name+" needs "+p.kind.String()+", not "+typeName(t), u.argumentHint(p, t, arg))
 	}
 }
 

@@ -1,12 +1,17 @@
 package dsl
 
-import "reflect"
+import (
+	"reflect"
+	"slices"
+)
 
 // Names are all names that a rule can write: functions, methods, actions and fields.
 func Names() []string {
 	var names []string
 	for _, f := range append(functions(), actions()...) {
-		names = append(names, f.name)
+		if f.name[0] != '$' {
+			names = append(names, f.name)
+		}
 	}
 	for name := range allowedBuiltins {
 		names = append(names, name)
@@ -18,4 +23,25 @@ func Names() []string {
 		names = append(names, fieldNames(reflect.TypeOf(v))...)
 	}
 	return names
+}
+
+// Undocumented are callable names that the reference lacks.
+func Undocumented() []string { return undocumented() }
+
+func undocumented() []string {
+	var out []string
+	known := func(name string) bool {
+		return slices.ContainsFunc(referenceTable, func(e referenceEntry) bool { return e.name == name })
+	}
+	for _, f := range append(functions(), actions()...) {
+		if !known(f.name) && f.name[0] != '$' {
+			out = append(out, f.name)
+		}
+	}
+	for name := range allowedBuiltins {
+		if !known(name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }

@@ -49,30 +49,39 @@ const (
 	kindBools         // what a condition said of each element
 	kindMail          // *Mail
 	kindSender        // *Sender
+	kindZone          // a constant string that names a time zone
+	kindHours         // a constant string of opening hours
+	kindNetworks      // networks as texts
+	kindInline        // what a template shows
 )
 
 // String is what messages call the kind.
 func (k kind) String() string {
 	return [...]string{"anything", "a text", "a text or a list of texts", "a whole number",
 		"a text, number, time or duration", "a time", `a duration such as "7d"`, `a duration such as "3d" or a date`,
-		"a list", "a regular expression in quotes", "a condition", "mail", "sender"}[k]
+		"a list", "a regular expression in quotes", "a condition", "mail", "sender",
+		`a time zone such as "Europe/Berlin"`, `opening hours such as "Mon-Fri 09:00-17:30"`, `a network such as "192.0.2.0/24" or a list of them`,
+		"a text, number, time, duration, address or a list of them"}[k]
 }
 
 var (
-	typeAny      = reflect.TypeFor[any]()
-	typeString   = reflect.TypeFor[string]()
-	typeInt      = reflect.TypeFor[int]()
-	typeBool     = reflect.TypeFor[bool]()
-	typeTime     = reflect.TypeFor[time.Time]()
-	typeDuration = reflect.TypeFor[time.Duration]()
-	typeStrings  = reflect.TypeFor[[]string]()
-	typeInts     = reflect.TypeFor[[]int]()
-	typeAnys     = reflect.TypeFor[[]any]()
-	typeAction   = reflect.TypeFor[Action]()
-	typeFound    = reflect.TypeFor[*Found]()
-	typeMail     = reflect.TypeFor[*Mail]()
-	typeSender   = reflect.TypeFor[*Sender]()
-	typeIssue    = reflect.TypeFor[*Issue]()
+	typeAny       = reflect.TypeFor[any]()
+	typeString    = reflect.TypeFor[string]()
+	typeFloat     = reflect.TypeFor[float64]()
+	typeAddress   = reflect.TypeFor[Address]()
+	typeAddresses = reflect.TypeFor[[]Address]()
+	typeInt       = reflect.TypeFor[int]()
+	typeBool      = reflect.TypeFor[bool]()
+	typeTime      = reflect.TypeFor[time.Time]()
+	typeDuration  = reflect.TypeFor[time.Duration]()
+	typeStrings   = reflect.TypeFor[[]string]()
+	typeInts      = reflect.TypeFor[[]int]()
+	typeAnys      = reflect.TypeFor[[]any]()
+	typeAction    = reflect.TypeFor[Action]()
+	typeFound     = reflect.TypeFor[*Found]()
+	typeMail      = reflect.TypeFor[*Mail]()
+	typeSender    = reflect.TypeFor[*Sender]()
+	typeIssue     = reflect.TypeFor[*Issue]()
 )
 
 // takes says whether a value of type t, or of unknown type, may be handed to the kind.
@@ -86,14 +95,16 @@ func (k kind) takes(t reflect.Type) bool {
 	switch k {
 	case kindAny:
 		return true
-	case kindText, kindRegex:
+	case kindText, kindRegex, kindZone, kindHours:
 		return t == typeString
-	case kindTexts:
+	case kindTexts, kindNetworks:
 		return t == typeString || isListOf(t, typeString)
 	case kindInt:
 		return t == typeInt
 	case kindScalar:
 		return isScalar(t)
+	case kindInline:
+		return isScalar(t) || t == typeAddress || t.Kind() == reflect.Slice && (isScalar(t.Elem()) || t.Elem() == typeAddress || t.Elem() == typeAny)
 	case kindTime:
 		return t == typeTime
 	case kindDuration:
@@ -108,6 +119,11 @@ func (k kind) takes(t reflect.Type) bool {
 		return t == typeSender
 	}
 	return false
+}
+
+// compiled says whether a constant of the kind is made what it says while rules are loaded.
+func (k kind) compiled() bool {
+	return k == kindRegex || k == kindZone || k == kindHours || k == kindNetworks
 }
 
 func isListOf(t, element reflect.Type) bool {

@@ -3,6 +3,7 @@ package dsl
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -30,7 +31,7 @@ func (f *function) ofFirst() *function {
 
 // functions are what scripts can ask, beside what expr itself brings and allowedBuiltins lets pass.
 func functions() []*function {
-	return append(mailFunctions(), textFunctions()...)
+	return slices.Concat(mailFunctions(), textFunctions(), compareFunctions(), domainFunctions(), timeFunctions(), extractFunctions(), templateFunctions())
 }
 
 // mailFunctions are about the message: they know the run.

@@ -19,7 +19,8 @@ type listValue struct {
 	set    *Entries // of the texts, made when first asked for
 	state  listState
 	failed bool
-	told   bool // that it is empty
+	told   bool      // that it is empty
+	nets   *networks // what inNetwork reads there
 }
 
 type listState uint8

@@ -299,6 +299,10 @@ func (u *unit) callTerm(n *ast.CallNode) term {
 		return term{part: u.term(args[0]).part}
 	case "has":
 		return u.hasTerm(args)
+	case "hasAll":
+		return u.hasAllTerm(args)
+	case "glob":
+		return u.globTerm(args)
 	case "under":
 		return u.underTerm(args)
 	}
@@ -324,16 +328,51 @@ func (u *unit) hasTerm(args []ast.Node) term {
 	}
 	out := never
 	for _, w := range words {
-		longest := ""
-		for _, f := range strings.Fields(w) {
-			if len(f) > len(longest) {
-				longest = f
-			}
-		}
 		if w == "" {
 			continue // is never found
 		}
-		if out = out.either(text.holds(longest)); !out.known {
+		if out = out.either(text.holds(longest(strings.Fields(w)))); !out.known {
+			break
+		}
+	}
+	return term{yes: out}
+}
+
+func longest(texts []string) string {
+	best := ""
+	for _, s := range texts {
+		if len(s) > len(best) {
+			best = s
+		}
+	}
+	return best
+}
+
+// hasAllTerm is hasAll(text, words): each must be there, so the most telling one stands for all.
+func (u *unit) hasAllTerm(args []ast.Node) term {
+	text := u.term(args[0])
+	words, ok := u.constantTexts(args[1])
+	if !ok {
+		return term{}
+	}
+	out := needs{}
+	for _, w := range words {
+		out = out.both(text.holds(longest(strings.Fields(w))))
+	}
+	return term{yes: out}
+}
+
+// globTerm is glob(text, patterns): what stands between the stars of one of them must be there.
+func (u *unit) globTerm(args []ast.Node) term {
+	text := u.term(args[0])
+	patterns, ok := u.constantTexts(args[1])
+	if !ok {
+		return term{}
+	}
+	out := never
+	for _, p := range patterns {
+		pieces := strings.FieldsFunc(p, func(r rune) bool { return r == '*' || r == '?' })
+		if out = out.either(text.holds(longest(pieces))); !out.known {
 			break
 		}
 	}

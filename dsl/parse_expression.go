@@ -71,7 +71,7 @@ func (p *fileParser) expression(what string, stop func(depth int) bool) (fragmen
 		p.error(p.tokens[first].start, "this expression is too long", `put long lists into a file: list banned = file("lists/banned.txt")`)
 		return fragment{}, false
 	}
-	return p.fragment(first, last), good
+	return p.fragment(first, last, what == aStatement), good
 }
 
 func (p *fileParser) mismatch(t token, open []token) {

@@ -203,6 +203,9 @@ func (p *fileParser) when(r *RuleBlock) {
 	}
 }
 
+// aStatement is what messages call one; texts in it may be templates.
+const aStatement = "a statement"
+
 // statements reads `then { STATEMENTS }`, and the same after else.
 func (p *fileParser) statements(word string) (list []fragment) {
 	hint := "write it as: " + word + " { tag(\"seen\") }"
@@ -244,7 +247,7 @@ func (p *fileParser) statements(word string) (list []fragment) {
 // open. One that begins with let goes on over semicolons, as expr's own let does.
 func (p *fileParser) statement() (fragment, bool) {
 	let := p.is("let")
-	return p.expression("a statement", func(depth int) bool {
+	return p.expression(aStatement, func(depth int) bool {
 		switch {
 		case p.peek().kind == tokenNewline:
 			next := p.at

@@ -60,6 +60,10 @@ func (u *unit) resolveFunction(node *ast.Node, n *ast.CallNode, callee *ast.Iden
 			u.constantPattern(f, n.Arguments, i)
 		case kindDuration, kindWhen:
 			u.checkDuration(p, arg)
+		case kindZone, kindHours:
+			u.constantTime(f, p, n.Arguments, i)
+		case kindNetworks:
+			u.constantNetworks(n.Arguments, i)
 		}
 		if f.name == "under" && i == 1 {
 			u.largeParents(n.Arguments, i)

@@ -8,10 +8,10 @@ import (
 
 // fragment makes an expression of tokens [first, last), with what our statements have and expr's
 // have not put in: an if may go without else, lines in its braces are statements, and the condition
-// of dropAttachments is asked of each attachment. All of it is done by inserting, so that every
-// place can be traced back to the file.
-func (p *fileParser) fragment(first, last int) fragment {
-	r := rewriter{p: p, first: first, last: last}
+// of dropAttachments is asked of each attachment, and texts of actions may hold values in braces. All of it is done by
+// small changes to the text, so that every place can be traced back to the file.
+func (p *fileParser) fragment(first, last int, acts bool) fragment {
+	r := rewriter{p: p, first: first, last: last, acts: acts}
 	r.run()
 	start, end := p.tokens[first].start, p.tokens[last-1].end
 	f := fragment{src: p.src, start: start, end: end, text: p.src.text[start:end]}
@@ -25,8 +25,8 @@ func (p *fileParser) fragment(first, last int) fragment {
 		piece := p.src.text[done:e.offset]
 		b.WriteString(piece)
 		runes += utf8.RuneCountInString(piece)
-		done = e.offset
-		f.inserted = append(f.inserted, insertion{at: runes, size: utf8.RuneCountInString(e.text)})
+		done = e.offset + e.length
+		f.inserted = append(f.inserted, insertion{at: runes, size: utf8.RuneCountInString(e.text), instead: utf8.RuneCountInString(p.src.text[e.offset:done])})
 		b.WriteString(e.text)
 		runes += utf8.RuneCountInString(e.text)
 	}
@@ -35,9 +35,10 @@ func (p *fileParser) fragment(first, last int) fragment {
 	return f
 }
 
-// An edit is text to be inserted before a byte of the file.
+// An edit is text to be put at a byte of the file, instead of so many bytes there.
 type edit struct {
 	offset int
+	length int
 	text   string
 }
 
@@ -45,6 +46,7 @@ type edit struct {
 type rewriter struct {
 	p           *fileParser
 	first, last int
+	acts        bool // it is a statement
 	edits       []edit
 	open        []bracket
 	wants       []int // how many brackets were open at each if whose braces have not come yet
@@ -54,9 +56,16 @@ type bracket struct {
 	block bool   // the braces of an if or else
 	other bool   // of the else
 	close string // to be inserted before the bracket closes
+
+	call   string // the name before it
+	groups bool   // it is round or square, and nothing is called or indexed
 }
 
-func (r *rewriter) insert(offset int, text string) { r.edits = append(r.edits, edit{offset, text}) }
+func (r *rewriter) insert(offset int, text string) { r.replace(offset, 0, text) }
+
+func (r *rewriter) replace(offset, length int, text string) {
+	r.edits = append(r.edits, edit{offset, length, text})
+}
 
 func (r *rewriter) run() {
 	p := r.p
@@ -72,20 +81,51 @@ func (r *rewriter) run() {
 			}
 			other := r.follows(i, "else")
 			r.open = append(r.open, bracket{block: wanted || other, other: other})
+		case t.kind == tokenString && r.acts:
+			r.template(i)
 		case p.isAt(i, "("):
-			b := bracket{}
+			b := bracket{call: r.called(i)}
+			b.groups = b.call == "" && !r.afterValue(i)
 			if r.follows(i, "dropAttachments") && !p.isAt(i+1, ")") {
 				r.insert(t.end, "map(mail.attachments, ")
 				b.close = ")"
 			}
 			r.open = append(r.open, b)
 		case p.isAt(i, "["):
-			r.open = append(r.open, bracket{})
+			r.open = append(r.open, bracket{groups: !r.afterValue(i)})
 		case p.isAt(i, ")"), p.isAt(i, "]"), p.isAt(i, "}"):
 			r.close(i)
 		case t.kind == tokenNewline && len(r.open) > 0 && r.open[len(r.open)-1].block:
 			r.newline(i)
 		}
+	}
+}
+
+// called is the name of the function whose brackets open at i, "" where they only group.
+func (r *rewriter) called(i int) string {
+	if i-1 < r.first || r.p.tokens[i-1].kind != tokenName || r.p.isAt(i-2, ".") {
+		return ""
+	}
+	switch name := r.p.text(r.p.tokens[i-1]); name {
+	case "and", "or", "not", "in", "contains", "startsWith", "endsWith", "matches", "if", "else":
+		return ""
+	default:
+		return name
+	}
+}
+
+// afterValue says whether what stands before i is something that can be called or indexed.
+func (r *rewriter) afterValue(i int) bool {
+	if i-1 < r.first {
+		return false
+	}
+	switch t := r.p.tokens[i-1]; t.kind {
+	case tokenName:
+		return r.called(i) != "" || r.p.isAt(i-2, ".")
+	case tokenString, tokenNumber:
+		return true
+	default:
+		return r.p.isAt(i-1, ")") || r.p.isAt(i-1, "]") || r.p.isAt(i-1, "}")
 	}
 }
 

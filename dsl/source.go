@@ -69,8 +69,9 @@ type fragment struct {
 
 // An insertion is text that is not in the file.
 type insertion struct {
-	at   int // rune offset in fragment.text
-	size int // runes
+	at      int // rune offset in fragment.text
+	size    int // runes
+	instead int // of so many runes of the file
 }
 
 // offset turns a rune offset in the fragment's text into a byte offset in the file.
@@ -78,7 +79,7 @@ func (f *fragment) offset(rune int) int {
 	original := rune
 	for _, in := range f.inserted {
 		if rune >= in.at+in.size {
-			original -= in.size
+			original += in.instead - in.size
 		} else if rune > in.at {
 			original -= rune - in.at
 		}

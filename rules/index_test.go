@@ -26,7 +26,11 @@ func word(r *rand.Rand) string { return pick(r, words...) }
 func textExpr(r *rand.Rand) string {
 	f := pick(r, "mail.subject", "mail.text", "mail.newText", "mail.from.email", "mail.from.domain", "mail.from.name", "envelope.from.domain", "envelope.helo",
 		"sender.email", "sender.role", "sender.claimed.role", "mailbox.name", "mail.kind", "mail.auth.spf", `mail.header("X-Thing")`, `mail.header("Subject")`, "issue.priority", "issue.subject", "s", "g.n", "g[1]", "g[0]", "d_text", "d_low", "d_find.n")
-	switch r.IntN(8) {
+	switch r.IntN(10) {
+	case 8:
+		return "orgDomain(" + f + ")"
+	case 9:
+		return pick(r, "pairs("+f+").a", "withoutPlus("+f+")", "join(lines("+f+"))", "address("+f+").domain", "language("+f+")", "sha256("+f+")", "jsonValue("+f+", \"a\")")
 	case 0:
 		return "lower(" + f + ")"
 	case 1:
@@ -68,7 +72,11 @@ func condition(r *rand.Rand, depth int) string {
 			return "(" + condition(r, depth-1) + " ? " + condition(r, depth-1) + " : " + condition(r, depth-1) + ")"
 		}
 	}
-	switch r.IntN(16) {
+	switch r.IntN(18) {
+	case 16:
+		return "glob(" + textExpr(r) + ", " + pick(r, constant(r), constants(r), "\"*"+pick(r, "a", "outage", "istanbul")+"*\"", "fruit") + ")"
+	case 17:
+		return pick(r, "hasAll("+textExpr(r)+", "+constants(r)+")", "similar("+textExpr(r)+", "+constant(r)+") > 0.5", "mail.hasAttachment("+constant(r)+")", "inNetwork(envelope.ip, \"0.0.0.0/0\")", "businessHours(now(), \"Mon-Fri 9-17\", \"UTC\")")
 	case 0:
 		return textExpr(r) + pick(r, " == ", " != ") + constant(r)
 	case 1:

@@ -1,0 +1,101 @@
+package dsl_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"postern/dsl"
+)
+
+// Each example is run: that of a function is a condition that is true of the mail of view, that of an action acts.
+func TestReferenceExamples(t *testing.T) {
+	t.Parallel()
+	for _, ref := range dsl.References() {
+		t.Run(ref.Kind+" "+ref.Name, func(t *testing.T) {
+			t.Parallel()
+			if ref.Doc == "" || ref.Signature == "" || !strings.Contains(ref.Signature, ref.Name+"(") || !strings.Contains(ref.Example, ref.Name+"(") {
+				t.Errorf("%+v", ref)
+			}
+			condition, statement := ref.Example, "stop()"
+			if ref.Kind == "action" {
+				condition, statement = "true", ref.Example
+			}
+			p, diags := compile("t.rules", "rule \"r\" {\n when "+condition+"\n then { "+statement+" }\n}", options())
+			if len(diags) > 0 {
+				t.Fatal(diags.Text())
+			}
+			r := p.NewRun(t.Context(), view(), dsl.Budget{})
+			defer r.Close()
+			if ok, err := p.Rules[0].Match(r); !ok || err != nil {
+				t.Fatalf("%s: %v, %v", ref.Example, ok, err)
+			}
+			if actions, err := p.Rules[0].Do(r, true, 0); err != nil || len(actions) != 1 {
+				t.Errorf("%v, %v", actions, err)
+			} else if ref.Kind == "action" && actions[0].Name != ref.Name && ref.Name != "set" {
+				t.Errorf("it did %v", actions[0])
+			}
+		})
+	}
+	if names := dsl.Undocumented(); len(names) > 0 {
+		t.Errorf("not documented: %v", names)
+	}
+}
+
+// The tables of functions and actions in docs/rules.md are what References says; go test ./dsl -update writes them.
+func TestReferenceIsWritten(t *testing.T) {
+	t.Parallel()
+	const path = "../docs/rules.md"
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(page)
+	for _, part := range []string{"functions", "actions"} {
+		begin, end := "<!-- "+part+" -->\n", "<!-- end of "+part+" -->"
+		before, rest, ok := strings.Cut(text, begin)
+		_, after, ok2 := strings.Cut(rest, end)
+		if !ok || !ok2 {
+			t.Fatalf("%s has no place for %s", path, part)
+		}
+		text = before + begin + tables(part) + end + after
+	}
+	if *update && text != string(page) {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(text, string(page)); diff != "" {
+		t.Errorf("%s is out of date (go test ./dsl -update):\n%s", path, diff)
+	}
+}
+
+func tables(part string) string {
+	var b strings.Builder
+	group := ""
+	cell := strings.NewReplacer("|", "\\|", "\n", "\\n")
+	for _, ref := range dsl.References() {
+		if (ref.Kind == "action") != (part == "actions") {
+			continue
+		}
+		if ref.Group != group {
+			group = ref.Group
+			b.WriteString("\n")
+			if part != "actions" {
+				fmt.Fprintf(&b, "### %s%s\n\n", strings.ToUpper(group[:1]), group[1:])
+			}
+			fmt.Fprintf(&b, "| %s | what it %s | example |\n|---|---|---|\n", strings.TrimSuffix(part, "s"), map[bool]string{true: "does", false: "says"}[part == "actions"])
+		}
+		code := "`"
+		if strings.Contains(ref.Example, "`") {
+			code = "``"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s%s%s |\n", cell.Replace(ref.Signature), cell.Replace(ref.Doc), code, cell.Replace(ref.Example), code)
+	}
+	b.WriteString("\n")
+	return b.String()
+}
