@@ -31,7 +31,8 @@ func readGolden(dir string) ([]Mail, error) {
 	return mails, err
 }
 
-// readReasons reads one reason a line: set/file, the field, a colon, why a peer may be right there, or why it is not.
+// readReasons reads one reason a line: set/file, the field, a colon, why the peers are not right there after all; or
+// "wrong: " and why we are, which the document tells.
 func readReasons(path string) (map[string]string, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -122,6 +122,17 @@ func (r *report) figures() string {
 		}
 		fmt.Fprintf(&b, "| %s | %d | %d, %d | %d | %d | %d | %d | %d |\n", g.about, g.mails, g.failed[1], g.failed[2], n[0]+n[1]+n[2]+n[3], n[0], n[2], n[3], n[1])
 	}
+	b.WriteString("\n### Where a peer is right and we are wrong, and know it\n\n")
+	none := true
+	for _, key := range r.behind {
+		if why, wrong := strings.CutPrefix(r.reasons[key], "wrong: "); wrong {
+			fmt.Fprintf(&b, "- %s: %s\n", key, why)
+			none = false
+		}
+	}
+	if none {
+		b.WriteString("Nowhere.\n")
+	}
 	b.WriteByte('\n')
 	for _, a := range r.absent {
 		fmt.Fprintf(&b, "Not to be had when this was written: %s\n", a)
