@@ -30,7 +30,7 @@ func (r *reportReader) watch(ct *value, depth int) *fieldStream {
 			return &fieldStream{sink: r.dsn}
 		}
 	case "message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers", "text/rfc822":
-		if depth > 0 && depth <= 3 && (r.returned == nil || r.returned.blank()) {
+		if depth > 0 && depth <= 3 && (r.returned == nil || r.returned.empty()) {
 			r.returned = &returned{}
 			return &fieldStream{sink: r.returned}
 		}
