@@ -155,7 +155,7 @@ func (q *quotes) banner(i int) int {
 	if first == "" || len(first) > noticeBanner || first[0]|0x20 < 'a' || first[0]|0x20 > 'z' {
 		return i
 	}
-	start := unfancy.Replace(strings.ToLower(first[:min(len(first), 100)]))
+	start := plainWords(first[:min(len(first), 100)])
 	for _, words := range disclaimerForms.banner {
 		if !strings.HasPrefix(start, words) {
 			continue

@@ -52,9 +52,12 @@ func (l *layout) cut(out []Span, from, to int, s Span) []Span {
 	first, _ := slices.BinarySearchFunc(l.tags, start, func(t tagAt, at int) int { return int(t.start) - at })
 	for i := first; i < len(l.tags) && int(l.tags[i].end) <= limit; i++ {
 		t := &l.tags[i]
+		if t.name == 0 {
+			continue // <o:p>
+		}
 		after := int(t.start) >= end // behind the text of the span: only what closes its elements belongs to it
 		if !t.closes {
-			if after && !isVoid(t.name) && t.name != 0 {
+			if after && !isVoid(t.name) {
 				break
 			}
 			if !after {
@@ -67,7 +70,7 @@ func (l *layout) cut(out []Span, from, to int, s Span) []Span {
 			limit = end
 		case after:
 			end = int(t.end)
-		case !closed && t.name != 0:
+		case !closed:
 			barriers = append(barriers, i)
 		}
 	}

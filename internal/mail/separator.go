@@ -52,8 +52,7 @@ func marker(ln string) markerKind {
 	if dashes < 2 && (dashes > 0 || len(ln) > 80) || inner == "" {
 		return 0
 	}
-	inner = strings.ToLower(strings.TrimSpace(strings.TrimRight(inner, ruleBytes+longDashes+":： \u00a0")))
-	inner = unfancy.Replace(inner)
+	inner = plainWords(strings.TrimSpace(strings.TrimRight(inner, ruleBytes+longDashes+":： \u00a0")))
 	if dashes == 0 {
 		return markers[inner] & beginMarker
 	}
@@ -71,6 +70,14 @@ func marker(ln string) markerKind {
 
 // longDashes are what some programs draw lines with instead, all of them beginning with the same byte.
 const longDashes = "‐‑‒–—―─━"
+
+// plainWords is s as the tables have it: in lower case, with plain apostrophes.
+func plainWords(s string) string {
+	if s = strings.ToLower(s); isASCII(s) {
+		return s
+	}
+	return unfancy.Replace(s)
+}
 
 // unfancy makes of an apostrophe what the table has, and of the Turkish "İ" in lower case a plain "i".
 var unfancy = strings.NewReplacer("’", "'", "i\u0307", "i")
