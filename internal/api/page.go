@@ -42,15 +42,18 @@ func (a *API) getHTML(c *call) error {
 		`</title></head><body>`+page.HTML+"</body></html>\n")
 }
 
-// files finds the address of the file that a picture of m names by its Content-ID.
+// files finds the address of the file that a picture of m names by its Content-ID or its Content-Location (RFC 2557).
 func files(m *issue.Message) func(string) string {
 	const under = "/api/v1/attachments/"
-	byID, known := map[string]string{}, map[string]bool{}
+	byID, byPlace, known := map[string]string{}, map[string]string{}, map[string]bool{}
 	for i := range m.Attachments {
 		at := &m.Attachments[i]
 		known[under+at.SHA256] = true
 		if id := strings.ToLower(at.ContentID); id != "" && byID[id] == "" {
 			byID[id] = under + at.SHA256
+		}
+		if at.ContentLocation != "" {
+			byPlace[place(at.ContentLocation)] = under + at.SHA256
 		}
 	}
 	return func(src string) string {
@@ -58,7 +61,7 @@ func files(m *issue.Message) func(string) string {
 			return src
 		}
 		if len(src) < 4 || !strings.EqualFold(src[:4], "cid:") {
-			return ""
+			return byPlace[place(src)]
 		}
 		id := src[4:]
 		if u, err := url.PathUnescape(id); err == nil { // RFC 2392: a Content-ID in a URL is escaped
@@ -66,6 +69,14 @@ func files(m *issue.Message) func(string) string {
 		}
 		return byID[strings.ToLower(strings.Trim(id, "<> "))]
 	}
+}
+
+// place is an address in the form in which two are compared: some senders escape it in one of the two places only.
+func place(s string) string {
+	if u, err := url.PathUnescape(s); err == nil {
+		return u
+	}
+	return s
 }
 
 const maxText = 2 << 20 // bytes; mail has more only where limits.text was raised, and the raw has all of it

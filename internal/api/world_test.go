@@ -135,7 +135,7 @@ func (w *world) commit(m letter) int64 {
 		Decision: issue.Decision{Ruleset: "v1", Trace: json.RawMessage(`[{"rule":"vip","matched":true}]`), Facts: json.RawMessage(`{"now":"x"}`)},
 	}
 	for name, content := range m.files {
-		msg.Attachments = append(msg.Attachments, issue.Attachment{Blob: blob(content), Name: name, Type: "text/html", ContentID: name + "@example.org"})
+		msg.Attachments = append(msg.Attachments, issue.Attachment{Blob: blob(content), Name: name, Type: "text/html", ContentID: name + "@example.org", ContentLocation: "http://example.org/" + name})
 		bodies = append(bodies, spool.Bytes([]byte(content)))
 	}
 	if m.long != "" {

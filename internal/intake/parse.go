@@ -199,7 +199,7 @@ func (p *parsed) attachments() []issue.Attachment {
 	for _, a := range p.msg.Attachments {
 		list = append(list, issue.Attachment{
 			Blob: issue.Blob{SHA256: a.SHA256, Size: a.Size},
-			Name: a.Name, Type: a.Type, Inline: a.Inline, ContentID: a.ContentID,
+			Name: a.Name, Type: a.Type, Inline: a.Inline, ContentID: a.ContentID, ContentLocation: a.ContentLocation,
 		})
 	}
 	return list

@@ -67,6 +67,8 @@ type Attachment struct {
 	Type      string `json:"type"`
 	Inline    bool   `json:"inline"`
 	ContentID string `json:"contentId,omitempty"`
+	// ContentLocation is an address by which the mail's HTML may refer to it instead.
+	ContentLocation string `json:"contentLocation,omitempty"`
 }
 
 // A Message is one mail in one mailbox, with its own decision. A mail to two mailboxes is two

@@ -213,7 +213,7 @@ func fieldName(b []byte) int {
 // nameless says whether a line is a field whose name is none: empty, or with letters beyond ASCII.
 func nameless(text []byte) bool {
 	colon := bytes.IndexByte(text[:min(len(text), 80)], ':')
-	return colon >= 0 && bytes.IndexAny(text[:colon], " \t") < 0
+	return colon >= 0 && !bytes.ContainsAny(text[:colon], " \t")
 }
 
 // blankMax is how many blank lines may stand before a field that is looked for.
