@@ -10,6 +10,7 @@ type reportReader struct {
 	typ      string // the report-type of a multipart/report around everything else, "" without
 	dsn      *dsn   // a message/delivery-status
 	receipt  bool   // a message/disposition-notification
+	mdn      *dsn   // what it says
 	feedback bool   // a message/feedback-report
 	calendar string // the method of a text/calendar, from its Content-Type
 	returned *returned
@@ -41,6 +42,10 @@ func (r *reportReader) watch(ct *value, depth int) *fieldStream {
 		}
 	case "message/disposition-notification", "message/global-disposition-notification":
 		r.receipt = r.receipt || depth == 1 || depth == 2
+		if r.mdn == nil && depth <= 2 {
+			r.mdn = &dsn{}
+			return &fieldStream{sink: r.mdn}
+		}
 	case "message/feedback-report":
 		r.feedback = r.feedback || depth == 1 || depth == 2
 	}
@@ -56,6 +61,9 @@ func (r *reportReader) merge(c *reportReader) {
 	if r.dsn == nil {
 		r.dsn = c.dsn
 	}
+	if r.mdn == nil {
+		r.mdn = c.mdn
+	}
 	if r.calendar == "" {
 		r.calendar = c.calendar
 	}
@@ -68,17 +76,21 @@ func (r *reportReader) merge(c *reportReader) {
 // makes its report. It costs nothing for mail without a sign of a machine: a person may quote any of this.
 func (p *parser) bounce(s *signs) (bounced, news bool) {
 	m, r := p.msg, &p.report
+	form := drawn(m.Text) && !m.IsForward && len(m.InReplyTo)+len(m.References) == 0 && bounceSubject(m.Subject)
 	reported := r.typ == "delivery-status" || r.dsn != nil && (s.server() || s.generated) && !m.IsForward
 	switch {
+	case r.refused(m.Text):
+		reported, r.dsn = true, r.mdn
+		r.dsn.failed = true
 	case reported:
 	case r.typ != "" && r.typ != "delivery-status": // of something else
 		return false, false
 	case s.absent && !s.daemon && !s.failedRecipients:
 		return false, false
-	case !s.server() && !(s.failedRecipients && s.generated) && !(s.named && bounceSubject(m.Subject)):
+	case !s.server() && !(s.failedRecipients && s.generated) && !(s.named && bounceSubject(m.Subject)) && !form:
 		return false, false
 	}
-	n := readNotice(m.Text, func(a Address) bool { return p.bystander(a) })
+	n := readNotice(m.Text, s.domain, func(a Address) bool { return p.bystander(a) })
 	switch {
 	case reported && r.dsn != nil && (r.dsn.failed || r.dsn.news):
 		bounced, news = r.dsn.failed, !r.dsn.failed
@@ -88,11 +100,13 @@ func (p *parser) bounce(s *signs) (bounced, news bool) {
 	default:
 		t := noticeTable()
 		writes := anyPhrase(n.text, t.writer)
-		waits := anyPhrase(n.text, t.delay)
+		still := anyPhrase(n.text, t.still)
+		waits := still || anyPhrase(n.text, t.delay)
 		says := bounceSubject(m.Subject)
-		bounced = s.failedRecipients && (s.server() || s.generated) || s.named && says && writes && n.lists() || s.daemon || says && (writes || s.postmaster || s.nullPath) ||
-			s.postmaster && writes && len(n.rcpts) > 0 || s.nullPath && writes && (says || len(n.rcpts) > 0 && !s.autoReply && !s.replied)
-		if delaySubject(m.Subject) || bounced && waits && !says && !s.failedRecipients || s.daemon && waits && !writes {
+		bounced = s.failedRecipients && (s.server() || s.generated) || (s.named || form) && says && writes && n.lists() || s.daemon || says && (writes || s.postmaster || s.nullPath) ||
+			s.postmaster && writes && len(n.rcpts) > 0 || s.nullPath && writes && (says || len(n.rcpts) > 0 && !s.autoReply && !s.replied) ||
+			s.nobody && s.nullPath && len(n.rcpts) > 0 && (writes || reasonOf("", n.text) == ReasonNoUser)
+		if delaySubject(m.Subject) || bounced && (waits && !says || still) && !s.failedRecipients || s.daemon && waits && !writes {
 			bounced, news = false, true
 		}
 	}
@@ -100,6 +114,11 @@ func (p *parser) bounce(s *signs) (bounced, news bool) {
 		m.Report = p.makeReport(n, news)
 	}
 	return bounced, news
+}
+
+// refused says whether a receipt says that the mail was refused (RFC 5429 section 2.1.2).
+func (r *reportReader) refused(text string) bool {
+	return r.mdn != nil && r.mdn.deleted && len(r.mdn.rcpts) > 0 && r.dsn == nil && anyPhrase(squeeze(text, 1000), noticeTable().rejection)
 }
 
 // bystander says whether an address is of those who write and get the notice.

@@ -14,6 +14,7 @@ type dsn struct {
 	rcpts        []dsnRcpt
 	id           string // of the original, from fields that some servers add
 	failed, news bool   // a recipient was not reached; something else is said of one
+	deleted      bool   // a receipt's: a program deleted the mail (RFC 8098 section 3.2.6)
 	apart        bool   // an empty line stood before this field
 }
 
@@ -64,6 +65,9 @@ func (d *dsn) field(name, value []byte) bool {
 		d.set(func(r *dsnRcpt) { r.status = enhancedStatus(v) })
 	case "diagnostic-code":
 		d.set(func(r *dsnRcpt) { r.diagnostic = v })
+	case "disposition":
+		mode, typ, _ := strings.Cut(strings.ToLower(v), ";")
+		d.deleted = strings.HasPrefix(mode, "automatic-action") && firstWord(typ) == "deleted"
 	case "original-message-id", "x-original-message-id":
 		if ids := messageIDs(v); len(ids) > 0 {
 			d.id = ids[0]

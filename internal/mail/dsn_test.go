@@ -102,6 +102,10 @@ func TestReportFromEverywhere(t *testing.T) {
 		{"header", daemon + "X-Failed-Recipients: a@b.example\nReferences: <p0@example.com> <p1@example.com>\n\nNo such user.\n",
 			&report{"<p1@example.com>", rcpt("a@b.example", "", mail.ReasonNoUser, "")}},
 		{"text", daemon + "In-Reply-To: <p1@example.com>\n\n<a@b.example>: 550 5.1.1 no such user\n", &report{"<p1@example.com>", rcpt("a@b.example", "5.1.1", mail.ReasonNoUser, "550 5.1.1 no such user")}},
+		{"users of the server itself", strings.Replace(daemon, "mx.example.org", "example.org", 1) + "\nYour mail could not be delivered to the following recipients:\n\tAnn.Lee\n", &report{"", rcpt("ann.lee@example.org", "", mail.ReasonUnknown, "")}},
+		{"a word below another colon", daemon + "\nNo mail to a@b.example.\nReason:\nunknown\n", &report{"", rcpt("a@b.example", "", mail.ReasonUnknown, "No mail to a@b.example.")}},
+		{"another server's, wrapped", daemon + "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\nReturn-Path: <>\nFrom: MAILER-DAEMON@in.example.org\nTo: support@example.com\nSubject: Undelivered\n" +
+			"In-Reply-To: <p1@example.com>\n\n<a@b.example>: 550 5.1.1 no such user\n--b--\n", &report{"<p1@example.com>", rcpt("a@b.example", "5.1.1", mail.ReasonNoUser, "550 5.1.1 no such user")}},
 		{"what came back", daemon + "In-Reply-To: <p0@example.com>\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nThe user is over quota.\n--b\nContent-Type: text/rfc822-headers\n\nTo: a@b.example\nMessage-ID: <p1@example.com>\n--b--\n",
 			&report{"<p1@example.com>", rcpt("a@b.example", "", mail.ReasonFull, "")}},
 		{"what came back to several", daemon + "\nNo.\n\n--- Original message ---\n\nTo: a@b.example, c@d.example\nMessage-ID: <p1@example.com>\n", &report{"<p1@example.com>", []mail.ReportedRcpt{}}},

@@ -123,3 +123,37 @@ func TestPrefixes(t *testing.T) {
 		}
 	}
 }
+
+// TestNoticesOfPrograms: what a notice looks like where its sender could be a person, and what people write about one.
+func TestNoticesOfPrograms(t *testing.T) {
+	t.Parallel()
+	const ann, body = "From: Ann Lee <ann@example.org>\n", "The mail below could not be delivered to:\n\nnobody@example.net\n"
+	for _, tt := range []struct {
+		name, raw string
+		kind      mail.Kind
+	}{
+		{"words between rules", ann + "Subject: Non-Delivery: x\n\n--- Non-Delivery Report ---\n" + body, mail.KindBounce},
+		{"a rule", ann + "Subject: Re: x (delivery failed)\n\n**********\n" + body, mail.KindBounce},
+		{"to a list", ann + "Subject: Undeliverable: x\nList-Id: <l.example.org>\n\n=== Failed recipients ===\n<nobody@example.net>: 550\n", mail.KindBounce},
+		{"a person who pastes it", ann + "Subject: Delivery failed\n\nI get this:\n\n--- Non-Delivery Report ---\n" + body, mail.KindHuman},
+		{"a person who pastes all of it", ann + "Subject: Delivery failed\n\n" + body, mail.KindHuman},
+		{"a person who forwards it", ann + "Subject: Fwd: Delivery failed\n\n--- Non-Delivery Report ---\n" + body, mail.KindHuman},
+		{"a person who answers it", ann + "Subject: Re: Delivery failed\nIn-Reply-To: <p1@example.com>\n\n--- Non-Delivery Report ---\n" + body, mail.KindHuman},
+		{"a person who draws", ann + "Subject: Delivery failed\n\n--- My printer ---\n" + body, mail.KindHuman},
+		{"a person without such a subject", ann + "Subject: Help\n\n--- Non-Delivery Report ---\n" + body, mail.KindHuman},
+		{"the daemon's own path", "Return-Path: <MAILER-DAEMON@mx.example.org>\nFrom: scanner@example.org\nSubject: Mail could not be delivered\n\nUnable to deliver message to <nobody@example.net>.\n", mail.KindBounce},
+		{"a quoted name of a server", "From: <\"System Administrator\"@example.org>\nSubject: Delivery Failure\n\nCould not deliver message to:\n\nFailed Recipient: nobody@example.net\n", mail.KindBounce},
+		{"an administrator about one", "From: <\"System Administrator\"@example.org>\nSubject: Delivery Failure\n\nYour mail to Ann failed since her box is full.\n", mail.KindHuman},
+		{"nobody, about no user", "Return-Path: <>\nFrom: <>\nAuto-Submitted: auto-replied\n\nYour mail for nobody@example.net came, but that is not a valid user.\n", mail.KindBounce},
+		{"nobody, absent", "Return-Path: <>\nFrom: <>\nAuto-Submitted: auto-replied\n\nI am away. Write to bob@example.net.\n", mail.KindAutoReply},
+		{"a warning of the postmaster", "From: postmaster@example.org\nSubject: Mail Delivery Warning\n\nDelivery to \"nobody@example.net\" has been postponed.\n", mail.KindDelay},
+	} {
+		m := parse(t, []byte(tt.raw))
+		if m.Kind != tt.kind {
+			t.Errorf("%s: %s", tt.name, m.Kind)
+		}
+		if m.Kind == mail.KindBounce && (len(m.Report.Recipients) != 1 || m.Report.Recipients[0].Email != "nobody@example.net") {
+			t.Errorf("%s: %+v", tt.name, m.Report)
+		}
+	}
+}

@@ -19,11 +19,11 @@ const (
 // nearby is how many lines below one that speaks of delivery an address belongs to it.
 const nearby = 2
 
-type noticePhrases struct{ subject, delaySubject, writer, delay, original, label, towards []string }
+type noticePhrases struct{ subject, delaySubject, writer, delay, still, rejection, original, label, towards []string }
 
 var noticeTable = sync.OnceValue(func() noticePhrases {
 	t := parsePhrases(noticeFile)
-	return noticePhrases{t.section("subject"), t.section("subject delay"), t.section("writer"), t.section("delay"), t.section("original"), t.section("label"), t.section("towards")}
+	return noticePhrases{t.section("subject"), t.section("subject delay"), t.section("writer"), t.section("delay"), t.section("delay still"), t.section("rejection"), t.section("original"), t.section("label"), t.section("towards")}
 })
 
 // A notice is what a mail server writes for people about a mail that it could not deliver.
@@ -34,6 +34,7 @@ type notice struct {
 	id       string   // of the returned mail
 	to       []string // and whom it was for
 	codeLine string   // the first line with a status code
+	domain   string   // of who sent it, whose users it may name without
 }
 
 type noticeRcpt struct {
@@ -54,10 +55,11 @@ const (
 	listed                // at the start of its line, or after a label
 )
 
-// readNotice reads a notice. Addresses for which skip is true are nobody's whom the mail was for.
-func readNotice(text string, skip func(Address) bool) *notice {
+// readNotice reads a notice of a server of that domain, if not "". Addresses for which skip is true are nobody's whom
+// the mail was for.
+func readNotice(text, domain string, skip func(Address) bool) *notice {
 	text = cutString(text, noticeTextMax)
-	n := &notice{lines: strings.Split(text, "\n")}
+	n := &notice{lines: strings.Split(text, "\n"), domain: domain}
 	end := n.findOriginal()
 	n.readOriginal(end)
 	n.lines = n.lines[:end]
@@ -128,6 +130,7 @@ func (n *notice) findRecipients(skip func(Address) bool) {
 	t := noticeTable()
 	near := nearby + 1 // lines since one that speaks of delivery
 	last := -1         // the recipient that the lines below it are about
+	names := false     // the line above ends in a colon
 	for i := 0; i < len(n.lines); i++ {
 		ln := strings.TrimSpace(cutString(n.lines[i], 2000))
 		if ln == "" {
@@ -144,6 +147,11 @@ func (n *notice) findRecipients(skip func(Address) bool) {
 		if strings.HasPrefix(ln, `"|`) || strings.HasPrefix(ln, "|") || strings.HasPrefix(ln, `"/`) {
 			last = -1 // a program or a file is a recipient without an address
 		}
+		if names && n.domain != "" && localName(ln) {
+			n.rcpts = append(n.rcpts, noticeRcpt{email: strings.ToLower(ln) + "@" + n.domain, rank: listed, line: i})
+			continue // and the next line may be another
+		}
+		names = speaks && strings.HasSuffix(ln, ":")
 		if !strings.Contains(ln, "@") || idLine(low) {
 			continue
 		}

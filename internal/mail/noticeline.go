@@ -84,6 +84,28 @@ func listsAddress(ln string) (ok bool, rest string) {
 	return strings.Contains(strings.ToLower(rest), "error") || enhancedStatus(rest) != "" || hasReplyCode(rest), rest
 }
 
+// localName says whether a line is a user's name alone, as AOL wrote its own.
+func localName(ln string) bool {
+	for i := range len(ln) {
+		if !wordByte(ln[i]) && strings.IndexByte("._-", ln[i]) < 0 {
+			return false
+		}
+	}
+	return ln != "" && len(ln) <= 64 && wordByte(ln[0]) && wordByte(ln[len(ln)-1])
+}
+
+// drawn says whether a text begins as programs draw their notices, and people do not: with a rule, or with words of a
+// notice between rules.
+func drawn(text string) bool {
+	ln, _, _ := strings.Cut(strings.TrimLeft(cutString(text, 1000), "\n\t "), "\n")
+	rest := strings.TrimLeft(ln, "-*=#")
+	if len(ln)-len(rest) < 3 {
+		return false
+	}
+	words := strings.TrimRight(rest, "-*=#")
+	return strings.TrimSpace(rest) == "" || len(rest)-len(words) >= 3 && anyPhrase(squeeze(words, 200), noticeTable().writer)
+}
+
 // addressSpots finds what looks like addresses in a line, in order, each byte a fixed number of times.
 func addressSpots(ln string) [][2]int {
 	var spots [][2]int

@@ -150,6 +150,13 @@ func TestReasons(t *testing.T) {
 		{"4.7.5", "TLS is required, but was not offered by host x.example[192.0.2.1]", mail.ReasonUnavailable},
 		{"4.0.0", "all hosts for 'x.example' have been failing for a long time (and retry time not reached)", mail.ReasonExpired},
 		{"5.4.6", "554 5.4.12 SMTP; Hop count exceeded", mail.ReasonLoop},
+		{"5.0.0", "550 User [nobody@example.org] does not exist", mail.ReasonNoUser},
+		{"5.0.0", "554 Rcpt <nobody@example.org> does not exist", mail.ReasonNoUser},
+		{"4.1.8", "450 4.1.8 the sender does not exist", mail.ReasonBlocked},
+		{"5.7.1", "553 you use me as a relay, and I will not (#5.7.1)", mail.ReasonAuth},
+		{"5.0.0", "550 User has too many messages on this server.", mail.ReasonFull},
+		{"5.0.0", "450 too many messages from your server", mail.ReasonBlocked},
+		{"5.7.1", "554 5.7.1 Failed antispam checks. Is your server set up well (SPF, HELO, PTR)?", mail.ReasonSpam},
 		{"5.0.0", "550 no", mail.ReasonUnknown},
 		{"", "", mail.ReasonUnknown},
 	} {
@@ -189,6 +196,27 @@ func TestNoticePhrases(t *testing.T) {
 	for _, p := range phrases["subject delay"] {
 		if m := parse(t, []byte("From: MAILER-DAEMON@mx.example.org\nSubject: "+p+" x\n\nx\n")); m.Kind != mail.KindDelay {
 			t.Errorf("%q: %s", p, m.Kind)
+		}
+	}
+	for _, p := range phrases["delay still"] {
+		m := parse(t, []byte("From: MAILER-DAEMON@mx.example.org\nSubject: Undeliverable: x\n\nYour message could not be delivered. "+p+".\n\n<nobody@example.org>\n"))
+		if m.Kind != mail.KindDelay {
+			t.Errorf("%q: %s", p, m.Kind)
+		}
+	}
+	for _, p := range phrases["rejection"] {
+		for disposition, want := range map[string]mail.Kind{"automatic-action/MDN-sent-automatically; deleted": mail.KindBounce, "manual-action/MDN-sent-automatically; deleted": mail.KindReceipt, "automatic-action/MDN-sent-automatically; displayed": mail.KindReceipt} {
+			m := parse(t, []byte("From: ann@example.org\nSubject: x\nContent-Type: multipart/report; report-type=disposition-notification; boundary=b\n\n--b\n\nYour mail was "+p+": quota exceeded\n--b\n"+
+				"Content-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; nobody@example.org\nOriginal-Message-ID: <p1@example.com>\nDisposition: "+disposition+"\n--b--\n"))
+			if m.Kind != want {
+				t.Errorf("%q, %s: %s", p, disposition, m.Kind)
+			}
+			if want == mail.KindBounce {
+				r := m.Report
+				if r.MessageID != "<p1@example.com>" || len(r.Recipients) != 1 || r.Recipients[0].Email != "nobody@example.org" || r.Recipients[0].Action != "failed" || r.Recipients[0].Reason != mail.ReasonFull {
+					t.Errorf("%q: %+v", p, r)
+				}
+			}
 		}
 	}
 	for _, p := range phrases["original"] {
@@ -239,6 +267,18 @@ func TestSignFields(t *testing.T) {
 			for _, word := range b.phrases {
 				if m := parse(t, []byte("From: ann@example.org\nContent-Class: urn:content-classes:calendarmessage\nSubject: "+word+": x\n\nx\n")); m.Kind != mail.KindCalendar {
 					t.Errorf("%s: %s", word, m.Kind)
+				}
+			}
+			continue
+		}
+		if b.section == "gateway" {
+			for _, local := range b.phrases {
+				notice := "From: " + local + "@example.org\nSubject: Delivery failed\n\nYour message could not be delivered to\n\nnobody@example.net\n"
+				if m := parse(t, []byte(notice)); m.Kind != mail.KindBounce {
+					t.Errorf("%s: %s", local, m.Kind)
+				}
+				if m := parse(t, []byte("From: "+local+"@example.org\nSubject: Delivery failed\n\nMy mail to Ann failed. Why?\n")); m.Kind != mail.KindHuman {
+					t.Errorf("%s, a person: %s", local, m.Kind)
 				}
 			}
 			continue

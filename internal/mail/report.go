@@ -30,6 +30,13 @@ func (p *parser) makeReport(n *notice, news bool) *Report {
 			rep.add(n.recipient(f.email, action, len(n.rcpts) == 1))
 		}
 	}
+	if len(rep.Recipients) == 0 { // a gateway put the report of another server into a mail of its own
+		for _, a := range p.msg.Attachments {
+			if a.Message != nil && a.Message.Report != nil && len(a.Message.Report.Recipients) > 0 {
+				return a.Message.Report
+			}
+		}
+	}
 	if len(rep.Recipients) == 0 { // the mail was for one, and was not delivered
 		to := n.to
 		if r.returned != nil && len(r.returned.to) > 0 {

@@ -24,11 +24,11 @@ var signKinds = sync.OnceValue(func() map[string]string {
 	return m
 })
 
-type signPhrases struct{ noAnswer, robot, meeting []string }
+type signPhrases struct{ noAnswer, robot, gateway, meeting []string }
 
 var signTable = sync.OnceValue(func() signPhrases {
 	t := parsePhrases(signFile)
-	return signPhrases{t.section("no answer"), t.section("robot"), t.section("meeting")}
+	return signPhrases{t.section("no answer"), t.section("robot"), t.section("gateway"), t.section("meeting")}
 })
 
 // signs are what the header says about who or what wrote a message.
@@ -39,18 +39,20 @@ type signs struct {
 	listID, list       bool // RFC 2919; RFC 2369 and what list programs set
 	unsubscribe        bool
 	campaign           bool
-	nullPath           bool // Return-Path: <>, which a final delivery writes for the null sender
+	nullPath           bool // Return-Path: <>, which a final delivery writes for the null sender; some write their daemon there
+	nobody             bool // From: <>
 	failedRecipients   bool
 	feedbackID         bool
 	machine            bool
-	noAnswer           bool // asks not to be answered by machines, which does not make it one
-	calendarClass      bool // Exchange: of a meeting
-	receiptClass       bool // Exchange: of a receipt
-	daemon             bool // from an address that only mail servers write from
-	postmaster         bool // from one that servers and their keepers write from
-	named              bool // by a display name that servers have, and people
-	robot              bool // from one that takes no answers
-	absent             bool // a subject of absence notes
+	noAnswer           bool   // asks not to be answered by machines, which does not make it one
+	calendarClass      bool   // Exchange: of a meeting
+	receiptClass       bool   // Exchange: of a receipt
+	daemon             bool   // from an address that only mail servers write from
+	domain             string // of that server
+	postmaster         bool   // from one that servers and their keepers write from
+	named              bool   // by a name that servers have, and people
+	robot              bool   // from one that takes no answers
+	absent             bool   // a subject of absence notes
 }
 
 // server says whether a mail server may have written it.
@@ -93,7 +95,7 @@ func (p *parser) readSigns(prefix prefixKind) signs {
 		case "list-unsubscribe":
 			s.unsubscribe = true
 		case "return-path":
-			s.nullPath = s.nullPath || strings.ReplaceAll(f.Value, " ", "") == "<>"
+			s.nullPath = s.nullPath || strings.ReplaceAll(f.Value, " ", "") == "<>" || daemonPath(f.Value)
 		case "x-failed-recipients":
 			s.failedRecipients = true
 		case "feedback-id":
@@ -136,6 +138,7 @@ func (s *signs) sign(kind, value string) {
 
 // readSender says what the From address alone says.
 func (s *signs) readSender(m *Message) {
+	s.nobody = strings.ReplaceAll(m.Get("From"), " ", "") == "<>"
 	if len(m.From) == 0 {
 		return
 	}
@@ -147,9 +150,11 @@ func (s *signs) readSender(m *Message) {
 			local = local[at+1:]
 		}
 	}
-	s.daemon = daemonName(local)
+	if s.daemon = daemonName(local); s.daemon {
+		s.domain = a.Domain
+	}
 	s.postmaster = s.postmaster || strings.HasPrefix(bare(local), "postmaster")
-	s.named = systemName(a.Name)
+	s.named = systemName(a.Name) || strings.Contains(local, " ") && systemName(strings.Trim(local, `"`)) || isGateway(local)
 	s.robot = isNoReply(local)
 }
 
@@ -164,6 +169,18 @@ func daemonName(local string) bool {
 		// Exchange: MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@…
 		return strings.HasPrefix(word, "mailerdaemon") || strings.HasPrefix(word, "microsoftexchange") && len(word) == len("microsoftexchange")+32
 	}
+}
+
+// daemonPath says whether a Return-Path is that of a server: "<MAILER-DAEMON>".
+func daemonPath(s string) bool {
+	local, _, _ := strings.Cut(strings.ToLower(strings.Trim(s, "<> ")), "@")
+	return daemonName(local)
+}
+
+// isGateway says whether a local part has in it what mail gateways are called.
+func isGateway(local string) bool {
+	local = bare(local)
+	return slices.ContainsFunc(signTable().gateway, func(w string) bool { return strings.Contains(local, w) })
 }
 
 // systemName says whether a display name is one that mail servers go by. People are called so, too.
