@@ -169,6 +169,8 @@ func TestFooters(t *testing.T) {
 	const notice = "This e-mail and any files with it are confidential and intended solely for\nthe individual to whom they are addressed."
 	for _, tt := range []struct{ text, want string }{
 		{"Yes.\n\n-- \nAnn", "Yes."}, {"Yes.\n\n--\nAnn", "Yes."}, {"Yes.\n\n—\nAnn\nBigcorp", "Yes."},
+		{"One thing.\n\n---\n\nAnd the other is this one.", "One thing.\n\n---\n\nAnd the other is this one."},
+		{"One thing.\n—\nWhat about the other?", "One thing.\n—\nWhat about the other?"},
 		{"Yes.\n\nSent from my iPhone\n\n" + notice, "Yes."},
 		{"Yes.\n\n" + notice + "\n\nSent from my iPhone", "Yes."},
 		{"Yes.\n\n-- \nAnn\n\n" + notice + "\n\nPlease consider the environment before printing this e-mail.", "Yes."},

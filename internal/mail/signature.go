@@ -70,9 +70,17 @@ func (q *quotes) footer(i, j int) (from int, kind SpanKind, reason string) {
 		if c := q.text[q.starts[k]]; c != '-' && c < 0x80 {
 			continue
 		}
-		raw := strings.TrimRight(q.text[q.starts[k]:q.starts[k+1]], "\r\n")
-		if raw == "-- " || raw == "--\u00a0" || (raw == "--" || raw == "—" || raw == "–" || raw == "---") && end-1-k <= dashesLines {
+		switch raw := strings.TrimRight(q.text[q.starts[k]:q.starts[k+1]], "\r\n"); raw {
+		case "-- ", "--\u00a0":
 			at = k
+		case "--":
+			if end-1-k <= dashesLines {
+				at = k
+			}
+		case "—", "–", "---": // people draw lines with these
+			if q.looksSigned(k+1, end) {
+				at = k
+			}
 		}
 	}
 	if at == end-1 {
@@ -85,6 +93,19 @@ func (q *quotes) footer(i, j int) (from int, kind SpanKind, reason string) {
 		return end - 1, SpanSignature, "line that a phone adds"
 	}
 	return j, "", ""
+}
+
+// looksSigned says whether lines [i, j) are few and short, and no sentences.
+func (q *quotes) looksSigned(i, j int) bool {
+	if j-i > 6 {
+		return false
+	}
+	for ; i < j; i++ {
+		if ln := q.line(i); len(ln) > 60 || ln == "" || strings.HasSuffix(ln, "?") || strings.HasSuffix(ln, "!") || strings.Count(ln, " ") > 4 && strings.HasSuffix(ln, ".") {
+			return false
+		}
+	}
+	return true
 }
 
 // markedFooter returns the line where an element begins that is a signature and ends with line end, or end. People write
