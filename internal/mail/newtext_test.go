@@ -203,6 +203,7 @@ func TestUnsure(t *testing.T) {
 		{"Yes.\n\nOn Monday, Support wrote:\n\n[[close]]", "On Monday"},
 		{"Yes.\n\nFrom: a@example.com\nTo: b@example.com\nSubject: x\nDate: 5.1.2026\n\n[[close]]", "From:"},
 		{"Yes.\n\n>>> print(1)\n1\n\n[[close]]", ">>>"},
+		{"Hi, my answers below.\n\nFrom: Support <support@example.com>\nSent: 5.1.2026 14:04\nTo: Ann\nSubject: x\n\nIs there paper?\nYes, a lot.", "From:"},
 	} {
 		m := parse(t, []byte("Subject: Re: x\nContent-Type: text/plain; charset=utf-8\n\n"+tt.text+"\n"))
 		checkSpans(t, m)

@@ -28,6 +28,7 @@ func findSpans(text string, fwd, reply bool, regions []region) (spans []Span, fo
 	for _, s := range q.spans {
 		forward = forward || s.Kind == SpanForward
 	}
+	q.answersInside()
 	q.keepSomething()
 	return q.spans, forward
 }

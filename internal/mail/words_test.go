@@ -46,7 +46,7 @@ func TestTables(t *testing.T) {
 			if slices.Compare(row, before) <= 0 {
 				t.Errorf("%s: %q does not follow %q", file, row, before)
 			}
-			for _, field := range row[:2] {
+			for _, field := range row[:min(2, len(row)-2)] {
 				if field != strings.ToLower(field) {
 					t.Errorf("%s: %q is not in lower case", file, row)
 				}
@@ -122,6 +122,18 @@ func TestEveryMobileLine(t *testing.T) {
 		m := parse(t, []byte("Content-Type: text/plain; charset=utf-8\n\nYes.\n\n"+line+"\n"))
 		if got := m.NewText(); got != "Yes." {
 			t.Errorf("%s: new text %q", line, got)
+		}
+	}
+}
+
+// TestEveryInline: where a text says that its answers stand below it, nothing of what is below is taken away.
+func TestEveryInline(t *testing.T) {
+	t.Parallel()
+	for _, row := range words(t, "inline") {
+		text := "Hi, " + row[0] + ".\n\nFrom: Support <support@example.com>\nSent: 5.1.2026 14:04\nTo: Ann\nSubject: x\n\nIs there paper?\nYes."
+		m := parse(t, []byte("Subject: Re: x\nContent-Type: text/plain; charset=utf-8\n\n"+text+"\n"))
+		if got := m.NewText(); got != text {
+			t.Errorf("%s: new text %q", row[0], got)
 		}
 	}
 }
