@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/ast"
 	exprcompiler "github.com/expr-lang/expr/compiler"
@@ -28,6 +29,22 @@ type Outcome struct {
 	Verdict string // "committed", "rejected", …
 	Reason  string
 	Sent    []Sent
+	Effects Effects
+}
+
+// Effects are what rules did that the issue does not show: `outcome` in an expectation.
+type Effects struct {
+	Notes      []string  `expr:"notes"`      // that rules added, in order
+	Due        time.Time `expr:"due"`        // the zero time where no rule said any
+	Visibility string    `expr:"visibility"` // "public", "internal", or "" where no rule said any
+	Quiet      bool      `expr:"quiet"`
+	Bounce     bool      `expr:"bounce"`   // with the verdict "rejected": a rule asked for a bounce
+	Dropped    []string  `expr:"dropped"`  // the names of attachments that are dropped
+	Redacted   []string  `expr:"redacted"` // the patterns that are blackened
+	Thread     string    `expr:"thread"`   // the key under which the issue is found again
+	Rules      []string  `expr:"rules"`    // that matched, or did what their else says, in order
+	Shadows    []string  `expr:"shadows"`  // shadow rules that did
+	Failed     []string  `expr:"failed"`   // rules that failed and took none of their actions
 }
 
 // Sent is a mail that would leave.
@@ -142,7 +159,7 @@ func (e *Expect) Check(o *Outcome) (ok bool, got string, err error) {
 	}
 	r := newRun(background(), o.View, Budget{})
 	defer r.Close()
-	r.env.Verdict, r.env.Reason, r.env.Sent = o.Verdict, o.Reason, o.Sent
+	r.env.Verdict, r.env.Reason, r.env.Sent, r.env.Outcome = o.Verdict, o.Reason, o.Sent, &o.Effects
 	v, err := e.condition.run(r)
 	if err != nil {
 		return false, "", err

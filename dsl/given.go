@@ -16,6 +16,8 @@ import (
 // Given is what a test assumes. What is not given is nil or zero.
 type Given struct {
 	Sender   *Sender // with Trust; Known unless the trust is "none"
+	Recent   int     // messages of the sender before this one
+	People   []Person
 	Issue    *GivenIssue
 	Auth     *Auth
 	Envelope *Envelope
@@ -26,7 +28,17 @@ type Given struct {
 // GivenIssue is an issue that a test assumes to exist.
 type GivenIssue struct {
 	Issue
-	MessageIDs []string // the Message-IDs of its mail, with angle brackets
+	MessageIDs   []string // the Message-IDs of its mail, with angle brackets
+	Participants []string // addresses; nil: everybody whom the test's mail names
+	Thread       string   // a key that it is found by
+}
+
+// A Person is somebody whom a test assumes to be known.
+type Person struct {
+	Email        string `expr:"email"`
+	Name         string `expr:"name"`
+	Role         string `expr:"role"`
+	Organization string `expr:"organization"`
 }
 
 const largestMail = 64 << 20 // bytes of a file that a test names
@@ -68,6 +80,10 @@ func (c *compiler) givenMap(g givenLine, into *Given) {
 	if !ok {
 		return
 	}
+	if g.kind.text == "people" {
+		c.givenPeople(g, v, into)
+		return
+	}
 	values, ok := v.(map[string]any)
 	if !ok {
 		c.error(g.value.src, g.value.start, "given "+g.kind.text+" needs a map", "write it as: given "+g.kind.text+" {key: value, …}")
@@ -102,6 +118,46 @@ func (c *compiler) givenMap(g givenLine, into *Given) {
 		if _, said := values["trust"]; !said && s.Known {
 			s.Trust = "known"
 		}
+		for _, key := range []string{"role", "organization"} {
+			if _, said := values[key]; said && s.Trust != "authenticated" {
+				c.report(g.value.src, c.keyOffset(g.value, key), SeverityWarning, "this sender's "+key+" is not proven: rules see it in sender.claimed."+key+" alone",
+					`add trust: "authenticated"`)
+			}
+		}
+	}
+}
+
+// givenPeople reads `given people [{key: value, …}, …]`.
+func (c *compiler) givenPeople(g givenLine, v any, into *Given) {
+	const hint = `write it as: given people [{email: "ann@example.org", role: "agent"}]`
+	list, ok := v.([]any)
+	if !ok {
+		c.error(g.value.src, g.value.start, "given people needs a list of maps", hint)
+		return
+	}
+	for _, e := range list {
+		values, ok := e.(map[string]any)
+		if !ok {
+			c.error(g.value.src, g.value.start, "given people needs a list of maps, and this holds "+typeName(typeOf(e)), hint)
+			return
+		}
+		p := Person{}
+		target := reflect.ValueOf(&p).Elem()
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			i := fieldIndex(target.Type(), key)
+			if i < 0 {
+				names := fieldNames(target.Type())
+				c.error(g.value.src, g.value.start, "given people has no "+quoteShort(key)+didYouMean(key, names)+"; it has: "+strings.Join(names, ", "), "")
+				continue
+			}
+			if err := assign(target.Field(i), key, values[key]); err != nil {
+				c.error(g.value.src, g.value.start, err.Error(), "")
+			}
+		}
+		if p.Email = strings.ToLower(p.Email); p.Email == "" {
+			c.error(g.value.src, g.value.start, "somebody in given people has no email", hint)
+		}
+		into.People = append(into.People, p)
 	}
 }
 
@@ -146,12 +202,33 @@ func (c *compiler) keyOffset(f fragment, key string) int {
 // setGiven sets the field that scripts know by the key.
 func setGiven(target reflect.Value, into *Given, kind, key string, v any) error {
 	switch {
-	case kind == "issue" && key == "messageIds":
-		ids, err := asTexts([]any{v}, 0)
+	case kind == "issue" && (key == "messageIds" || key == "participants"):
+		texts, err := asTexts([]any{v}, 0)
 		if err != nil {
-			return fmt.Errorf("messageIds needs a list of texts")
+			return fmt.Errorf("%s needs a list of texts", key)
 		}
-		into.Issue.MessageIDs = ids
+		if key == "messageIds" {
+			into.Issue.MessageIDs = texts
+			return nil
+		}
+		into.Issue.Participants = make([]string, 0, len(texts))
+		for _, t := range texts {
+			into.Issue.Participants = append(into.Issue.Participants, strings.ToLower(t))
+		}
+		return nil
+	case kind == "issue" && key == "thread":
+		s, ok := v.(string)
+		if !ok {
+			return fmt.Errorf("thread needs a text, not %s", typeName(typeOf(v)))
+		}
+		into.Issue.Thread = s
+		return nil
+	case kind == "sender" && key == "recent":
+		n, ok := v.(int)
+		if !ok || n < 0 {
+			return fmt.Errorf("recent needs a whole number: how many messages of the sender came before this one")
+		}
+		into.Recent = n
 		return nil
 	case kind == "sender" && key == "trust":
 		s, ok := v.(string)
@@ -166,9 +243,9 @@ func setGiven(target reflect.Value, into *Given, kind, key string, v any) error 
 	if i < 0 {
 		switch kind {
 		case "issue":
-			names = append(names, "messageIds")
+			names = append(names, "messageIds", "participants", "thread")
 		case "sender":
-			names = append(names, "trust")
+			names = append(names, "trust", "recent")
 		}
 		return fmt.Errorf("given %s has no %s%s; it has: %s", kind, quoteShort(key), didYouMean(key, names), strings.Join(names, ", "))
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-var givenKinds = []string{"sender", "issue", "auth", "envelope", "mailbox", "time"}
+var givenKinds = []string{"sender", "people", "issue", "auth", "envelope", "mailbox", "time"}
 
 // test reads the body of a test.
 func (p *fileParser) test() {

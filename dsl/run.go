@@ -41,6 +41,7 @@ type env struct {
 	Verdict  string    `expr:"verdict"`
 	Reason   string    `expr:"reason"`
 	Sent     []Sent    `expr:"sent"`
+	Outcome  *Effects  `expr:"outcome"`
 
 	Run  *Run             `expr:"$run"`
 	Step func(...any) any `expr:"$step"` // called in each turn of each predicate

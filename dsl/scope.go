@@ -30,7 +30,7 @@ var (
 	envelopeNames = []string{"envelope", "mailbox", "sender"}
 	mailNames     = []string{"mail", "envelope", "mailbox", "sender", "issue"}
 	tokenNames    = append(slices.Clone(mailNames), "value")
-	expectNames   = append(slices.Clone(mailNames), "verdict", "reason", "sent")
+	expectNames   = append(slices.Clone(mailNames), "verdict", "reason", "sent", "outcome")
 	everyName     = append(slices.Clone(expectNames), "value")
 )
 

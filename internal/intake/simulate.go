@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"postern/dsl"
@@ -31,7 +30,8 @@ type DryRun struct {
 	Trace   []rules.Entry `json:"trace"`
 	Marked  bool          `json:"marked,omitempty"` // a rule failed on it
 
-	view *dsl.View
+	view   *dsl.View
+	bounce bool
 }
 
 // Simulate decides one test of a rule set just as real mail is decided, in a world made of what the test gives.
@@ -49,7 +49,7 @@ func Simulate(pol *Policy) rules.Simulate {
 		if err != nil {
 			return nil, nil, err
 		}
-		return &dsl.Outcome{View: d.view, Verdict: string(d.Verdict), Reason: d.Reason}, d.Trace, nil
+		return &dsl.Outcome{View: d.view, Verdict: string(d.Verdict), Reason: d.Reason, Effects: effects(d)}, d.Trace, nil
 	}
 }
 
@@ -91,6 +91,7 @@ func dryRun(ctx context.Context, w World, q *question) (*DryRun, error) {
 	out := &DryRun{Mailbox: q.mailbox.Name, Ruleset: q.set.Version(), Trace: []rules.Entry{}}
 	if v, reason := verdictOf(held); v == Rejected || v == TryLater {
 		b := bareDecision(q, "")
+		out.bounce = held.Bounce
 		out.Verdict, out.Reason, out.view, out.Trust, out.Trace = v, reason, b.view, trustNone, held.Trace
 		return out, nil
 	}
@@ -100,7 +101,7 @@ func dryRun(ctx context.Context, w World, q *question) (*DryRun, error) {
 		return nil, err
 	}
 	out.Verdict, out.Reason, out.view, out.Trust = d.verdict, d.reason, d.view, d.who.trust
-	out.Changes, out.Marked = d.result.Changes, d.marked
+	out.Changes, out.Marked, out.bounce = d.result.Changes, d.marked, d.result.Bounce
 	out.Trace = d.result.Trace
 	if d.verdict == Committed {
 		out.Issue = d.view.Issue
@@ -123,10 +124,10 @@ func testQuestion(pol *Policy, set *rules.Set, t *dsl.Test, p *parsed) (*questio
 		return nil, fault.Errorf(fault.Invalid, "given sender is %s, and the mail is from %q: write the same address in both", s.Email, p.author().Email)
 	}
 	q := &question{id: "test", policy: pol, set: set, p: p, sender: g.Sender, auth: g.Auth}
-	env := Envelope{Source: "smtp", From: p.author().Email, Received: TestTime, Peer: netip.AddrFrom4([4]byte{192, 0, 2, 1})}
-	if !g.Time.IsZero() {
-		env.Received = issue.Time(g.Time)
+	if g.Time.IsZero() {
+		g.Time = TestTime
 	}
+	env := Envelope{Source: "smtp", From: p.author().Email, Received: issue.Time(g.Time), Peer: netip.AddrFrom4([4]byte{192, 0, 2, 1})}
 	if e := g.Envelope; e != nil {
 		env.Helo, env.TLS, env.User = e.Helo, e.TLS, e.User
 		env.From = orElse(e.From.Email, env.From)
@@ -135,6 +136,9 @@ func testQuestion(pol *Policy, set *rules.Set, t *dsl.Test, p *parsed) (*questio
 			env.Peer = ip
 		}
 		q.to = e.To.Email
+	}
+	if s := g.Sender; s != nil && s.Trust == trustAuthenticated && env.User != "" {
+		env.WriteAs = []string{p.author().Email} // who logged in has proven himself before the body, too
 	}
 	q.env = &env
 	if g.Mailbox != "" {
@@ -159,74 +163,35 @@ func testQuestion(pol *Policy, set *rules.Set, t *dsl.Test, p *parsed) (*questio
 	return q, nil
 }
 
-// given is the world of a test.
-type given struct {
-	issue  *issue.Issue
-	ids    []string
-	people []string
-	user   *issue.User
-}
-
-// testWorld is what the test gives: perhaps one issue, which everybody of the test's mail takes part in, and perhaps a person we know.
-func testWorld(t *dsl.Test, p *parsed, now time.Time) *given {
-	w := &given{}
-	if s := t.Given.Sender; s != nil && s.Known {
-		w.user = &issue.User{Email: orElse(s.Email, p.author().Email), Name: s.Name, Role: s.Role, Organization: s.Organization}
+// effects are what a test may expect besides the issue.
+func effects(d *DryRun) dsl.Effects {
+	c := d.Changes
+	e := dsl.Effects{
+		Notes: list(c.Notes), Visibility: value(c.Visibility), Quiet: c.Quiet, Bounce: d.bounce,
+		Dropped: []string{}, Redacted: list(c.Redact), Thread: c.ThreadKey, Rules: []string{}, Shadows: []string{}, Failed: []string{},
 	}
-	g := t.Given.Issue
-	if g == nil {
-		return w
+	if c.Due != nil {
+		e.Due = *c.Due
 	}
-	w.ids = g.MessageIDs
-	w.people = participants(p, nil, nil)
-	w.issue = &issue.Issue{
-		Number: int64(max(g.Number, 1)), Subject: g.Subject, Description: g.Description, Type: g.Type, Class: g.Class, Priority: g.Priority,
-		Status: g.Status, Assignee: g.Assignee, Template: g.Template, Requester: issue.Person{Email: g.Requester.Email, Name: g.Requester.Name},
-		Watchers: list(g.Watchers), Tags: list(g.Tags), Fields: g.Fields, CreatedAt: g.CreatedAt,
+	for _, i := range c.DropAttachments {
+		e.Dropped = append(e.Dropped, d.view.Mail.Attachments[i].Name)
 	}
-	if w.issue.Requester.Email == "" {
-		w.issue.Requester = issue.Person{Email: p.author().Email, Name: p.author().Name}
-	}
-	if w.issue.CreatedAt.IsZero() {
-		w.issue.CreatedAt = now.Add(-time.Hour - g.Age)
-	}
-	return w
-}
-
-var _ World = (*given)(nil)
-
-func (w *given) FindThread(_ context.Context, _ string, ids []string) ([]issue.Link, error) {
-	var links []issue.Link
-	for _, id := range ids {
-		if slices.Contains(w.ids, id) {
-			links = append(links, issue.Link{ID: id, Issue: w.issue.Number, Kind: issue.Own, At: w.issue.CreatedAt})
+	for _, t := range d.Trace {
+		switch {
+		case t.Error != "":
+			e.Failed = append(e.Failed, t.Rule)
+		case t.Acted() && t.Shadow:
+			e.Shadows = append(e.Shadows, t.Rule)
+		case t.Acted():
+			e.Rules = append(e.Rules, t.Rule)
 		}
 	}
-	return links, nil
+	return e
 }
 
-func (w *given) Participants(_ context.Context, _ int64, emails []string) ([]string, error) {
-	var in []string
-	for _, e := range emails {
-		if slices.Contains(w.people, e) {
-			in = append(in, e)
-		}
+func value(s *string) string {
+	if s == nil {
+		return ""
 	}
-	return in, nil
-}
-
-func (w *given) FindUser(_ context.Context, email string) (*issue.User, error) {
-	if w.user == nil || !strings.EqualFold(w.user.Email, email) {
-		return nil, fault.Errorf(fault.NotFound, "nobody is known as %s", email)
-	}
-	return w.user, nil
-}
-
-func (w *given) Recent(context.Context, string, string, time.Time) (int, error) { return 0, nil }
-
-func (w *given) Issue(_ context.Context, number int64) (*issue.Issue, error) {
-	if w.issue == nil || w.issue.Number != number {
-		return nil, fault.Errorf(fault.NotFound, "there is no issue %d", number)
-	}
-	return w.issue, nil
+	return *s
 }
