@@ -49,7 +49,7 @@ func publicationLine(r *issue.Ruleset) string {
 	return strings.TrimRight(fmt.Sprintf("%4d  %s  %s  %s  %s", r.Number, clipped(r.Version), at(r.PublishedAt), safe(r.By), safe(r.Note)), " ")
 }
 
-// peek is look for what changes nothing: where no server runs, not even an edit of the rules folder is published.
+// peek is look for what publishes nothing: where no server runs, not even an edit of the rules folder.
 func (p *program) peek(ctx context.Context, f func(*client) error) error {
 	p.dry = true
 	return p.look(ctx, f)

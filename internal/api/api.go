@@ -47,6 +47,8 @@ type Options struct {
 
 	// Rules publishes sets of rules. Without it that is answered with 503.
 	Rules RuleSets
+	// Shadows has a candidate asked beside the rules that decide. Without it that is answered with 503.
+	Shadows Shadows
 
 	Metrics  http.Handler // what /metrics answers; nil: 404
 	Observer Observer     // hears of each request; may be nil

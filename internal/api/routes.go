@@ -137,6 +137,21 @@ func (a *API) table() []*route {
 			handle:  a.rollbackRuleset,
 		},
 
+		get("/api/v1/shadow", "getShadow", "What the candidate set would have decided differently, by rule, with examples.", ruleReaders, nil,
+			ok("the report", jsonOf[ShadowReport]()), notFound, a.shadowReport),
+		{
+			method: http.MethodPost, path: "/api/v1/shadow", name: "startShadow", scopes: []string{ScopeRules},
+			does: "Have a candidate set of rules asked about real mail, beside the one that decides. It changes and delays nothing.", body: bodyOf[NewShadow](),
+			answers: []answer{{http.StatusCreated, "it is asked now, on other nodes within seconds", jsonOf[issue.Shadow]()}},
+			faults:  []int{http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity},
+			handle:  a.startShadow,
+		},
+		{
+			method: http.MethodDelete, path: "/api/v1/shadow", name: "stopShadow", scopes: []string{ScopeRules},
+			does: "Stop asking the candidate. Its report stays until the next one starts.", answers: ok("it is over", jsonOf[issue.Shadow]()), faults: notFound,
+			handle: a.stopShadow,
+		},
+
 		get("/api/v1/tokens", "listTokens", "Tokens, without their secrets.", []string{ScopeAdmin}, nil,
 			ok("all of them", jsonOf[List[*issue.Token]]()), nil, a.listTokens),
 		{

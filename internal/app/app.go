@@ -53,6 +53,7 @@ type App struct {
 	store   issue.Store
 	rules   *rules.Live
 	intake  *intake.Intake
+	shadow  *shadower
 	metrics *metrics.Metrics
 	api     *api.API
 
@@ -118,6 +119,11 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 		Store: a.store, Spool: a.spool, Policy: a.policy.Load, Rules: a.rules.Current, Log: a.part("intake"), Now: o.Now,
 		Memory: int64(c.Limits.Memory), Observer: a,
 	})
+	node, err := nodeName(c)
+	if err != nil {
+		return nil, err
+	}
+	a.shadow = &shadower{app: a, node: node}
 	return a, a.openAPI(c)
 }
 

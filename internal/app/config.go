@@ -50,6 +50,7 @@ func (a *App) apply(_ context.Context, _, c *config.Config) error {
 	}
 	a.setLevel(c)
 	a.policy.Store(policy(c))
+	a.shadow.retake()
 	a.rules.Reload() // the names that rules may use may have changed
 	return nil
 }

@@ -189,6 +189,24 @@ func TestMongoNodesAgreeOnRules(t *testing.T) {
 		t.Errorf("published:\n%s", got)
 	}
 
+	// A candidate is asked on both nodes, and one report has what both found.
+	write(t, filepath.Join(a.dir, "candidate", "10-a.rules"), tagging("candidate"))
+	a.run("rules", "shadow", "start", filepath.Join(a.dir, "candidate"))
+	eventually(t, "both compare", 20*time.Second, func() bool {
+		for _, p := range []*process{a, b} {
+			if _, tags := p.decides(); tags != "two" {
+				t.Fatalf("the candidate decides: %q", tags)
+			}
+		}
+		var r struct{ Nodes, Compared, Different int }
+		b.get("/api/v1/shadow", &r)
+		return r.Nodes == 2 && r.Compared > 2 && r.Compared == r.Different
+	})
+	if got := b.run("rules", "shadow", "report"); !strings.Contains(got, `10-a.rules:1: "r": `) || !strings.Contains(got, "tags: +two → +candidate") {
+		t.Errorf("report:\n%s", got)
+	}
+	b.run("rules", "shadow", "stop")
+
 	// A set that is broken or fails its tests: refused on each way in.
 	write(t, filepath.Join(a.dir, "rules", "10-a.rules"), tagging("four")+failingTest)
 	write(t, filepath.Join(b.dir, "rules", "10-a.rules"), "rule {\n")

@@ -29,6 +29,7 @@ func (j *job) commit(ctx context.Context, q *question, d *decision, slot string)
 		return err
 	}
 	j.out = Outcome{Mailbox: j.mailbox.Name, Verdict: d.verdict, Reason: d.reason, Message: d.id, Issue: done.Issue}
+	in.shadow.offer(j.watching, q, j.seen, d, done.Issue)
 	in.log.InfoContext(ctx, "mail decided", logkey.Session, j.t.env.Session, logkey.Message, d.id, logkey.Mailbox, j.mailbox.Name,
 		logkey.Verdict, string(d.verdict), logkey.Issue, done.Issue, logkey.Ruleset, short(d.set), logkey.Bytes, j.p.raw.Size(), logkey.Took, d.took)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"postern/dsl"
@@ -47,6 +48,7 @@ type Intake struct {
 	ledger   *ledger
 	budget   dsl.Budget
 	observer Observer
+	shadow   shadow
 }
 
 // New makes an Intake. Run must be called for the ledger to be written.
@@ -57,12 +59,16 @@ func New(o Options) *Intake {
 	return &Intake{
 		store: newKnown(o.Store, o.Now), spool: o.Spool, policy: o.Policy, rules: o.Rules, log: o.Log, now: o.Now,
 		room: newAdmission(o.Memory), ledger: newLedger(o.Store, o.Now, o.Log), budget: o.Budget, observer: o.Observer,
+		shadow: shadow{queue: make(chan *shadowed, shadowQueue)},
 	}
 }
 
-// Run writes the ledger until ctx ends.
+// Run writes the ledger, and asks candidates, until ctx ends.
 func (in *Intake) Run(ctx context.Context) error {
+	var g sync.WaitGroup
+	g.Go(func() { in.runShadow(ctx) })
 	in.ledger.run(ctx)
+	g.Wait()
 	return nil
 }
 

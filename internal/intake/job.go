@@ -34,6 +34,9 @@ type job struct {
 	last  *decision
 	out   Outcome
 
+	watching *Candidate // wants to see it, in the world as it was found
+	seen     *recording
+
 	// A mail is nearly always one that was never here and that nobody named before. So the first attempt only assumes that its
 	// slot is free and that its own id leads nowhere; the store checks both in the write. Once it said Conflict, they are looked up.
 	looks bool
@@ -113,7 +116,13 @@ func (j *job) attempt(ctx context.Context) (done bool, err error) {
 		}
 	}
 	if held == nil {
-		if d, err = decide(ctx, in.store, q); err != nil {
+		w := World(in.store)
+		j.seen = nil
+		if j.watching = in.shadow.watching(q); j.watching != nil {
+			j.seen = record(in.store)
+			w = j.seen
+		}
+		if d, err = decide(ctx, w, q); err != nil {
 			return false, err
 		}
 		if !looked && !claims(d.verdict) { // nothing in the write would check the slot

@@ -199,6 +199,19 @@ type Ruleset struct {
 	Note        string            `json:"note"` // why
 }
 
+// A Shadow is a candidate set of rules that is evaluated beside the live one for a while. It decides nothing.
+type Shadow struct {
+	ID        string            `json:"id"`
+	Version   string            `json:"version"`
+	Files     map[string]string `json:"files,omitempty"`
+	Share     float64           `json:"share"` // percent of mails
+	StartedAt time.Time         `json:"startedAt"`
+	Until     time.Time         `json:"until"`
+	StoppedAt *time.Time        `json:"stoppedAt,omitempty"` // before its time
+	By        string            `json:"by"`
+	Note      string            `json:"note"`
+}
+
 // An Event is something a person or program did: a release from quarantine, a deletion, a token made.
 type Event struct {
 	ID      string    `json:"id"`

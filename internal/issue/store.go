@@ -2,6 +2,7 @@ package issue
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"time"
 
@@ -78,6 +79,15 @@ type Store interface {
 	Ruleset(ctx context.Context, number int64) (*Ruleset, error)
 	LatestRuleset(ctx context.Context) (*Ruleset, error)
 	Rulesets(ctx context.Context, q RulesetQuery) ([]*Ruleset, Cursor, error) // without Files
+
+	// PutShadow makes a set the one that is evaluated beside the live one, in place of the one before, whose reports go, or
+	// writes down what has become of it. Shadow reads it, NotFound where there never was one.
+	PutShadow(ctx context.Context, s Shadow) error
+	Shadow(ctx context.Context, files bool) (*Shadow, error)
+	// PutShadowReport keeps what one node found, in place of what it found before. Where that shadow is no longer the one there is,
+	// it is a Conflict.
+	PutShadowReport(ctx context.Context, shadow, node string, report json.RawMessage) error
+	ShadowReports(ctx context.Context, shadow string) (map[string]json.RawMessage, error) // by node
 
 	// Once stores value under key unless the key is there, and returns what is there afterwards:
 	// the key file's fingerprint, the store's own id.

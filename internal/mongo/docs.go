@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -186,6 +187,22 @@ type rulesetDoc struct {
 	issue.Ruleset `bson:",inline"`
 	Seq           int64  `bson:"seq"`                 // the largest is the latest
 	FilesBlob     string `bson:"filesBlob,omitempty"` // in place of files when they are long
+}
+
+// A shadowDoc is the set that is evaluated beside the live one. Its _id is always the same.
+type shadowDoc struct {
+	ID        string            `bson:"_id"`
+	Shadow    issue.Shadow      `bson:"shadow"` // without its files
+	Files     map[string]string `bson:"files,omitempty"`
+	FilesBlob string            `bson:"filesBlob,omitempty"` // in place of files when they are long
+}
+
+// A shadowReportDoc is what one node found of a shadow. Its _id is both.
+type shadowReportDoc struct {
+	ID     string          `bson:"_id"`
+	Shadow string          `bson:"shadow"`
+	Node   string          `bson:"node"`
+	Report json.RawMessage `bson:"report"`
 }
 
 // A blobDoc is the head of a blob, and a file of GridFS (bucket "blobs"). Its _id is the sha256. A small blob is in the head itself; the

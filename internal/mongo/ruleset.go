@@ -28,16 +28,8 @@ func (s *Store) PublishRuleset(ctx context.Context, r issue.Ruleset, after int64
 	if last != after {
 		return 0, fault.Errorf(fault.Conflict, "the latest publication is number %d, not %d", last, after)
 	}
-	files, err := json.Marshal(r.Files)
-	if err != nil {
-		return 0, fmt.Errorf("encode rule set: %w", err)
-	}
-	if len(files) > inlineRuleset {
-		b := spool.Bytes(files)
-		if err := s.putBlob(ctx, b); err != nil {
-			return 0, fmt.Errorf("publish rule set %s: %w", r.Version, err)
-		}
-		d.Files, d.FilesBlob = nil, b.SHA256()
+	if d.Files, d.FilesBlob, err = s.putFiles(ctx, r.Files); err != nil {
+		return 0, fmt.Errorf("publish rule set %s: %w", r.Version, err)
 	}
 	if err := s.step("write rule set"); err != nil {
 		return 0, err
@@ -75,22 +67,40 @@ func (s *Store) ruleset(ctx context.Context, which bson.D) (*issue.Ruleset, erro
 	if err := s.rulesets.FindOne(ctx, which, options.FindOne().SetSort(keys("-seq"))).Decode(&d); err != nil {
 		return nil, failed("read a rule set", err)
 	}
-	if d.FilesBlob == "" {
-		return d.ruleset(), nil
-	}
-	r, err := s.OpenBlob(ctx, d.FilesBlob)
-	if err != nil {
-		return nil, fmt.Errorf("read rule set %s: %w", d.Version, err)
-	}
-	defer r.Close()
-	files, err := io.ReadAll(r)
-	if err == nil {
-		err = json.Unmarshal(files, &d.Files)
-	}
-	if err != nil {
+	if err := s.readFiles(ctx, &d.Files, d.FilesBlob); err != nil {
 		return nil, fmt.Errorf("read rule set %s: %w", d.Version, err)
 	}
 	return d.ruleset(), nil
+}
+
+// putFiles keeps a set's files as a blob, where they are long; else they go into the document.
+func (s *Store) putFiles(ctx context.Context, files map[string]string) (inline map[string]string, blob string, err error) {
+	text, err := json.Marshal(files)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(text) <= inlineRuleset {
+		return files, "", nil
+	}
+	b := spool.Bytes(text)
+	return nil, b.SHA256(), s.putBlob(ctx, b)
+}
+
+// readFiles reads what putFiles made a blob of; "" is none.
+func (s *Store) readFiles(ctx context.Context, files *map[string]string, blob string) error {
+	if blob == "" {
+		return nil
+	}
+	r, err := s.OpenBlob(ctx, blob)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, files)
 }
 
 func (d *rulesetDoc) ruleset() *issue.Ruleset {

@@ -63,6 +63,9 @@ func (s *Store) named(ctx context.Context, sha string) (bool, error) {
 	if n, err := s.copies.CountDocuments(ctx, bson.M{"blob": sha}, options.Count().SetLimit(1)); err != nil || n > 0 {
 		return n > 0, failed("look who names a blob", err)
 	}
-	n, err := s.rulesets.CountDocuments(ctx, bson.M{"filesBlob": sha}, options.Count().SetLimit(1))
+	if n, err := s.rulesets.CountDocuments(ctx, bson.M{"filesBlob": sha}, options.Count().SetLimit(1)); err != nil || n > 0 {
+		return n > 0, failed("look who names a blob", err)
+	}
+	n, err := s.shadow.CountDocuments(ctx, bson.M{"filesBlob": sha}, options.Count().SetLimit(1))
 	return n > 0, failed("look who names a blob", err)
 }

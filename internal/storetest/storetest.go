@@ -92,6 +92,7 @@ var promises = []struct {
 	{"rule sets", rulesets},
 	{"of rule sets published at once one wins", rulesetRace},
 	{"a crash at any write of a rule set", crashRuleset},
+	{"a shadow and its reports", shadows},
 	{"once", once},
 
 	{"lists page newest first", paging},
