@@ -78,6 +78,7 @@ type addressReader struct {
 	noParen   bool   // no ) is left
 	phrase    []byte // words of the element so far
 	word      int    // where the last of them begins
+	carry     string // words that belong to the next element
 	loose     string // names that were not followed by an address, before a comma
 }
 
@@ -105,7 +106,9 @@ func (a *addressReader) take() string {
 // next reads one element and the comma after it.
 func (a *addressReader) next() element {
 	var e element
-	a.phrase, a.word = a.phrase[:0], 0
+	a.phrase, a.word = append(a.phrase[:0], a.carry...), 0
+	a.carry = ""
+	named := 0       // how much of the phrase stands before the address
 	glue := false    // the next word touches the one before
 	wasWord := false // the last word was an encoded one
 	for a.at < len(a.s) {
@@ -133,10 +136,14 @@ func (a *addressReader) next() element {
 			e.doubt, e.ended, e.phrase = true, ':', a.take()
 			return e
 		case c == '<' && e.angle != "":
-			e.phrase = a.take() // a comma is missing between two addresses
+			// A comma is missing between two addresses: the words between them are the name of the second.
+			a.carry = strings.TrimSpace(string(a.phrase[named:]))
+			a.phrase = a.phrase[:named]
+			e.phrase = a.take()
 			return e
 		case c == '<':
 			e.angle, e.hasAngle = a.angle(), true
+			named = len(a.phrase)
 		case c == '(':
 			if text, ok := a.comment(); ok {
 				e.comment = text

@@ -140,14 +140,14 @@ func decodeAs(b []byte, name string) (s string, bad int, ok bool) {
 }
 
 // utf8OrDetect reads text that says it is UTF-8 or ASCII. When little in it is, it is read as what it looks
-// like; when a few bytes are broken, those are replaced.
+// like; when a few bytes are broken, those are replaced: one beside one character is no proof against the label.
 func (p *parser) utf8OrDetect(b []byte, label string) string {
 	b = bytes.TrimPrefix(b, []byte("\uFEFF"))
 	if utf8.Valid(b) && !isISO2022(b) {
 		return string(b)
 	}
 	p.warn("charset-malformed", "text is not in the character set "+quote(label))
-	if isISO2022(b) || bom16(b) || !mostlyUTF8(b) && !anyLineUTF8(b) {
+	if isISO2022(b) || bom16(b) || !mostlyUTF8(b) && !anyLineUTF8(b) && !(label == "utf-8" && weighUTF8(b) == 0) {
 		return p.detect(b, "")
 	}
 	return p.mixed(b)

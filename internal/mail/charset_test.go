@@ -47,7 +47,7 @@ func TestCharsets(t *testing.T) {
 		// Unicode in other widths.
 		{"utf-16", "\xfe\xff\x00a\x00\xfc", "aü"}, {"utf-16", "\xff\xfea\x00\xfc\x00", "aü"}, {"utf-16", "\x00a\x00b\x00\xfc", "abü"}, {"utf-16", "a\x00b\x00\xfc\x00", "abü"}, {"unicode", "a\x00b\x00c\x00", "abc"}, {"ucs-2", "\x00a\x00b\x00c", "abc"}, {"unicodeFFFE", "\x00a\x00\xfc", "aü"},
 		{"utf-16", "only ASCII, says a gateway", "only ASCII, says a gateway"}, {"utf-32", "\x00\x00\x00a\x00\x01\xf6\x00", "a😀"}, {"utf-32", "\xff\xfe\x00\x00a\x00\x00\x00", "a"}, {"UTF-32LE", "a\x00\x00\x00\xfc\x00\x00\x00", "aü"}, {"ucs-4", "a\x00\x00\x00b\x00\x00\x00\xfc\x00\x00\x00", "abü"},
-		{"utf-7", "+APw- 1+-1", "ü 1+1"}, {"x-unicode-2-0-utf-7", "+APw-", "ü"},
+		{"utf-7", "+APw- 1+-1", "ü 1+1"}, {"utf-7", "+AD4 kX9+q2Zw/8 x+y", "> kX9+q2Zw/8 x+y"}, {"utf-7", "+2D3eAA-! +2D0-! +4AA-!", "\U0001f600! +2D0-! +4AA-!"}, {"utf-8", "\xc2\xa1Hola! \xa1Adi", "¡Hola! \uFFFDAdi"}, {"utf-8", "\xc2\xa1Hola!\n\xa1Adi\n", "¡Hola!\n¡Adi\n"}, {"x-unicode-2-0-utf-7", "+APw-", "ü"},
 		// Labels that say nothing, or are wrong.
 		{"x-unknown", "Grüße", "Grüße"}, {"unknown-8bit", "Gr\xfc\xdfe", "Grüße"}, {"_autodetect", "Gr\xfc\xdfe", "Grüße"}, {"x-user-defined", "Gr\xfc\xdfe", "Grüße"}, {"us-ascii", "Grüße", "Grüße"}, {"us-ascii", "Gr\xfc\xdfe", "Grüße"}, {"utf-8", "Gr\xfc\xdfe", "Grüße"},
 		{"iso-8859-1", "Grüße", "Grüße"}, {"koi8-r", "Привет, мир", "Привет, мир"}, {"windows-1251", "Привет", "Привет"}, {"gb2312", "请派人来。", "请派人来。"}, {"shift_jis", "よろしくお願いします", "よろしくお願いします"}, {"big5", "Grüße und schöne Wünsche", "Grüße und schöne Wünsche"}, {"iso-2022-jp", "Grüße, schön, für später", "Grüße, schön, für später"},

@@ -14,7 +14,7 @@ func (p *parser) mixed(b []byte) string {
 		switch {
 		case utf8.Valid(ln):
 			s.Write(ln)
-		case mostlyUTF8(ln) || cutShort(ln):
+		case weighUTF8(ln) >= 0 || cutShort(ln):
 			s.WriteString(strings.ToValidUTF8(string(ln), "\uFFFD"))
 		default:
 			s.WriteString(p.detect(ln, "windows-1252"))
@@ -93,7 +93,10 @@ func anyLineUTF8(b []byte) bool {
 }
 
 // mostlyUTF8 says whether b has more well-formed characters beyond ASCII than bytes that are in none.
-func mostlyUTF8(b []byte) bool {
+func mostlyUTF8(b []byte) bool { return weighUTF8(b) > 0 }
+
+// weighUTF8 counts the bytes of well-formed characters beyond ASCII but their first, less the bytes that are in none.
+func weighUTF8(b []byte) int {
 	n := 0
 	for i := 0; i < len(b); {
 		if b[i] < utf8.RuneSelf {
@@ -108,5 +111,5 @@ func mostlyUTF8(b []byte) bool {
 		}
 		i += size
 	}
-	return n > 0
+	return n
 }

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -31,7 +32,9 @@ func (p *parser) readFields(h *header) {
 		}
 		switch string(appendLower(buf[:0], f.Name)) {
 		case "from":
-			seen.from++
+			if seen.from++; broken(f) && slices.ContainsFunc(h.fields, func(g Field) bool { return equalFold(g.Name, "from") && !broken(&g) }) {
+				continue // who checks DMARC sees the other one
+			}
 			m.From = p.addresses(m.From, f)
 		case "sender":
 			m.Sender = p.addresses(m.Sender, f)
@@ -75,6 +78,12 @@ func (p *parser) readFields(h *header) {
 	p.count("date", seen.date, true)
 	p.count("subject", seen.subject, false)
 	p.count("message-id", seen.id, false)
+}
+
+// broken says whether a line ends between the name of a field and its colon, which RFC 5322 never allowed.
+func broken(f *Field) bool {
+	name, _, _ := bytes.Cut(f.Raw, []byte{':'})
+	return bytes.ContainsAny(name, "\r\n")
 }
 
 // learnCharset takes the first label of a text, other than of ASCII and UTF-8, as that of raw headers.

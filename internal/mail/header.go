@@ -54,7 +54,7 @@ func (p *parser) readHeader() header {
 		switch {
 		case !ln.start, len(ends) > 0 && isSpace(ln.text[0]):
 			// the rest of the field before
-		case fieldName(ln.text) > 0:
+		case fieldName(ln.text) > 0, len(ln.text) < 40 && colonAhead(p.lines.ahead()) && wellKnown(string(ln.text)):
 			ends = append(ends, len(buf))
 		case isMboxLine(ln.text) && (first || len(ends) == 0 || fieldAhead(p.lines.ahead())):
 			p.skipLine(ln)
@@ -72,6 +72,13 @@ func (p *parser) readHeader() header {
 				continue
 			}
 			buf = append(buf, ' ') // most often a fold whose indent got lost
+		case len(ends) > 0 && ln.text[0] == ':' && blankAhead(p.lines.ahead()):
+			p.warn("header-malformed", "a field without a name: "+quote(ln.text))
+			p.skipLine(ln)
+			continue
+		case len(ends) > 0 && lostFold(buf, ln.text) && fieldsAhead(p.lines.ahead()):
+			p.warn("header-malformed", "a line that is no header field: "+quote(ln.text))
+			buf = append(buf, ' ')
 		default:
 			if len(ends) == 0 {
 				p.warn("header-missing", "the text begins without a header")
@@ -132,7 +139,7 @@ func (p *parser) finishHeader(buf []byte, starts []int, _ bool) header {
 		}
 		colon := from + strings.IndexByte(h.str[from:to], ':')
 		h.fields[i] = Field{
-			Name:  strings.TrimRight(h.str[from:colon], " \t"),
+			Name:  strings.TrimRight(h.str[from:colon], " \t\r\n"),
 			Value: p.decodeValue(h.str[colon+1 : to]),
 			Raw:   raw[from:to:to],
 		}
@@ -153,98 +160,4 @@ func (h *header) raw(name string) (string, bool) {
 func rawValue(f *Field) string {
 	_, v, _ := bytes.Cut(f.Raw, []byte{':'})
 	return string(v)
-}
-
-// unfold makes one line of valid UTF-8 from the bytes of a value, raw ones read in charset label. RFC 5322
-// section 2.2.3: the line end goes, the white space after it stays. Control characters become spaces.
-func unfold(s, label string) string {
-	s = trimSpace(s)
-	if plain(s) {
-		return s
-	}
-	s = decodeRaw(s, label)
-	var b strings.Builder
-	b.Grow(len(s))
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '\r' || c == '\n':
-			if i+1 < len(s) && !isSpace(s[i+1]) && s[i+1] != '\n' && s[i+1] != '\r' {
-				b.WriteByte(' ')
-			}
-		case c < ' ' || c == 0x7f:
-			b.WriteByte(' ')
-		case c == 0xc2 && i+1 < len(s) && s[i+1] < 0xa0: // C1
-			b.WriteByte(' ')
-			i++
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return trimSpace(b.String())
-}
-
-// plain says whether s is printable ASCII.
-func plain(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] < ' ' || s[i] >= 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
-// fieldName returns the length of the field name that a header line begins with, or 0.
-func fieldName(b []byte) int {
-	for i, c := range b {
-		switch {
-		case c == ':':
-			return i
-		case c <= ' ' || c >= 0x7f:
-			// RFC 5322 section 4.5: white space may stand before the colon.
-			if i > 0 && (c == ' ' || c == '\t') && bytes.HasPrefix(bytes.TrimLeft(b[i:min(len(b), i+64)], " \t"), []byte{':'}) {
-				return i
-			}
-			return 0
-		}
-	}
-	return 0
-}
-
-// nameless says whether a line is a field whose name is none: empty, or with letters beyond ASCII.
-func nameless(text []byte) bool {
-	colon := bytes.IndexByte(text[:min(len(text), 80)], ':')
-	return colon >= 0 && !bytes.ContainsAny(text[:colon], " \t")
-}
-
-// blankMax is how many blank lines may stand before a field that is looked for.
-const blankMax = 20
-
-// fieldAhead says whether the next line is surely a header field: one whose name is well known.
-func fieldAhead(b []byte) bool {
-	ln, rest := nextLine(b)
-	for n := 0; blank(ln) && len(rest) > 0 && n < blankMax; n++ {
-		ln, rest = nextLine(rest)
-	}
-	n := fieldName(ln)
-	return n > 0 && wellKnown(string(ln[:n]))
-}
-
-func wellKnown(name string) bool {
-	name = strings.ToLower(name)
-	switch name {
-	case "from", "to", "cc", "bcc", "subject", "date", "sender", "reply-to", "received", "message-id", "in-reply-to",
-		"references", "mime-version", "return-path", "delivered-to", "dkim-signature", "authentication-results",
-		"envelope-to", "importance", "thread-topic", "thread-index", "user-agent", "precedence", "auto-submitted":
-		return true
-	}
-	for _, prefix := range []string{"x-", "content-", "list-", "resent-", "arc-"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-func isMboxLine(b []byte) bool {
-	return bytes.HasPrefix(b, []byte("From ")) || bytes.HasPrefix(b, []byte(">From "))
 }

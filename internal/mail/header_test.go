@@ -14,7 +14,7 @@ func TestSubjects(t *testing.T) {
 		{"plain", "plain"}, {"=?utf-8?Q?=C3=BC?=", "ü"}, {"a =?utf-8?Q?=C3=BC?= b", "a ü b"}, {"=?utf-8?Q?a?= =?utf-8?Q?b?=", "ab"}, {"=?utf-8?Q?a?= =?iso-8859-1?Q?=FC?=", "aü"}, {"=?utf-8?Q?=C3?= =?utf-8?Q?=BC?=", "ü"},
 		{"=?UTF-8?q?raw space?=", "raw space"}, {"=?utf-8?B?w7w?=", "ü"}, {"=?utf-8?B?w?= =?utf-8?B?7w=?=", "ü"}, {"=?utf-8?Q?=ZZ=4?=", "=ZZ=4"}, {"stuck=?utf-8?Q?=C3=BC?=stuck", "stucküstuck"},
 		{"=?utf-8*en?Q?=C3=BC?=", "ü"}, {"=?iso-2022-jp?B?GyRCNEE7ehsoQg==?=", "漢字"}, {"=?gb2312?B?1tDOxA==?=", "中文"}, {"=?utf-8?X?what?=", "=?utf-8?X?what?="}, {"=??Q?a?=", "=??Q?a?="}, {"=?utf-8?Q?no end", "=?utf-8?Q?no end"},
-		{"=?utf-8?Q?line=0D=0ABcc:_x@y?=", "line  Bcc: x@y"}, {"=?utf-8?Q??=", ""}, {"=?windows-1252?Q?=80_=93x=94?=", "€ “x”"}, {"folded\r\n and\r\n\tfolded", "folded and\tfolded"}, {"\xfc", "ü"}, {"\xc3\xbc", "ü"},
+		{"=?utf-8?Q?line=0D=0ABcc:_x@y?=", "line  Bcc: x@y"}, {"=?utf-8?Q?In=07voi=1Bce=09=C2=859?=", "Invoice 9"}, {"In\x07voi\x1bce\t9", "Invoice 9"}, {"=?utf-8?Q??=", ""}, {"=?windows-1252?Q?=80_=93x=94?=", "€ “x”"}, {"folded\r\n and\r\n\tfolded", "folded and\tfolded"}, {"\xfc", "ü"}, {"\xc3\xbc", "ü"},
 	}
 	for _, tt := range tests {
 		m := parse(t, []byte("Subject: "+tt.in+"\r\n\r\n"))
@@ -53,7 +53,7 @@ func TestHeaderTraps(t *testing.T) {
 		{"two of each", "From: ann@example.org\nFrom: eve@example.net\nSubject: s\nSubject: t\nDate: x\nDate: 5 Jan 2026 15:04\n\nbody", "ann@example.org eve@example.net|s|body", "header-doubled"},
 		{"empty From, then one", "From:\nFrom: ann@example.org\nSubject:\nSubject: s\n\nbody", "ann@example.org|s|body", "header-doubled"},
 		{"group in From", "From: Undisclosed: ann@example.org, eve@example.net;\nSubject: s\n\nbody", "ann@example.org eve@example.net|s|body", ""},
-		{"NUL inside", "From: ann@example.org\nSubject: s\x00t\n\nbody", "ann@example.org|s t|body", ""},
+		{"NUL inside", "From: ann@example.org\nSubject: s\x00t\n\nbody", "ann@example.org|st|body", ""},
 		{"NUL in an address", "From: ann@example.org\x00@evil.example\nSubject: s\n\nbody", "|s|body", "address-malformed"},
 		{"bidi marks", "From: ann@example.org\nSubject: =?utf-8?Q?a=E2=80=AEb?= \u202ec\n\nbody", "ann@example.org|ab c|body", ""},
 		{"raw 8-bit name, address untouched", "From: J\xfcrgen <j@example.org>\nSubject: s\n\nbody", "j@example.org|s|body", ""},
@@ -62,6 +62,13 @@ func TestHeaderTraps(t *testing.T) {
 		{"raw UTF-8 address", "From: jürgen@exämple.org\nSubject: s\n\nbody", "jürgen@xn--exmple-cua.org|s|body", ""},
 		{"address inside two-byte characters", "From: \x1b$B<ann@example.org>\x1b(B <eve@example.net>\nSubject: s\n\nbody", "eve@example.net|s|body", ""},
 		{"Shift_JIS whose second byte is an @", "From: \x83@\x83@ <ann@example.org>\nSubject: s\nContent-Type: text/plain; charset=shift_jis\n\nbody", "ann@example.org|s|body", ""},
+		{"the colon on the next line", "From\n : ann@example.org\nSubject\n\t: s\n\nbody", "ann@example.org|s|body", ""},
+		{"the colon on the next line, and a whole one", "From\n : eve@example.net\nFrom: ann@example.org\nSubject: s\n\nbody", "ann@example.org|s|body", "header-doubled"},
+		{"a word that is no field, and a colon", "From: ann@example.org\nSubject: s\nHello\n : x\n", "ann@example.org|s|Hello\n : x\n", "header-malformed"},
+		{"field without a name at the end", "From: ann@example.org\nSubject: s\n: x\n\nbody", "ann@example.org|s|body", "header-malformed"},
+		{"text that begins with a colon", "From: ann@example.org\nSubject: s\n: x\ny\n", "ann@example.org|s|: x\ny\n", "header-malformed"},
+		{"lost fold before fields that nobody knows", "From: ann@example.org\nSubject: s\nFoo: a value that is so long that whoever sent it had to fold it, and he did that\nwithout an indent\nBar: x\n y\n\nbody", "ann@example.org|s|body", "header-malformed"},
+		{"text with a colon, no empty line", "From: ann@example.org\nSubject: s\nHello,\nNote: x\n\nbody", "ann@example.org|s|Hello,\nNote: x\n\nbody", "header-malformed"},
 		{"text in a header's place", "Hello,\n\nthe printer is broken.\n", "||Hello,\n\nthe printer is broken.\n", "header-missing"},
 		{"header alone", "From: ann@example.org\nSubject: s", "ann@example.org|s|", ""},
 	}

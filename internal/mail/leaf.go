@@ -1,6 +1,9 @@
 package mail
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // leafKind says where the bytes of a leaf go.
 type leafKind uint8
@@ -100,7 +103,11 @@ func (p *parser) isText(ct, disp *value) bool {
 	if disp.word == "attachment" {
 		return false
 	}
-	named := disp.get("filename") != "" || ct.get("name") != ""
+	name := ""
+	for _, s := range givenNames(ct, disp) {
+		name = cmp.Or(name, s)
+	}
+	named := name != ""
 	n := len(p.stack)
 	switch {
 	case ct.word != "text/plain" && ct.word != "text/html":
@@ -109,7 +116,9 @@ func (p *parser) isText(ct, disp *value) bool {
 	case n == 0 || !named:
 		return true
 	case p.stack[n-1].subtype != "alternative":
-		return false
+		// Some senders name even the text that is all they say. What comes first, and is called no other kind of file, is that.
+		typ := typeByName(name)
+		return len(p.segments) == 0 && len(p.msg.Attachments) == 0 && ct.word == "text/plain" && (typ == ct.word || typ == "application/octet-stream")
 	}
 	// Some senders name the forms of their text. What comes after such a form is a file.
 	alt := p.stack[n-1].alt

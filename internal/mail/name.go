@@ -12,7 +12,7 @@ const nameMax = 200
 
 // fileName finds the name of an attachment, or makes one from its type.
 func (p *parser) fileName(h *header, ct, disp *value) string {
-	for _, s := range []string{disp.get("filename"), ct.get("name")} {
+	for _, s := range givenNames(ct, disp) {
 		if name := safeName(p.nameWords(s)); name != "" {
 			if ct.word == "text/calendar" && !strings.HasSuffix(strings.ToLower(name), ".ics") {
 				name += ".ics" // programs go by that
@@ -44,6 +44,11 @@ func (p *parser) fileName(h *header, ct, disp *value) string {
 		}
 	}
 	return base + extension(ct.word)
+}
+
+// givenNames are what a part's header calls it, the surest first. Some senders mix up where which parameter belongs, or say "file".
+func givenNames(ct, disp *value) []string {
+	return []string{disp.get("filename"), ct.get("name"), disp.get("name"), ct.get("filename"), disp.get("file"), ct.get("file")}
 }
 
 // extension is the usual end of the file names of a type.

@@ -12,6 +12,7 @@ import (
 // types, those in brackets that are shown in the text.
 func TestStructure(t *testing.T) {
 	t.Parallel()
+	const mixed = "Content-Type: multipart/mixed; boundary=b\n\n--b\n"
 	const alternative = "Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\nplain\n--b\n"
 	for _, tt := range []struct{ name, raw, want string }{
 		{"quoted by apostrophes", "Content-Type: multipart/mixed; boundary='b c'\n\n--b c\n\ntext\n--b c--\n", "text | "},
@@ -49,6 +50,12 @@ func TestStructure(t *testing.T) {
 			"x\n | <img src=\"http://x.example/a/1.png\"><td background='c%20d.jpg'>&nbsp;<p style=\"background: url(b.gif)\">x [1.png image/png] [b.gif image/gif] [c d.jpg image/jpeg] other.jpg image/jpeg"},
 
 		{"unknown kind of text", "Content-Type: text/x-note\n\nHello\n", "Hello\n | "},
+		{"named text first", mixed + "Content-Type: text/plain; name=msg.1\n\nHello\n--b\nContent-Type: text/plain; name=b.txt\n\nlog\n--b--\n", "Hello |  b.txt text/plain"},
+		{"named text first, inline", mixed + "Content-Type: text/plain\nContent-Disposition: inline; filename=msg.txt\n\nHello\n--b--\n", "Hello | "},
+		{"named text first, a file", mixed + "Content-Type: text/plain\nContent-Disposition: attachment; filename=msg.txt\n\nlog\n--b--\n", " |  msg.txt text/plain"},
+		{"named text first, of another kind", mixed + "Content-Type: text/plain; name=a.csv\n\n1;2\n--b--\n", " |  a.csv text/plain"},
+		{"named text after a file", mixed + "Content-Type: image/png; name=a.png\n\nPNG\n--b\nContent-Type: text/plain; name=b.txt\n\nlog\n--b--\n", " |  a.png image/png b.txt text/plain"},
+		{"named text after text", mixed + "Content-Type: text/plain\n\nHello\n--b\nContent-Type: text/plain; name=b.txt\n\nlog\n--b--\n", "Hello |  b.txt text/plain"},
 		{"unknown kind, named", "Content-Type: text/x-note; name=a\n\nHello\n", " |  a text/x-note"},
 		{"table alone", "Content-Type: text/csv\n\na,b\n", " |  attachment.csv text/csv"},
 		{"names", "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: a/b; name=\"COM1.txt\"\n\n--b\nContent-Type: a/b; name=\"com\u00b9\"\n\n--b\nContent-Type: a/b; name=\"a.exe .\"\n\n--b\nContent-Type: a/b; name=\"..\\\\..\\\\x\"\n\n" +

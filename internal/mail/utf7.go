@@ -2,12 +2,13 @@ package mail
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // decodeUTF7 reads UTF-7 (RFC 2152): ASCII, in which a "+" begins UTF-16 in base64 up to the first
-// sign that is none of base64. Bytes beyond ASCII, which it does not know, become U+FFFD.
+// sign that is none of base64; what is no text in it was none. Bytes beyond ASCII, which it does not know, become U+FFFD.
 func decodeUTF7(b []byte) string {
 	var s strings.Builder
 	s.Grow(len(b))
@@ -29,42 +30,49 @@ func decodeUTF7(b []byte) string {
 			s.WriteByte('+') // a plus that its sender forgot to write as "+-"
 			continue
 		}
-		i += appendUTF16(&s, b[i:])
-		if i < len(b) && b[i] == '-' {
-			i++
+		end := i
+		for end < len(b) && base64Value[b[end]] < 64 {
+			end++
 		}
+		if text, ok := utf16Text(b[i:end]); ok {
+			s.WriteString(text)
+			if i = end; i < len(b) && b[i] == '-' {
+				i++
+			}
+			continue
+		}
+		s.WriteByte('+') // a plus inside of base64 that was never encoded: it stands as it is
+		s.Write(b[i:end])
+		i = end
 	}
 	return s.String()
 }
 
-// appendUTF16 writes what the base64 at the beginning of b says, and returns its length.
-func appendUTF16(s *strings.Builder, b []byte) int {
+// utf16Text is what base64 says in UTF-16. It is not ok when that is no whole number of characters that there are, with
+// zero bits to fill up the last sign.
+func utf16Text(b []byte) (string, bool) {
+	var s strings.Builder
 	var bits uint32
-	var n, i int
+	var n int
 	var high rune // the first half of a pair
-	for ; i < len(b) && base64Value[b[i]] < 64; i++ {
-		bits, n = bits<<6|uint32(base64Value[b[i]]), n+6
+	for _, c := range b {
+		bits, n = bits<<6|uint32(base64Value[c]), n+6
 		if n < 16 {
 			continue
 		}
 		n -= 16
 		r := rune(bits >> n & 0xffff)
 		switch {
-		case high != 0 && utf16.DecodeRune(high, r) != utf8.RuneError:
-			s.WriteRune(utf16.DecodeRune(high, r))
-			high = 0
-			continue
 		case high != 0:
-			s.WriteRune(utf8.RuneError)
-		}
-		if high = 0; r >= 0xd800 && r < 0xdc00 {
+			r, high = utf16.DecodeRune(high, r), 0
+		case r >= 0xd800 && r < 0xdc00:
 			high = r
 			continue
 		}
-		s.WriteRune(r) // the second half of a pair alone becomes U+FFFD
+		if r == utf8.RuneError || r >= 0xd800 && r < 0xe000 || !unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.Cc, unicode.Cf) {
+			return "", false
+		}
+		s.WriteRune(r)
 	}
-	if high != 0 {
-		s.WriteRune(utf8.RuneError)
-	}
-	return i
+	return s.String(), high == 0 && n < 6 && bits&(1<<n-1) == 0
 }

@@ -7,7 +7,7 @@ import (
 
 // decodeValue makes the readable form of an unstructured header value: unfolded, encoded words decoded.
 func (p *parser) decodeValue(s string) string {
-	s = unfold(s, p.rawCharset)
+	s = unfoldTo(s, p.rawCharset, "")
 	if !strings.Contains(s, "=?") {
 		return s
 	}
@@ -26,7 +26,7 @@ func (p *parser) decodeWords(s string) string {
 		raw, tail = appendBase64(raw, tail), ""
 		if raw != nil {
 			p.learnWord(label)
-			b.WriteString(spaceControls(p.charset(raw, label)))
+			b.WriteString(withoutControls(p.charset(raw, label)))
 		}
 		raw = nil
 	}
@@ -197,11 +197,15 @@ func unhex(c byte) byte {
 	return 255
 }
 
-// spaceControls makes spaces of the control characters that an encoded word smuggled into one line.
-func spaceControls(s string) string {
+// withoutControls is what an encoded word says without the control characters that it smuggled into one line: spaces for
+// line ends and tabs.
+func withoutControls(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 {
+		switch {
+		case r == '\t', r == '\r', r == '\n', r == 0x2028, r == 0x2029:
 			return ' '
+		case r < ' ', r >= 0x7f && r < 0xa0:
+			return -1
 		}
 		return r
 	}, s)
