@@ -21,6 +21,9 @@ func TestDocumentation(t *testing.T) {
 	}
 	for i, s := range snippets {
 		s, _, _ = strings.Cut(s, "\n```")
+		if formatted, err := dsl.Format("docs/rules.md", []byte(s)); err != nil || string(formatted) != s+"\n" {
+			t.Errorf("snippet %d is not laid out in the one way: %v\n%s", i+1, err, formatted)
+		}
 		p, diags := compile("docs/rules.md", s+"\n", options())
 		if len(diags) > 0 {
 			t.Errorf("snippet %d:\n%s\n%s", i+1, s, diags.Text())

@@ -92,21 +92,26 @@ const largestFile = 8 << 20 // bytes; larger lists belong in files of their own
 // Parse reads one file and finds all of its errors. It never panics, and returns what it understood
 // also when there are errors.
 func Parse(name string, src []byte) (*File, Diagnostics) {
-	f := &File{Name: name, Source: src}
 	if len(src) > largestFile {
-		f.src = newSource(name, "")
+		f := &File{Name: name, Source: src, src: newSource(name, "")}
 		return f, Diagnostics{{
 			Pos:     Pos{File: name, Line: 1, Column: 1},
 			Message: "this file is larger than 8 MiB",
 			Hint:    `put large lists into files of their own: list banned = file("lists/banned.txt")`,
 		}}
 	}
-	f.src = newSource(name, string(src))
-	l := lex(f.src)
-	f.comments = l.comments
-	p := &fileParser{src: f.src, tokens: l.tokens, file: f, diags: l.diags}
+	p, diags := parseFile(name, src)
+	p.file.Source = src
+	return p.file, diags
+}
+
+// parseFile is Parse, with all that the parser knows.
+func parseFile(name string, src []byte) (*fileParser, Diagnostics) {
+	text := newSource(name, string(src))
+	l := lex(text)
+	p := &fileParser{src: text, tokens: l.tokens, file: &File{Name: name, src: text, comments: l.comments}, diags: l.diags}
 	if !slices.ContainsFunc(l.diags, func(d Diagnostic) bool { return d.Message == tooDeep }) {
 		p.parse()
 	}
-	return f, p.diags.Sorted()
+	return p, p.diags.Sorted()
 }

@@ -5,16 +5,18 @@ import (
 	"strings"
 )
 
-// Format lays a file of rules out in the one way: four columns for each open bracket, conditions that run over several
-// lines one step further, no white space at line ends, never two blank lines in a row, one line break at the end. Comments, texts and all
-// that stands inside a line remain as they are, so the meaning does too. Formatting twice changes nothing. A file
+// Format lays a file of rules out in the one way: four columns for each open bracket, what goes on from one line to the next one
+// step further, no white space at line ends, one space where the words of a block or an item stand apart, one blank line at most and
+// none behind an opening or before a closing bracket, one line break at the end. Comments, texts and expressions within a line
+// remain as they are, and no line is joined or cut, so the meaning does too. Formatting twice changes nothing. A file
 // with errors of syntax is not touched: the error is its Diagnostics.
 func Format(name string, src []byte) ([]byte, error) {
-	if _, diags := Parse(name, src); diags.HasErrors() {
+	p, diags := parseFile(name, src)
+	if diags.HasErrors() {
 		return nil, diags
 	}
-	f := formatter{}
-	for line := range strings.SplitSeq(strings.ReplaceAll(string(src), "\r\n", "\n"), "\n") {
+	f := newFormatter(p.spaced(), p.layout.items)
+	for line := range strings.SplitSeq(f.text, "\n") {
 		f.line(line)
 	}
 	out := bytes.TrimRight(f.out.Bytes(), "\n")
@@ -24,127 +26,78 @@ func Format(name string, src []byte) ([]byte, error) {
 	return append(out, '\n'), nil
 }
 
-// A formatter goes through a file line by line and knows what the next line begins in.
-type formatter struct {
-	out    bytes.Buffer
-	inside string // the end of the text or comment that a line begins in: "\"\"\"", "`", "*/"; "" for none
-	opened []int  // for each open bracket, the line it stands in
-	number int
-	blank  bool // the last line written is blank
-	when   int  // brackets that were open where a `when` began whose `then` has not come; 0 for none
-}
-
-func (f *formatter) line(s string) {
-	f.number++
-	if f.inside != "" { // what is inside a text is not ours to move
-		f.out.WriteString(s)
-		f.out.WriteByte('\n')
-		f.scan(s)
-		f.blank = false
-		return
-	}
-	s = strings.TrimSpace(s)
-	if s == "" {
-		if !f.blank && f.out.Len() > 0 {
-			f.out.WriteByte('\n')
-			f.blank = true
+// spaced is the file's text with one space between the words of items and blocks that stand on one line.
+func (p *fileParser) spaced() string {
+	gaps := map[int]bool{} // before which tokens
+	for _, it := range p.layout.items {
+		gaps[it.from] = true
+		for i := it.from + 1; i < p.headEnd(it); i++ {
+			gaps[i] = true
 		}
-		return
+		if p.isAt(it.to, "{") { // of a block, or of then
+			gaps[it.to] = true
+		}
 	}
-	f.blank = false
-	closing := 0
-	for closing < len(s) && strings.IndexByte(")]}", s[closing]) >= 0 {
-		closing++
+	for _, i := range p.layout.braces {
+		if p.isAt(i, "{") {
+			gaps[i+1] = true
+		} else {
+			gaps[i] = true
+		}
 	}
-	word, _, _ := strings.Cut(s, " ")
-	if f.when > 0 && (word == "then" || strings.HasPrefix(s, "then{")) && len(f.opened) == f.when {
-		f.when = 0
+	var b strings.Builder
+	done := 0
+	for i := 1; i < len(p.tokens); i++ {
+		before, t := p.tokens[i-1], p.tokens[i]
+		between := p.src.text[before.end:t.start]
+		if !gaps[i] || before.kind == tokenNewline || t.kind == tokenNewline || t.kind == tokenEOF || strings.Trim(between, " \t\r") != "" {
+			continue
+		}
+		b.WriteString(p.src.text[done:before.end])
+		if p.apart(i, between) {
+			b.WriteByte(' ')
+		}
+		done = t.start
 	}
-	step := f.depth(len(f.opened) - closing)
-	if f.when > 0 && closing == 0 {
-		step++
-	}
-	f.out.WriteString(strings.Repeat("    ", step))
-	f.out.WriteString(s)
-	f.out.WriteByte('\n')
-	open := len(f.opened)
-	f.scan(s)
-	if word == "when" && open > 0 && len(f.opened) >= open && !holdsThen(s) {
-		f.when = open
-	}
+	b.WriteString(p.src.text[done:])
+	return b.String()
 }
 
-// holdsThen reports whether a line that begins a condition also ends it.
-func holdsThen(s string) bool {
-	for _, w := range strings.Fields(s) {
-		if w == "then" || w == "then{" {
+// apart says whether a space belongs before token i. What touches is one name or date, where nothing else says that it is not.
+func (p *fileParser) apart(i int, between string) bool {
+	if p.isAt(i, ",") || p.isAt(i, ";") {
+		return false
+	}
+	if between != "" {
+		return true
+	}
+	for _, s := range []string{"{", "}", "=", ",", ";"} {
+		if p.isAt(i-1, s) || p.isAt(i, s) {
 			return true
 		}
 	}
-	return false
+	text := func(i int) bool { return p.isKind(i, tokenString) || p.isKind(i, tokenText) }
+	return text(i-1) || text(i)
 }
 
-// depth is how far a line is indented with n brackets open: those opened in one line count once.
-func (f *formatter) depth(n int) int {
-	d, last := 0, -1
-	for _, line := range f.opened[:max(0, min(n, len(f.opened)))] {
-		if line != last {
-			d++
+// headEnd is behind the last token of an item whose distance to the one before it is ours to choose.
+func (p *fileParser) headEnd(it item) int {
+	words := 0 // after the first
+	switch p.text(p.tokens[it.from]) {
+	case "when", "expect":
+		words = 1
+	case "mail", "given":
+		words = 2
+		if p.isAt(it.from+1, "mailbox") {
+			return it.to
 		}
-		last = line
+		if p.isAt(it.from+1, "file") {
+			words = 1
+		}
+	case "let", "list", "define":
+		words = 3
+	default: // in, on, until, …, then and else, and the heads of blocks
+		return it.to
 	}
-	return d
-}
-
-// scan follows brackets, texts and comments through a line.
-func (f *formatter) scan(s string) {
-	for i := 0; i < len(s); {
-		if f.inside != "" {
-			end := strings.Index(s[i:], f.inside)
-			if end < 0 {
-				return
-			}
-			i += end + len(f.inside)
-			f.inside = ""
-			continue
-		}
-		switch rest := s[i:]; {
-		case strings.HasPrefix(rest, "//"):
-			return
-		case strings.HasPrefix(rest, "/*"):
-			f.inside = "*/"
-			i += 2
-		case strings.HasPrefix(rest, `"""`):
-			f.inside = `"""`
-			i += 3
-		case rest[0] == '`':
-			f.inside = "`"
-			i++
-		case rest[0] == '"', rest[0] == '\'':
-			i += quotedLength(rest)
-		case strings.IndexByte("([{", rest[0]) >= 0:
-			f.opened = append(f.opened, f.number)
-			i++
-		case strings.IndexByte(")]}", rest[0]) >= 0:
-			if len(f.opened) > 0 {
-				f.opened = f.opened[:len(f.opened)-1]
-			}
-			i++
-		default:
-			i++
-		}
-	}
-}
-
-// quotedLength is the length of the quoted text at the start of s, with its quotes.
-func quotedLength(s string) int {
-	for i := 1; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case s[0]:
-			return i + 1
-		}
-	}
-	return len(s)
+	return min(it.from+words+1, it.to)
 }

@@ -13,6 +13,29 @@ type fileParser struct {
 	at     int
 	file   *File
 	diags  Diagnostics
+	layout layout
+}
+
+// A layout is what a formatter wants to know of a file: by the numbers of tokens, which white space does not change.
+type layout struct {
+	items  []item // list, define, and what stands in blocks; of blocks their heads
+	braces []int  // those of blocks, then and else, opening and closing
+}
+
+// An item is the tokens from one up to another, without it. Its head is what is not expression.
+type item struct{ from, to int }
+
+func (p *fileParser) item(from int) {
+	to := p.at
+	for to > from && p.tokens[to-1].kind == tokenNewline {
+		to--
+	}
+	p.layout.items = append(p.layout.items, item{from, to})
+}
+
+func (p *fileParser) brace() {
+	p.layout.braces = append(p.layout.braces, p.at)
+	p.at++
 }
 
 // blockWords begin a block; laterWords will in a later version.
@@ -88,14 +111,16 @@ func (p *fileParser) parse() {
 		if t.kind == tokenEOF {
 			return
 		}
+		from := p.at
 		switch text := p.text(t); {
 		case t.kind == tokenName && (text == "list" || text == "define"):
 			p.named(text)
+			p.item(from)
 		case t.kind == tokenName && p.ruleAhead() > 0:
 			p.rule(p.ruleAhead())
 		case t.kind == tokenName && text == "test":
 			p.at++
-			p.test()
+			p.test(from)
 		default:
 			p.unexpectedBlock(t, text)
 		}
@@ -160,7 +185,7 @@ func (p *fileParser) named(what string) {
 }
 
 // header reads the name of a block and its opening brace.
-func (p *fileParser) header(what string) (word, bool) {
+func (p *fileParser) header(what string, from int) (word, bool) {
 	hint := "write it as: " + what + ` "NAME" { … }`
 	t := p.peek()
 	name, err := unquote(p.text(t))
@@ -184,7 +209,8 @@ func (p *fileParser) header(what string) (word, bool) {
 		p.skipTo(func() bool { return p.startsBlock(p.at) })
 		return word{}, false
 	}
-	p.at++
+	p.item(from)
+	p.brace()
 	return word{oneLine(name), t.start}, true
 }
 
@@ -193,7 +219,7 @@ func (p *fileParser) closed(what string, name word) bool {
 	p.skipBreaks()
 	switch {
 	case p.is("}"):
-		p.at++
+		p.brace()
 		return true
 	case p.peek().kind == tokenEOF || p.startsBlock(p.at):
 		p.error(name.offset, "this "+what+" is not closed", "end it with } on a line of its own")

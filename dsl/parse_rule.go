@@ -26,8 +26,9 @@ func (p *fileParser) rule(words int) {
 	disabled, shadow := p.is("disabled"), words > 1 && p.isAt(p.at+words-2, "shadow")
 	what := p.text(p.tokens[p.at+words-1])
 	token := what == "token"
+	from := p.at
 	p.at += words
-	name, ok := p.header(what)
+	name, ok := p.header(what, from)
 	if !ok {
 		return
 	}
@@ -36,7 +37,7 @@ func (p *fileParser) rule(words int) {
 	seen := map[string]bool{}
 	then, before := false, len(p.diags)
 	for !p.closed(what, name) {
-		item := p.peek()
+		from, item := p.at, p.peek()
 		text := p.text(item)
 		if seen[text] {
 			hint := "a " + what + " has one"
@@ -52,6 +53,7 @@ func (p *fileParser) rule(words int) {
 			p.stage(r)
 		case p.is("let"):
 			p.let(r)
+			p.item(from)
 			continue
 		case p.is("when"):
 			p.when(r)
@@ -70,6 +72,9 @@ func (p *fileParser) rule(words int) {
 		default:
 			p.unexpected(what, ruleWords)
 			continue
+		}
+		if text != "then" && text != "else" { // these say themselves where their heads end
+			p.item(from)
 		}
 		seen[text] = true
 	}
@@ -182,6 +187,7 @@ func (p *fileParser) let(r *RuleBlock) {
 		return
 	}
 	p.at++
+	p.skipNewlines()
 	value, ok := p.expression("the let "+p.text(name), func(depth int) bool {
 		return p.peek().kind == tokenNewline || p.is(";") || p.is("let") || p.is("when") || p.is("then")
 	})
@@ -209,7 +215,7 @@ const aStatement = "a statement"
 // statements reads `then { STATEMENTS }`, and the same after else.
 func (p *fileParser) statements(word string) (list []fragment) {
 	hint := "write it as: " + word + " { tag(\"seen\") }"
-	start, before := p.peek(), len(p.diags)
+	from, start, before := p.at, p.peek(), len(p.diags)
 	p.at++
 	p.skipNewlines()
 	if !p.is("{") {
@@ -222,11 +228,12 @@ func (p *fileParser) statements(word string) (list []fragment) {
 		}
 		return nil
 	}
-	p.at++
+	p.item(from)
+	p.brace()
 	for {
 		p.skipBreaks()
 		if p.is("}") {
-			p.at++
+			p.brace()
 			break
 		}
 		if p.peek().kind == tokenEOF || p.startsBlock(p.at) {

@@ -9,14 +9,15 @@ import (
 var givenKinds = []string{"sender", "people", "issue", "auth", "envelope", "mailbox", "time"}
 
 // test reads the body of a test.
-func (p *fileParser) test() {
-	name, ok := p.header("test")
+func (p *fileParser) test(from int) {
+	name, ok := p.header("test", from)
 	if !ok {
 		return
 	}
 	t := &TestBlock{Name: name.text, offset: name.offset, Pos: p.src.pos(name.offset)}
 	before := len(p.diags)
 	for !p.closed("test", name) {
+		from := p.at
 		switch {
 		case p.is("given"):
 			p.given(t)
@@ -31,6 +32,7 @@ func (p *fileParser) test() {
 		default:
 			p.unexpected("test", testWords)
 		}
+		p.item(from)
 	}
 	mistaken := len(p.diags) > before // which may have hidden what is missing
 	if !t.hasMail && !mistaken {
