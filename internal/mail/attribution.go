@@ -40,6 +40,66 @@ func (q *quotes) attribution(i int) (lines int, sure bool) {
 	return k + 1, hasAddress(s) && hasDigit(s) || usual && hasDay(s) && hasHour(s) && i >= q.lastIntroduced()
 }
 
+// doubtAbove makes the paragraph unsure that ends above line i, where a quote begins, when it may introduce that. An attribution
+// holds a name that a stranger chose: it may be so long that it is none to us, and it may hold a command.
+func (q *quotes) doubtAbove(i, free int) {
+	end := i
+	for end > free && end > i-3 && q.line(end-1) == "" {
+		end--
+	}
+	start := end
+	for start > free && q.line(start-1) != "" {
+		start--
+	}
+	if start == end || q.unsure >= 0 {
+		return
+	}
+	if s := q.text[q.starts[start]:q.starts[end]]; endsInColon(q.line(end-1)) || hasAddress(s) || hasDay(s) && hasHour(s) {
+		q.doubt(start, attributionReason)
+	}
+}
+
+// doubtWrapped does so for an attribution of k lines from line i on, when it may have begun further up.
+func (q *quotes) doubtWrapped(i, k, free int) {
+	if i == free || q.line(i-1) == "" {
+		return
+	}
+	if _, usual := introduces(q.sentence(i, i+k)); !usual && k == attributionLines || q.wrapped(i) {
+		start := i
+		for start > free && q.line(start-1) != "" {
+			start--
+		}
+		q.doubt(start, attributionReason)
+	}
+}
+
+// wrapped says whether line i may be the rest of the one above it: its first word had no room there.
+func (q *quotes) wrapped(i int) bool {
+	word, _, _ := strings.Cut(q.line(i), " ")
+	return len(q.line(i-1))+len(word) >= wrapWidth
+}
+
+// wrapWidth is less than what any program wraps at, in bytes.
+const wrapWidth = 60
+
+// mayIntroduce says whether the paragraph from line i on ends in a colon, and tells an address, a day and an hour; or its first line is
+// too long for an attribution otherwise, and has an address.
+func (q *quotes) mayIntroduce(i int) bool {
+	if ln := q.line(i); len(ln) > attributionMax {
+		return hasAddress(ln) && (endsInColon(ln) || isRule(ln[0]) && isRule(ln[len(ln)-1]))
+	}
+	if q.colonBelow(i); !q.colon || q.stop < i {
+		return false
+	}
+	for j := max(i+1, q.stop+1-attributionLines); j <= q.stop; j++ {
+		if _, usual := introduces(q.sentence(j, q.stop+1)); usual && !q.wrapped(j) {
+			return false // somebody's words, and the attribution below them
+		}
+	}
+	s := q.text[q.starts[i]:q.starts[q.stop+1]]
+	return hasAddress(s) && hasDay(s) && hasHour(s)
+}
+
 // colonBelow says how many lines below line i, which is not blank, one ends in a colon, or -1 when none of the next does.
 func (q *quotes) colonBelow(i int) int {
 	if i > q.stop || q.stop == 0 {

@@ -91,6 +91,15 @@ func (q *quotes) cover(i, j int, kind SpanKind, reason string) {
 	q.spans = append(q.spans, Span{int(q.starts[i]), int(q.starts[j]), kind, reason})
 }
 
+// doubt says that the text from line i on might be quoted.
+func (q *quotes) doubt(i int, reason string) {
+	if q.unsure < 0 {
+		q.unsure, q.reason = i, reason
+	}
+}
+
+const attributionReason = "might be an attribution line"
+
 // scan finds quotes and forwards from the top down.
 func (q *quotes) scan() {
 	n := q.count()
@@ -106,6 +115,9 @@ func (q *quotes) scan() {
 	for i := free; i < n; {
 		ln := q.line(i)
 		if ln == "" {
+			for k := 0; k < len(q.regions) && q.regions[k].from == i; k++ {
+				q.regions[k].from++
+			}
 			i++
 			continue
 		}
@@ -121,6 +133,7 @@ func (q *quotes) scan() {
 			j := q.quoteEnd(i)
 			switch {
 			case (q.reply || q.fwd) && !q.prompts(i, j):
+				q.doubtAbove(i, free)
 				q.cover(i, j, SpanQuote, "quoted lines")
 				free = j
 			case q.unsure < 0 && (q.reply || q.fwd):
@@ -151,6 +164,9 @@ func (q *quotes) scan() {
 		}
 		k, sure := q.attribution(i)
 		if k == 0 {
+			if (i == free || q.line(i-1) == "") && q.mayIntroduce(i) {
+				q.doubt(i, attributionReason)
+			}
 			i++
 			continue
 		}
@@ -158,17 +174,18 @@ func (q *quotes) scan() {
 		switch {
 		case next < n && q.marked(next):
 			j := q.markedEnd(next)
+			q.doubtWrapped(i, k, free)
 			q.cover(i, j, SpanQuote, "attribution line and quoted lines")
 			i, free = j, j
 		case next == n:
+			q.doubt(i, attributionReason) // its quote was deleted, or it is a person's: no command of a name in it counts
 			i += k
 		case sure && (q.reply || q.fwd):
+			q.doubtWrapped(i, k, free)
 			q.cover(i, n, SpanQuote, "attribution line")
 			return
 		default:
-			if q.unsure < 0 {
-				q.unsure, q.reason = i, "might be an attribution line"
-			}
+			q.doubt(i, attributionReason)
 			i += k
 		}
 	}

@@ -8,10 +8,11 @@ import (
 // separator says what a line begins when all below it is an older message: "-----Original
 // Message-----", a forward's marker, or a block of From, Sent, To and Subject.
 func (q *quotes) separator(i int, ln string) (SpanKind, string) {
-	if len(ln) > attributionMax {
-		return "", ""
+	var kind markerKind
+	if len(ln) <= attributionMax {
+		kind = marker(ln)
 	}
-	switch kind := marker(ln); {
+	switch {
 	case kind&aboveMarker != 0:
 		return SpanQuote, "line above which one should answer"
 	case kind&(forwardMarker|beginMarker) != 0:
@@ -97,8 +98,12 @@ const (
 	labelSubject
 )
 
-// headerLines is how far down a header block is looked for.
-const headerLines = 10
+// headerLines is how far down a header block is looked for, nameLines how many lines a name may be wrapped over: a stranger
+// chooses how long his is.
+const (
+	headerLines = 10
+	nameLines   = 40
+)
 
 // headerBlock says whether the header of an older message begins at line i: From first, or a date and
 // then From; with all four of its fields, or three and somebody's address. People write From, To and
@@ -114,10 +119,7 @@ func (q *quotes) headerBlock(i int, ln string) (found, sure bool) {
 	}
 	address := hasAddress(ln)
 	blanks := 0
-	for j := i + 1; j < q.count() && j <= i+headerLines; j++ {
-		if q.starts[j+1]-q.starts[j] > 4*attributionMax {
-			continue // a long list of recipients
-		}
+	for j, end := i+1, i+headerLines; j < q.count() && j <= end; j++ {
 		ln := q.line(j)
 		if ln == "" {
 			if blanks++; blanks > 1 && seen == labelFrom || blanks > 4 {
@@ -126,7 +128,11 @@ func (q *quotes) headerBlock(i int, ln string) (found, sure bool) {
 			continue
 		}
 		last := seen&(labelTo|labelSubject) == labelTo|labelSubject
-		seen |= label(ln)
+		is := label(ln)
+		if seen == labelFrom && is == 0 && blanks == 0 && end < i+headerLines+nameLines {
+			end++ // of the name
+		}
+		seen |= is
 		address = address || hasAddress(ln)
 		if seen&(labelFrom|labelDate) != labelFrom|labelDate {
 			continue
@@ -145,7 +151,7 @@ func (q *quotes) foreignBlock(i int, ln string) bool {
 		return false
 	}
 	dated, j := false, i+1
-	for ; j < q.count() && j <= i+headerLines && q.starts[j+1]-q.starts[j] <= attributionMax; j++ {
+	for ; j < q.count() && j <= i+headerLines; j++ {
 		ln := q.line(j)
 		if !fieldLike(ln) {
 			break

@@ -18,11 +18,27 @@ func (q *quotes) signatures() {
 	q.spans = make([]Span, 0, len(spans)+2)
 	from := 0 // the first line of the piece
 	line := 0
-	for _, s := range spans {
+	doubted := -1 // an unsure span in the piece
+	for i, s := range spans {
+		if s.Kind == SpanUnsure && s.Reason == attributionReason && i+1 < len(spans) {
+			doubted = i // a signature may stand in it, above the quote
+			continue
+		}
 		for int(q.starts[line]) < s.Start {
 			line++
 		}
+		at := len(q.spans)
 		q.signature(from, line)
+		if doubted >= 0 {
+			d := spans[doubted]
+			if at < len(q.spans) {
+				d.End = min(d.End, q.spans[at].Start)
+			}
+			if d.Start < d.End {
+				q.spans = slices.Insert(q.spans, at, d)
+			}
+			doubted = -1
+		}
 		q.spans = append(q.spans, s)
 		for int(q.starts[line]) < s.End {
 			line++
