@@ -45,3 +45,8 @@ func undocumented() []string {
 	}
 	return out
 }
+
+// Keywords are the words that begin a block or an item, or say what kind it is.
+func Keywords() []string {
+	return slices.Concat(blockWords, ruleWords, testWords, givenKinds, []string{string(StageMail), string(StageEnvelope)})
+}
