@@ -152,14 +152,34 @@ func verdictOf(r *rules.Result) (Verdict, string) {
 // tokens are the commands a sender wrote, if he may give any: only a proven one may, only in text that is surely his,
 // and in the subject only of a mail that starts an issue.
 func (q *question) tokens(id who, th *thread) []rules.Token {
-	if id.trust != trustAuthenticated {
+	m := q.p.msg
+	if id.trust != trustAuthenticated || echoes(m.Kind) {
 		return nil
 	}
-	tokens := q.set.FindTokens(surelyNew(q.p.msg), q.policy.Marker)
-	if th.Number == 0 && !q.p.msg.IsReply && !q.p.msg.IsForward {
-		tokens = append(q.set.FindTokens(q.p.msg.Subject, q.policy.Marker), tokens...)
+	tokens := q.set.FindTokens(surelyNew(m), q.policy.Marker)
+	if th.Number == 0 && ownSubject(m) {
+		tokens = append(q.set.FindTokens(m.Subject, q.policy.Marker), tokens...)
 	}
 	return tokens
+}
+
+// echoes reports whether mail of a kind is made by programs of what others wrote: its subject and its text repeat that, and its
+// sender has not read it.
+func echoes(k mail.Kind) bool {
+	switch k {
+	case mail.KindAutoReply, mail.KindBounce, mail.KindDelay, mail.KindFeedback, mail.KindReceipt, mail.KindCalendar:
+		return true
+	}
+	return false
+}
+
+// ownSubject reports whether the subject is surely the sender's own: nothing in the mail is or might be somebody else's.
+func ownSubject(m *mail.Message) bool {
+	return !m.IsReply && !m.IsForward &&
+		!slices.ContainsFunc(m.Spans, func(s mail.Span) bool {
+			return s.Kind == mail.SpanQuote || s.Kind == mail.SpanForward || s.Kind == mail.SpanUnsure
+		}) &&
+		!slices.ContainsFunc(m.Attachments, func(a mail.Attachment) bool { return a.Message != nil })
 }
 
 // surelyNew is the text above the first line that might be quoted, forwarded or signature, without the banner that

@@ -270,6 +270,25 @@ rule "known" { when sender.known
 			}
 		})
 	}
+	for name, c := range map[string]struct {
+		raw    string
+		obeyed bool
+	}{
+		"the subject of a new mail":           {plain("<1@example.org>", "ann@example.org", "[[priority: urgent]] Hello", "Hi\n"), true},
+		"that of a reply":                     {plain("<1@example.org>", "ann@example.org", "Re: [[priority: urgent]]", "Hi\n"), false},
+		"of a forward in an unknown language": {plain("<1@example.org>", "ann@example.org", "Xy: [[priority: urgent]]", "See below.\n\nFrom: Eve <eve@example.net>\nSent: Monday, January 5, 2026 2:04 PM\nTo: Ann Lee\nSubject: [[priority: urgent]]\n\nHi\n"), false},
+		"of a forward as a file":              {"From: ann@example.org\r\nMessage-ID: <1@example.org>\r\nSubject: [[priority: urgent]]\r\nContent-Type: message/rfc822\r\n\r\nFrom: eve@example.net\r\nSubject: [[priority: urgent]]\r\n\r\nHi\r\n", false},
+		"a note of absence that repeats it":   {plain("<1@example.org>", "ann@example.org", "Out of office: [[priority: urgent]]", "I read your mail [[priority: urgent]] on Monday.\n", "Auto-Submitted: auto-replied"), false},
+		"the answer to an invitation":         {"From: ann@example.org\r\nMessage-ID: <1@example.org>\r\nSubject: Accepted: [[priority: urgent]]\r\nContent-Type: text/calendar; method=REPLY\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REPLY\r\nBEGIN:VEVENT\r\nSUMMARY:[[priority: urgent]]\r\nATTENDEE;PARTSTAT=ACCEPTED:mailto:ann@example.org\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, script)
+			o := r.sendAs(auth, c.raw)[0]
+			if got := r.issue(o.Issue).Priority == "urgent"; got != c.obeyed {
+				t.Errorf("command obeyed = %v, want %v", got, c.obeyed)
+			}
+		})
+	}
 	t.Run("known is whoever wrote before", func(t *testing.T) {
 		r := newRig(t, script)
 		a := r.one(plain("<1@example.org>", "ann@example.org", "One", "Hi"))
