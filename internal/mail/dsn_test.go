@@ -103,6 +103,8 @@ func TestReportFromEverywhere(t *testing.T) {
 			&report{"<p1@example.com>", rcpt("a@b.example", "", mail.ReasonNoUser, "")}},
 		{"text", daemon + "In-Reply-To: <p1@example.com>\n\n<a@b.example>: 550 5.1.1 no such user\n", &report{"<p1@example.com>", rcpt("a@b.example", "5.1.1", mail.ReasonNoUser, "550 5.1.1 no such user")}},
 		{"users of the server itself", strings.Replace(daemon, "mx.example.org", "example.org", 1) + "\nYour mail could not be delivered to the following recipients:\n\tAnn.Lee\n", &report{"", rcpt("ann.lee@example.org", "", mail.ReasonUnknown, "")}},
+		{"one of several addresses", daemon + "\nPhones are in ph@dir.example and post@dir.example.\n", &report{"", []mail.ReportedRcpt{}}},
+		{"the only address", daemon + "\nThere is no a@b.example here.\n", &report{"", rcpt("a@b.example", "", mail.ReasonUnknown, "")}},
 		{"a word below another colon", daemon + "\nNo mail to a@b.example.\nReason:\nunknown\n", &report{"", rcpt("a@b.example", "", mail.ReasonUnknown, "No mail to a@b.example.")}},
 		{"another server's, wrapped", daemon + "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\nReturn-Path: <>\nFrom: MAILER-DAEMON@in.example.org\nTo: support@example.com\nSubject: Undelivered\n" +
 			"In-Reply-To: <p1@example.com>\n\n<a@b.example>: 550 5.1.1 no such user\n--b--\n", &report{"<p1@example.com>", rcpt("a@b.example", "5.1.1", mail.ReasonNoUser, "550 5.1.1 no such user")}},

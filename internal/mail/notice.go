@@ -243,6 +243,9 @@ func (n *notice) choose() {
 		seen[r.email] = len(n.rcpts)
 		n.rcpts = append(n.rcpts, r)
 	}
+	if best == mentioned && !returned && slices.ContainsFunc(all, func(r noticeRcpt) bool { return r.email != all[0].email }) {
+		n.rcpts = nil // one of several addresses that are named without a word of delivery: nobody can say which
+	}
 	for i := len(n.rcpts) - 1; i >= 0; i-- {
 		r := &n.rcpts[i]
 		if r.rank == listed {
