@@ -54,6 +54,10 @@ func (p *program) checked(c *app.Checked, quiet bool) error {
 	if err != nil {
 		return err
 	}
+	if c.Config.RulesInStore() {
+		_, err = fmt.Fprintf(p.out, "# The configuration as it counts (%s):\n%s# ok: %s; the rules live in the store\n", c.Config.File, y, count(len(c.Config.Mailboxes), "mailbox"))
+		return err
+	}
 	from := cmp.Or(c.Config.File, "no file: the defaults")
 	prog := c.Rules.Program()
 	_, err = fmt.Fprintf(p.out, "# The configuration as it counts (%s):\n%s# ok: %s, %s, %s, %s\n",

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"postern/internal/app"
 	"postern/rules"
 )
 
@@ -28,12 +27,15 @@ func (p *program) rules() *cobra.Command {
 func (p *program) rulesList() *cobra.Command {
 	return p.withJSON(&cobra.Command{
 		Use: "list", Short: "List the rules in the order in which they are asked, with what they say of themselves", Args: none,
-		Long: `Lists the rules and tokens of the rules folder in the order of their files and blocks: place, stage, mailboxes, name, and
+		Long: `Lists the rules and tokens of the rules folder, or what is published where rules live in the store, in the order of their files and blocks: place, stage, mailboxes, name, and
 attributes such as owner, until and sample. The first line names the version, which is a hash of all the files. Exits 1 when the rules are wrong.`,
 		Example: `  postern rules list
   postern rules list --json | jq -r '.rules[] | select(.owner == "billing") | .name'`,
-		RunE: func(*cobra.Command, []string) error {
-			checked := app.Check(p.options())
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			checked, err := p.checkedRules(cmd.Context())
+			if err != nil {
+				return err
+			}
 			if checked.Wrong {
 				return p.checked(checked, true)
 			}

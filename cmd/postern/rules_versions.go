@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postern/internal/api"
+	"postern/internal/app"
 	"postern/internal/fault"
 	"postern/internal/issue"
 	"postern/rules"
@@ -88,6 +89,22 @@ message's decision names it), or latest, which is what decides.`,
 	})
 	c.Flags().StringVar(&out, "out", "", "write the files into this folder, which must be empty or new")
 	return c
+}
+
+// checkedRules are the configuration's rules, checked: those of the folder, or the published ones where rules live in the store.
+func (p *program) checkedRules(ctx context.Context) (*app.Checked, error) {
+	c := app.Check(p.options())
+	if c.Wrong || !c.Config.RulesInStore() {
+		return c, nil
+	}
+	err := p.peek(ctx, func(cl *client) error {
+		r, err := publishedSet(ctx, cl, "latest")
+		if err == nil {
+			c.Take(r.Files)
+		}
+		return err
+	})
+	return c, err
 }
 
 func argument(args []string, i int, other string) string {

@@ -4,19 +4,20 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-
-	"postern/internal/app"
 )
 
 func (p *program) test() *cobra.Command {
 	return p.withJSON(&cobra.Command{
 		Use: "test", Short: "Run the tests that stand in the rules", Args: none,
-		Long: `Runs every test block of the rules. What fails is told a line each, file:line:col: message, with the rules that
+		Long: `Runs every test block of the rules, or of those that are published where rules live in the store. What fails is told a line each, file:line:col: message, with the rules that
 matched below it. Exits 1 when a test fails or the rules are wrong.`,
 		Example: `  postern test
   postern test -c /etc/postern/postern.yaml --json | jq .tests`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			checked := app.Check(p.options())
+			checked, err := p.checkedRules(cmd.Context())
+			if err != nil {
+				return err
+			}
 			if checked.Wrong {
 				return p.checked(checked, true)
 			}

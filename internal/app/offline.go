@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"postern/dsl"
 	"postern/internal/config"
 	"postern/internal/intake"
 	"postern/internal/mongo"
@@ -54,17 +55,26 @@ func Check(o Options) *Checked {
 	if c.Rules == "" && (set == nil && !exists(rulesDir(c)) || set != nil && len(set.Files()) == 0) {
 		set, diags = rules.Builtin(load)
 	}
+	out.take(set, diags)
+	return out
+}
+
+// Take has rules checked that live in the store.
+func (c *Checked) Take(files map[string]string) {
+	c.take(rules.FromFiles(files, rules.LoadOptions{Vocabulary: c.Policy.Vocabulary}))
+}
+
+func (c *Checked) take(set *rules.Set, diags dsl.Diagnostics) {
 	for _, d := range diags {
-		out.Problems = append(out.Problems, d.String())
+		c.Problems = append(c.Problems, d.String())
 		if d.Snippet != "" {
-			out.Problems = append(out.Problems, d.Snippet)
+			c.Problems = append(c.Problems, d.Snippet)
 		}
 		if d.Hint != "" {
-			out.Problems = append(out.Problems, "    "+d.Hint)
+			c.Problems = append(c.Problems, "    "+d.Hint)
 		}
 	}
-	out.Rules, out.Wrong = set, set == nil
-	return out
+	c.Rules, c.Wrong = set, set == nil
 }
 
 // Test runs the tests of the rules.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"postern/dsl"
 	"postern/internal/config"
@@ -35,12 +36,20 @@ func (a *App) openRules(ctx context.Context, c *config.Config) error {
 		Simulate: func(ctx context.Context, s *rules.Set, t *dsl.Test) (*dsl.Outcome, []rules.Entry, error) {
 			return intake.Simulate(a.policy.Load())(ctx, s, t)
 		},
-		Archive: archive, By: "files@" + node, Log: a.part("rules"), Now: a.o.Now,
+		Archive: archive, By: "files@" + node, Log: a.part("rules"), Now: a.o.Now, Follow: follow(c),
 	})
 	if err := a.rules.Start(ctx); err != nil {
 		return problems(err)
 	}
 	return nil
+}
+
+// follow is how often a node asks what others published. An embedded store has no others.
+func follow(c *config.Config) time.Duration {
+	if c.Store.MongoDB.IsSet() {
+		return 2 * time.Second
+	}
+	return time.Minute
 }
 
 // rulesDir is the configured folder, or the one beside the configuration that is used when it is there; "" where the rules
@@ -140,7 +149,8 @@ func (k *archive) Publish(ctx context.Context, p rules.Publication, after int64)
 	}, after)
 }
 
-// Seen is what the file says, unless the store has a later publication of this node's: then a crash came between the two.
+// Seen is what the file says, unless the store has a later publication of this node's: then a crash came between the two. A file that
+// knows of a later one than the store is of another life of the store, before a backup was restored, and counts for nothing.
 func (k *archive) Seen(ctx context.Context) (string, error) {
 	b, err := os.ReadFile(k.seen)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -151,6 +161,10 @@ func (k *archive) Seen(ctx context.Context) (string, error) {
 	}
 	version, number, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
 	n, _ := strconv.ParseInt(number, 10, 64) // 0 in a damaged file: then the store knows better
+	last, _, err := k.store.Rulesets(ctx, issue.RulesetQuery{Page: issue.Page{Limit: 1}})
+	if err != nil || len(last) == 0 || last[0].Number < n {
+		return "", err
+	}
 	own, _, err := k.store.Rulesets(ctx, issue.RulesetQuery{Page: issue.Page{Limit: 1}, By: k.by})
 	if err == nil && len(own) > 0 && own[0].Number > n {
 		version = own[0].Version

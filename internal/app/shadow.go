@@ -18,9 +18,8 @@ import (
 )
 
 const (
-	shadowFollow = 2 * time.Second // how often a node asks which candidate there is
-	shadowKeep   = 5 * time.Second // how often it keeps what it found
-	longest      = 31 * 24 * time.Hour
+	shadowKeep = 5 * time.Second // how often a node keeps what it found
+	longest    = 31 * 24 * time.Hour
 )
 
 // found is what one node found of a candidate, as it is kept.
@@ -51,15 +50,12 @@ func (s *shadower) retake() {
 
 // run follows the store until ctx ends.
 func (s *shadower) run(ctx context.Context) {
-	tick := time.NewTicker(shadowFollow)
-	defer tick.Stop()
-	var kept time.Time
-	trouble := false
+	ask, keep := time.NewTicker(follow(s.app.conf.Config())), time.NewTicker(shadowKeep)
+	defer ask.Stop()
+	defer keep.Stop()
+	next, trouble := s.follow, false
 	for {
-		err := s.follow(ctx)
-		if err == nil && time.Since(kept) >= shadowKeep {
-			err, kept = s.keep(ctx), time.Now()
-		}
+		err := next(ctx)
 		if err != nil && !trouble && ctx.Err() == nil {
 			s.app.part("shadow").WarnContext(ctx, "the candidate's state could not be read or kept; trying again", logkey.Error, err)
 		}
@@ -70,7 +66,10 @@ func (s *shadower) run(ctx context.Context) {
 			defer cancel()
 			_ = s.keep(last) // the store is about to close; what it does not take is lost
 			return
-		case <-tick.C:
+		case <-ask.C:
+			next = s.follow
+		case <-keep.C:
+			next = s.keep
 		}
 	}
 }
