@@ -11,6 +11,8 @@
 // its actions; a shadow rule is evaluated and takes none either; when the message's budget is
 // spent the message goes to quarantine.
 //
-// [Live] holds the set that decides now. It follows the folder, and publishes only what compiles and
-// passes its own tests: a broken edit is reported and changes nothing.
+// [Live] holds the set that decides now. It publishes what compiles and passes its own tests, from the folder when it is
+// edited or from somebody's hands, into an [Archive] that all nodes share, and follows what others publish there:
+// a broken edit is reported and changes nothing. [Diff] shows how two sets differ, [Compare] and [Differences] what they
+// decide differently.
 package rules

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"postern/dsl"
 	"postern/internal/fault"
 )
 
@@ -237,43 +238,56 @@ type Edit struct {
 // Bounds on files that are handed over.
 const maxNames = 2000
 
-// PublishFiles publishes a set that somebody hands over, as [Set.Files] or [ReadFiles] give it: checked and tested as any, and
-// only on top of the publication that he knew (else fault.Conflict). What is live already is not published again.
-func (l *Live) PublishFiles(ctx context.Context, files map[string]string, e Edit) (Publication, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := wellNamed(files); err != nil {
-		return Publication{}, err
-	}
-	if err := l.first(ctx, e); err != nil {
-		return Publication{}, err
-	}
-	set, diags := FromFiles(files, l.load())
-	if set == nil {
-		return Publication{}, fault.As(fault.Invalid, errorsOf(diags))
-	}
-	if cur := l.shown.Load(); cur != nil && cur.set.version == set.version && cur.pub.Number == e.After {
-		return cur.pub, nil
-	}
-	if err := l.test(ctx, set); err != nil {
-		return Publication{}, err
-	}
-	return l.edit(ctx, set, e)
+// Published is what came of an edit: the publication, and what its author may not have meant.
+type Published struct {
+	Publication
+	Warnings dsl.Diagnostics
 }
 
-// Check says what is wrong with a set that somebody hands over, and publishes nothing.
-func (l *Live) Check(ctx context.Context, files map[string]string) error {
+// PublishFiles publishes a set that somebody hands over, as [Set.Files] or [ReadFiles] give it: checked and tested as any, and
+// only on top of the publication that he knew (else fault.Conflict). What is live already is not published again.
+func (l *Live) PublishFiles(ctx context.Context, files map[string]string, e Edit) (Published, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.first(ctx, e); err != nil {
+		return Published{}, err
+	}
+	set, warnings, err := l.handed(files)
+	if err != nil {
+		return Published{}, err
+	}
+	if cur := l.shown.Load(); cur != nil && cur.set.version == set.version && cur.pub.Number == e.After {
+		return Published{cur.pub, warnings}, nil
+	}
+	if err := l.test(ctx, set); err != nil {
+		return Published{}, err
+	}
+	p, err := l.edit(ctx, set, e)
+	return Published{p, warnings}, err
+}
+
+// Check says what is wrong with a set that somebody hands over, and what he may not have meant; it publishes nothing.
+func (l *Live) Check(ctx context.Context, files map[string]string) (warnings dsl.Diagnostics, err error) {
+	set, warnings, err := l.handed(files)
+	if err != nil {
+		return nil, err
+	}
+	if r := set.Test(ctx, l.o.Simulate); !r.OK() {
+		return nil, fault.As(fault.Invalid, r)
+	}
+	return warnings, nil
+}
+
+// handed compiles files that somebody hands over.
+func (l *Live) handed(files map[string]string) (*Set, dsl.Diagnostics, error) {
 	if err := wellNamed(files); err != nil {
-		return err
+		return nil, nil, err
 	}
 	set, diags := FromFiles(files, l.load())
 	if set == nil {
-		return fault.As(fault.Invalid, errorsOf(diags))
+		return nil, nil, fault.As(fault.Invalid, errorsOf(diags))
 	}
-	if r := set.Test(ctx, l.o.Simulate); !r.OK() {
-		return fault.As(fault.Invalid, r)
-	}
-	return nil
+	return set, diags, nil
 }
 
 // Rollback publishes an earlier publication again. It was tested then, and whoever goes back is in a hurry: it is only compiled.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -39,13 +38,15 @@ look and its answer.`,
 			ctx := cmd.Context()
 			return p.with(ctx, func(cl *client) error {
 				if check {
-					err := cl.post(ctx, rulesetsPath, url.Values{"check": {"true"}}, api.NewRuleset{Files: files}, nil)
+					var found api.CheckedRules
+					err := cl.post(ctx, rulesetsPath, url.Values{"check": {"true"}}, api.NewRuleset{Files: files}, &found)
 					if err != nil {
 						return inFolder(args[0], err)
 					}
 					if p.json {
-						return p.printJSON(map[string]any{"ok": true})
+						return p.printJSON(found)
 					}
+					p.warn(args[0], found.Warnings)
 					_, err = fmt.Fprintln(p.out, "nothing is wrong")
 					return err
 				}
@@ -54,11 +55,15 @@ look and its answer.`,
 						return err
 					}
 				}
-				var r issue.Ruleset
+				var r api.PublishedRuleset
 				if err := cl.post(ctx, rulesetsPath, nil, api.NewRuleset{Files: files, Note: note, After: &after}, &r); err != nil {
 					return inFolder(args[0], err)
 				}
-				return p.decides(&r, after)
+				if p.json {
+					return p.printJSON(r)
+				}
+				p.warn(args[0], r.Warnings)
+				return p.decides(&r.Ruleset, after)
 			})
 		},
 	})
@@ -133,15 +138,25 @@ type refusedRules struct {
 
 func (e *refusedRules) Unwrap() error { return e.error }
 
-// inFolder tells what is wrong with a folder's files as check and test do, by their names from where the caller stands.
+// inFolder tells what is wrong with a folder's files as check and test do.
 func inFolder(dir string, err error) error {
 	var wrong *refusedRules
 	if !errors.As(err, &wrong) {
 		return err
 	}
+	return &app.ErrConfig{Problems: places(dir, "", wrong.problems)}
+}
+
+// warn tells what the author of a folder may not have meant.
+func (p *program) warn(dir string, warnings []api.RulesProblem) {
+	fmt.Fprint(p.err, places(dir, "warning: ", warnings))
+}
+
+// places are problems a line each, by the files' names from where the caller stands.
+func places(dir, what string, problems []api.RulesProblem) string {
 	text := ""
-	for _, d := range wrong.problems {
-		text += filepath.ToSlash(filepath.Join(dir, filepath.FromSlash(d.File))) + ":" + strconv.Itoa(d.Line) + ":" + strconv.Itoa(d.Column) + ": " + d.Message + "\n"
+	for _, d := range problems {
+		text += fmt.Sprintf("%s:%d:%d: %s%s\n", filepath.ToSlash(filepath.Join(dir, filepath.FromSlash(d.File))), d.Line, d.Column, what, d.Message)
 		if d.Snippet != "" {
 			text += d.Snippet + "\n"
 		}
@@ -149,5 +164,5 @@ func inFolder(dir string, err error) error {
 			text += "    " + d.Hint + "\n"
 		}
 	}
-	return &app.ErrConfig{Problems: plain(text, true)}
+	return plain(text, true)
 }

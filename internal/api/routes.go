@@ -122,9 +122,8 @@ func (a *API) table() []*route {
 			does:  "Publish a set of rules: checked, tested, and only while no other came after the one it was made from.",
 			query: []param{{name: "check", kind: flag, means: "only check and test it"}}, body: bodyOf[NewRuleset](),
 			answers: []answer{
-				{http.StatusCreated, "it decides now, on other nodes within seconds", jsonOf[issue.Ruleset]()},
-				{http.StatusOK, "it was the one that decides already", jsonOf[issue.Ruleset]()},
-				{http.StatusNoContent, "nothing is wrong with it", content{}},
+				{http.StatusCreated, "it decides now, on other nodes within seconds", jsonOf[PublishedRuleset]()},
+				{http.StatusOK, "it was the one that decides already; with check, nothing is wrong with it, and only warnings is there", jsonOf[PublishedRuleset]()},
 			},
 			faults: []int{http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity},
 			handle: a.publishRuleset,

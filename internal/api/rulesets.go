@@ -15,11 +15,11 @@ import (
 
 // RuleSets checks, publishes and compares sets of rules. Files are texts by path below the rules folder.
 type RuleSets interface {
-	// Check says what is wrong with a set, and publishes nothing. What is wrong is an *InvalidRules.
-	Check(ctx context.Context, files map[string]string) error
+	// Check says what is wrong with a set, an *InvalidRules, or else what its author may not have meant, and publishes nothing.
+	Check(ctx context.Context, files map[string]string) (warnings []RulesProblem, err error)
 	// Publish and Rollback make a set the one that decides, on top of the publication number after: fault.Conflict where
 	// another came first.
-	Publish(ctx context.Context, files map[string]string, by, note string, after int64) (*issue.Ruleset, error)
+	Publish(ctx context.Context, files map[string]string, by, note string, after int64) (*PublishedRuleset, error)
 	Rollback(ctx context.Context, number int64, by, note string, after int64) (*issue.Ruleset, error)
 	Diff(from, to map[string]string) []FileDiff
 }
@@ -62,6 +62,17 @@ type NewRuleset struct {
 	Files map[string]string `json:"files"` // content by path below the rules folder; bytes that are no text as "base64:\n" and base64
 	Note  string            `json:"note"`  // why
 	After *int64            `json:"after"` // the number of the publication that it was made from, 0 for none
+}
+
+// A PublishedRuleset is a publication, with what its author may not have meant.
+type PublishedRuleset struct {
+	issue.Ruleset
+	Warnings []RulesProblem `json:"warnings"`
+}
+
+// CheckedRules is what was found of a set that nothing is wrong with.
+type CheckedRules struct {
+	Warnings []RulesProblem `json:"warnings"`
 }
 
 // A RollBack is what POST /api/v1/rulesets/{id}/rollback takes.
@@ -167,10 +178,11 @@ func (a *API) publishRuleset(c *call) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), rulesetTime)
 	defer cancel()
 	if c.query.flags["check"] {
-		if err := a.o.Rules.Check(ctx, n.Files); err != nil {
+		warnings, err := a.o.Rules.Check(ctx, n.Files)
+		if err != nil {
 			return unpublished(err)
 		}
-		return c.NoContent(http.StatusNoContent)
+		return c.json(http.StatusOK, CheckedRules{notNil(warnings)})
 	}
 	if err := edited(n.Note, n.After); err != nil {
 		return err
@@ -179,10 +191,11 @@ func (a *API) publishRuleset(c *call) error {
 	if err != nil {
 		return unpublished(err)
 	}
+	r.Warnings = notNil(r.Warnings)
 	if r.Number == *n.After { // it is what decides already
 		return c.json(http.StatusOK, r)
 	}
-	return a.published(ctx, c, r, "ruleset.publish")
+	return a.published(ctx, c, &r.Ruleset, r, "ruleset.publish")
 }
 
 func (a *API) rollbackRuleset(c *call) error {
@@ -207,7 +220,7 @@ func (a *API) rollbackRuleset(c *call) error {
 	if err != nil {
 		return unpublished(err)
 	}
-	return a.published(ctx, c, r, "ruleset.rollback")
+	return a.published(ctx, c, r, r, "ruleset.rollback")
 }
 
 func edited(note string, after *int64) error {
@@ -220,12 +233,12 @@ func edited(note string, after *int64) error {
 	return nil
 }
 
-func (a *API) published(ctx context.Context, c *call, r *issue.Ruleset, action string) error {
+func (a *API) published(ctx context.Context, c *call, r *issue.Ruleset, answer any, action string) error {
 	if err := a.o.Store.AppendEvent(ctx, a.event(c, action, fmt.Sprint("ruleset:", r.Number), r.Note)); err != nil {
 		return err
 	}
 	c.Response().Header().Set("Location", fmt.Sprint("/api/v1/rulesets/", r.Number))
-	return c.json(http.StatusCreated, r)
+	return c.json(http.StatusCreated, answer)
 }
 
 // unpublished explains why a set does not decide.

@@ -15,26 +15,27 @@ import (
 // A fake publisher finds fault with files that say so, and compares by names.
 type publisher struct{ store issue.Store }
 
-func (p publisher) Check(_ context.Context, files map[string]string) error {
+func (p publisher) Check(_ context.Context, files map[string]string) ([]api.RulesProblem, error) {
 	for name, text := range files {
 		if text == "bad" {
-			return &api.InvalidRules{Problems: []api.RulesProblem{{File: name, Line: 1, Column: 2, Message: "unknown name bad"}}}
+			return nil, &api.InvalidRules{Problems: []api.RulesProblem{{File: name, Line: 1, Column: 2, Message: "unknown name bad"}}}
 		}
 	}
-	return nil
+	return []api.RulesProblem{{File: "a.rules", Line: 3, Message: "never matches"}}, nil
 }
 
-func (p publisher) Publish(ctx context.Context, files map[string]string, by, note string, after int64) (*issue.Ruleset, error) {
-	if err := p.Check(ctx, files); err != nil {
+func (p publisher) Publish(ctx context.Context, files map[string]string, by, note string, after int64) (*api.PublishedRuleset, error) {
+	warnings, err := p.Check(ctx, files)
+	if err != nil {
 		return nil, err
 	}
 	if last, err := p.store.LatestRuleset(ctx); err == nil && last.Number == after && maps.Equal(last.Files, files) {
-		return last, nil
+		return &api.PublishedRuleset{Ruleset: *last, Warnings: warnings}, nil
 	}
 	r := issue.Ruleset{Version: fmt.Sprintf("%064x", len(files["a.rules"])), Files: files, By: by, Note: note}
 	n, err := p.store.PublishRuleset(ctx, r, after)
 	r.Number, r.Files = n, nil
-	return &r, err
+	return &api.PublishedRuleset{Ruleset: r, Warnings: warnings}, err
 }
 
 func (p publisher) Rollback(ctx context.Context, number int64, by, note string, after int64) (*issue.Ruleset, error) {
@@ -42,7 +43,11 @@ func (p publisher) Rollback(ctx context.Context, number int64, by, note string, 
 	if err != nil {
 		return nil, err
 	}
-	return p.Publish(ctx, old.Files, by, note, after)
+	r, err := p.Publish(ctx, old.Files, by, note, after)
+	if err != nil {
+		return nil, err
+	}
+	return &r.Ruleset, nil
 }
 
 func (publisher) Diff(from, to map[string]string) []api.FileDiff {
@@ -65,7 +70,7 @@ func TestRulesets(t *testing.T) {
 	files := func(text string) map[string]string { return map[string]string{"a.rules": text} }
 
 	a := post("/api/v1/rulesets", set{"files": files("one"), "note": "first", "after": 0})
-	if r := w.object(a, 201); r["number"] != 1.0 || r["by"] != "local" || r["note"] != "first" || r["files"] != nil || a.header.Get("Location") != "/api/v1/rulesets/1" {
+	if r := w.object(a, 201); r["number"] != 1.0 || r["by"] != "local" || r["note"] != "first" || r["files"] != nil || len(r["warnings"].([]any)) != 1 || a.header.Get("Location") != "/api/v1/rulesets/1" {
 		t.Errorf("published %v %v", r, a.header)
 	}
 	w.object(post("/api/v1/rulesets", set{"files": files("three"), "note": "", "after": 1}), 201)
@@ -83,7 +88,7 @@ func TestRulesets(t *testing.T) {
 	if a := post("/api/v1/rulesets?check=true", set{"files": files("bad")}); a.status != 422 {
 		t.Errorf("checked: %d", a.status)
 	}
-	if a := post("/api/v1/rulesets?check=true", set{"files": files("fine")}); a.status != 204 {
+	if a := post("/api/v1/rulesets?check=true", set{"files": files("fine")}); a.status != 200 || a.body != `{"warnings":[{"file":"a.rules","line":3,"column":0,"message":"never matches"}]}` {
 		t.Errorf("checked: %d %s", a.status, a.body)
 	}
 	if a := post("/api/v1/rulesets", set{"files": files(strings.Repeat("x", 100<<10)), "note": strings.Repeat("n", 3000), "after": 2}); a.status != 400 {

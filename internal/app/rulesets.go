@@ -15,12 +15,17 @@ type ruleSets struct{ live *rules.Live }
 
 var _ api.RuleSets = ruleSets{}
 
-func (r ruleSets) Check(ctx context.Context, files map[string]string) error {
-	return refused(r.live.Check(ctx, files))
+func (r ruleSets) Check(ctx context.Context, files map[string]string) ([]api.RulesProblem, error) {
+	warnings, err := r.live.Check(ctx, files)
+	return problemsOf(warnings), refused(err)
 }
 
-func (r ruleSets) Publish(ctx context.Context, files map[string]string, by, note string, after int64) (*issue.Ruleset, error) {
-	return known(r.live.PublishFiles(ctx, files, rules.Edit{By: by, Note: note, After: after}))
+func (r ruleSets) Publish(ctx context.Context, files map[string]string, by, note string, after int64) (*api.PublishedRuleset, error) {
+	p, err := r.live.PublishFiles(ctx, files, rules.Edit{By: by, Note: note, After: after})
+	if err != nil {
+		return nil, refused(err)
+	}
+	return &api.PublishedRuleset{Ruleset: rulesetOf(p.Publication), Warnings: problemsOf(p.Warnings)}, nil
 }
 
 func (r ruleSets) Rollback(ctx context.Context, number int64, by, note string, after int64) (*issue.Ruleset, error) {
@@ -39,7 +44,20 @@ func known(p rules.Publication, err error) (*issue.Ruleset, error) {
 	if err != nil {
 		return nil, refused(err)
 	}
-	return &issue.Ruleset{Number: p.Number, Version: p.Version, PublishedAt: issue.Time(p.At), By: p.By, Note: p.Note}, nil
+	r := rulesetOf(p)
+	return &r, nil
+}
+
+func rulesetOf(p rules.Publication) issue.Ruleset {
+	return issue.Ruleset{Number: p.Number, Version: p.Version, PublishedAt: issue.Time(p.At), By: p.By, Note: p.Note}
+}
+
+func problemsOf(diags dsl.Diagnostics) []api.RulesProblem {
+	out := []api.RulesProblem{}
+	for _, d := range diags {
+		out = append(out, api.RulesProblem{File: d.File, Line: d.Line, Column: d.Column, Message: d.Message, Hint: d.Hint, Snippet: d.Snippet})
+	}
+	return out
 }
 
 // refused gives what is wrong with rules the form in which the API tells it.
@@ -49,11 +67,7 @@ func refused(err error) error {
 	out := &api.InvalidRules{}
 	switch {
 	case errors.As(err, &diags):
-		for _, d := range diags {
-			out.Problems = append(out.Problems, api.RulesProblem{
-				File: d.File, Line: d.Line, Column: d.Column, Message: d.Message, Hint: d.Hint, Snippet: d.Snippet,
-			})
-		}
+		out.Problems = problemsOf(diags)
 	case errors.As(err, &report):
 		for _, p := range report.Problems() {
 			out.Problems = append(out.Problems, api.RulesProblem{File: p.File, Line: p.Line, Column: p.Column, Message: p.Text})
