@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -124,7 +125,7 @@ func (r *report) figures() string {
 	}
 	b.WriteString("\n### Where a peer is right and we are wrong, and know it\n\n")
 	none := true
-	for _, key := range r.behind {
+	for _, key := range slices.Compact(slices.Clone(r.behind)) {
 		if why, wrong := strings.CutPrefix(r.reasons[key], "wrong: "); wrong {
 			fmt.Fprintf(&b, "- %s: %s\n", key, why)
 			none = false
