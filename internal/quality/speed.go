@@ -168,22 +168,27 @@ func (r *report) measureSpeed(root string) error {
 		fmt.Fprintf(&b, " %s |", who.name)
 	}
 	b.WriteString("\n|---|---|" + strings.Repeat("--:|", len(contestants)) + "\n")
+	faster, less := 1e9, 1e9
 	for _, c := range all {
+		times, bytes := map[string]float64{}, map[string]float64{}
 		var spent, allocated, grown strings.Builder
 		mails := float64(len(c.mails))
 		for _, who := range contestants {
 			got := testing.Benchmark(func(b *testing.B) { c.read(b, who.read) })
+			times[who.name], bytes[who.name] = got.Extra["cpu-ns/op"], float64(got.AllocedBytesPerOp())
 			fmt.Fprintf(&spent, " %s ms |", digits(got.Extra["cpu-ns/op"]/1e6/mails))
 			fmt.Fprintf(&allocated, " %s kB |", digits(float64(got.AllocedBytesPerOp())/1e3/mails))
 			if len(c.mails) == 1 && len(c.mails[0]) > 1<<20 {
 				fmt.Fprintf(&grown, " %s MB |", digits(float64(peak(c.mails[0], who.read))/1e6))
 			}
 		}
+		faster, less = min(faster, times["enmime"]/times["postern"]), min(less, bytes["enmime"]/bytes["postern"])
 		fmt.Fprintf(&b, "| %s | processor time |%s\n| | allocated |%s\n", c.name, spent.String(), allocated.String())
 		if grown.Len() > 0 {
 			fmt.Fprintf(&b, "| | heap grows by |%s\n", grown.String())
 		}
 	}
+	fmt.Fprintf(&b, "\nBeside enmime alone that is %.1f times as fast at least, and %.1f times less allocated at least.\n", faster, less)
 	r.speed = b.String()
 	fmt.Fprint(r.out, r.speed)
 	return nil

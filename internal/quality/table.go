@@ -84,7 +84,9 @@ func (r *report) write(path string) error {
 func (r *report) figures() string {
 	var b strings.Builder
 	for _, g := range r.groups {
-		if g.name == "aside" || g.name == "open" {
+		if g.mails == 0 {
+			fmt.Fprintf(&b, "The %s were not there to be measured.\n\n", g.about)
+		} else if g.name == "aside" || g.name == "open" {
 			fmt.Fprintf(&b, "### The %s: %d mails\n\n", g.about, g.mails)
 			tableHead(&b, "right", "known of")
 			for _, f := range fields {
