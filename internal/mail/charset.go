@@ -2,152 +2,63 @@ package mail
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/charmap"
+	"postern/internal/charset"
 )
 
 // charset makes UTF-8 of b, which its sender labelled. A label that is unknown or provably wrong
 // costs a warning, never the text.
 func (p *parser) charset(b []byte, label string) string {
-	name := charsetName(label)
+	name := charset.Name(label)
 	switch name {
 	case "":
 		return p.detect(b, "")
 	case "utf-8", "us-ascii":
 		return p.utf8OrDetect(b, name)
 	}
-	if !wide(name) && isASCII(b) && bytes.IndexByte(b, 0x1b) < 0 && bytes.IndexByte(b, 0x0e) < 0 {
+	if !charset.Wide(name) && isASCII(b) && bytes.IndexByte(b, 0x1b) < 0 && bytes.IndexByte(b, 0x0e) < 0 {
 		return string(b)
 	}
-	if strings.HasPrefix(name, "utf-16") && !isUTF16(b) || !wide(name) && !strings.HasPrefix(name, "iso-2022") && isISO2022(b) {
+	if strings.HasPrefix(name, "utf-16") && !charset.MayBeUTF16(b) || !charset.Wide(name) && !strings.HasPrefix(name, "iso-2022") && charset.IsISO2022(b) {
 		p.warn("charset-malformed", "text is not in the character set "+quote(label))
 		return p.detect(b, "")
 	}
-	s, bad, ok := decodeAs(b, name)
+	s, bad, ok := charset.Decode(b, name)
 	switch {
 	case !ok:
 		p.warn("charset-unknown", "unknown character set "+quote(label)+", guessed")
 		return p.detect(b, "")
-	case !wide(name) && isUTF8(b, name, bad):
+	case !charset.Wide(name) && charset.IsUTF8(b, name, bad):
 		p.warn("charset-malformed", "text in UTF-8 is labelled "+quote(label))
 		return p.detect(b, "")
-	case bad == 0 && !strangers(b, name):
+	case bad == 0 && charset.Windows(b, name) == "":
 		return s
 	case bad == 0:
 		p.warn("charset-malformed", "text is not in the character set "+quote(label))
 		if name == "iso-8859-5" { // which has little in common with windows-1251
-			return p.detect(b, windowsOf[name])
+			return p.detect(b, charset.Windows(b, name))
 		}
-		s, _, _ = decodeAs(b, windowsOf[name])
+		s, _, _ = charset.Decode(b, charset.Windows(b, name))
 		return s
 	}
 	p.warn("charset-malformed", "text is not in the character set "+quote(label))
-	if wide(name) || name != "windows-1252" && bad*16 < countHigh(b) {
+	if charset.Wide(name) || name != "windows-1252" && bad*16 < charset.CountHigh(b) {
 		return s // most of it is: what is broken is replaced
 	}
 	return p.detect(b, name)
-}
-
-// isUTF8 says whether text is UTF-8 to its last byte, though its label says name: for Western text one character
-// is proof; in the character sets of other languages, those of two bytes above all, a few may look so by chance.
-func isUTF8(b []byte, name string, bad int) bool {
-	n := 1
-	switch enc := lookupCharset(name).(type) {
-	case nil:
-		return false
-	case *charmap.Charmap:
-		if enc != charmap.Windows1252 && enc != charmap.ISO8859_15 {
-			n = 2
-		}
-	case *byteTable:
-		n = 2
-	default:
-		n = 6
-	}
-	if bad > 0 {
-		n = 1
-	}
-	return utf8.Valid(b) && sequences(b) >= n
-}
-
-// windowsOf are the character sets of Windows that are sent under the label of the standard.
-var windowsOf = map[string]string{
-	"iso-8859-2": "windows-1250", "iso-8859-4": "windows-1257", "iso-8859-5": "windows-1251", "iso-8859-6": "windows-1256", "iso-8859-7": "windows-1253",
-	"iso-8859-8": "windows-1255", "iso-8859-8-i": "windows-1255", "iso-8859-13": "windows-1257",
-}
-
-// strangers says whether b has bytes that are control characters in one of ISO 8859, as no text has: Windows has letters and
-// quotation marks there.
-func strangers(b []byte, name string) bool {
-	return windowsOf[name] != "" && slices.ContainsFunc(b, func(c byte) bool { return c >= 0x80 && c < 0xa0 })
-}
-
-// sequences weighs the characters beyond ASCII of valid UTF-8: the longer, the less by chance.
-func sequences(b []byte) int {
-	n := 0
-	for _, c := range b {
-		switch {
-		case c >= 0xe0:
-			n += 3
-		case c >= 0xc0:
-			n++
-		}
-	}
-	return n
-}
-
-func countHigh(b []byte) int {
-	n := 0
-	for _, c := range b {
-		n += int(c >> 7)
-	}
-	return n
-}
-
-// decodeAs reads b in the character set of a name from charsetName: bad is how many characters made no sense in it and
-// became U+FFFD. It is not ok when there is no such character set, or it is UTF-8.
-func decodeAs(b []byte, name string) (s string, bad int, ok bool) {
-	switch name {
-	case "utf-7":
-		s = decodeUTF7(b)
-		return s, strings.Count(s, "\uFFFD"), true
-	case "iso-2022-jp":
-		s, bad = decodeISO2022(b, kanaSet)
-		return s, bad, true
-	case "iso-2022-kr":
-		s, bad = decodeISO2022(b, kscSet)
-		return s, bad, true
-	case "iso-2022-cn":
-		s, bad = decodeISO2022(b, gbSet)
-		return s, bad, true
-	case "utf-16", "utf-32":
-		name = order(b, name)
-	}
-	enc := lookupCharset(name)
-	if enc == nil || enc == encoding.Nop {
-		return "", 0, false
-	}
-	out, err := enc.NewDecoder().Bytes(b)
-	if err != nil {
-		return "", 0, false
-	}
-	s = strings.TrimPrefix(strings.ToValidUTF8(string(out), "\uFFFD"), "\uFEFF")
-	return s, strings.Count(s, "\uFFFD"), true
 }
 
 // utf8OrDetect reads text that says it is UTF-8 or ASCII. When little in it is, it is read as what it looks
 // like; when a few bytes are broken, those are replaced: one beside one character is no proof against the label.
 func (p *parser) utf8OrDetect(b []byte, label string) string {
 	b = bytes.TrimPrefix(b, []byte("\uFEFF"))
-	if utf8.Valid(b) && !isISO2022(b) {
+	if utf8.Valid(b) && !charset.IsISO2022(b) {
 		return string(b)
 	}
 	p.warn("charset-malformed", "text is not in the character set "+quote(label))
-	if isISO2022(b) || bom16(b) || !mostlyUTF8(b) && !anyLineUTF8(b) && !(label == "utf-8" && weighUTF8(b) == 0) {
+	if charset.IsISO2022(b) || charset.HasMark16(b) || !charset.MostlyUTF8(b) && !charset.AnyLineUTF8(b) && !(label == "utf-8" && charset.WeighUTF8(b) == 0) {
 		return p.detect(b, "")
 	}
 	return p.mixed(b)
@@ -156,8 +67,8 @@ func (p *parser) utf8OrDetect(b []byte, label string) string {
 // decodeRaw reads raw 8-bit text of a header: UTF-8 when it is that, else in the character set that
 // the message's text has, else windows-1252.
 func decodeRaw(s, label string) string {
-	if strings.IndexByte(s, 0x1b) >= 0 && isISO2022([]byte(s)) {
-		s, _ = decodeISO2022([]byte(s), kanaSet)
+	if strings.IndexByte(s, 0x1b) >= 0 && charset.IsISO2022([]byte(s)) {
+		s, _, _ = charset.Decode([]byte(s), "iso-2022-jp")
 		return s
 	}
 	if utf8.ValidString(s) {
@@ -165,28 +76,15 @@ func decodeRaw(s, label string) string {
 	}
 	if label != "" {
 		if !strings.HasPrefix(label, "iso-2022") {
-			if s, bad, ok := decodeAs([]byte(s), label); ok && bad == 0 {
+			if s, bad, ok := charset.Decode([]byte(s), label); ok && bad == 0 {
 				return s
 			}
 		}
-		if s, _, ok := decodeAs([]byte(s), guessCharset([]byte(s), hints{charset: label})); ok {
+		if s, _, ok := charset.Decode([]byte(s), charset.Guess([]byte(s), charset.Hints{Charset: label})); ok {
 			return s
 		}
 	}
-	return decodeWindows1252([]byte(s))
-}
-
-func decodeWindows1252(b []byte) string {
-	var s strings.Builder
-	s.Grow(len(b) + len(b)/4)
-	for _, c := range b {
-		if c < utf8.RuneSelf {
-			s.WriteByte(c)
-		} else {
-			s.WriteRune(charmap.Windows1252.DecodeByte(c))
-		}
-	}
-	return s.String()
+	return charset.Windows1252([]byte(s))
 }
 
 func isASCII[T string | []byte](b T) bool {
@@ -202,4 +100,22 @@ func isASCII[T string | []byte](b T) bool {
 		}
 	}
 	return true
+}
+
+// metaWithin is in how much of a page its own character set is looked for. HTML wants it in the first 1024 bytes;
+// Outlook puts style sheets and XML before it.
+const metaWithin = 8 << 10
+
+// decodeHTML reads HTML: by its label, and by its own meta element where there is no label, or none that says anything.
+func (p *parser) decodeHTML(b []byte, label string) string {
+	switch name := charset.Name(label); name {
+	case "", charset.Unknown, "us-ascii", "utf-8":
+		if name == "utf-8" && charset.MostlyUTF8(b) || isASCII(b) || charset.HasMark16(b) || utf8.Valid(b) {
+			return p.charset(b, label)
+		}
+		if meta := charset.Meta(b[:min(len(b), metaWithin)]); meta != "" {
+			return p.charset(b, meta)
+		}
+	}
+	return p.charset(b, label)
 }

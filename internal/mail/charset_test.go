@@ -70,7 +70,7 @@ func TestCharsets(t *testing.T) {
 // TestCharsetLabels: each label of the table is there once, and known.
 func TestCharsetLabels(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile("charsets.txt")
+	raw, err := os.ReadFile("../charset/charsets.txt")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
+
+	"postern/internal/charset"
 )
 
 // idMax is how many ids of one References field are kept: the first and the newest.
@@ -91,8 +93,8 @@ func (p *parser) learnCharset(label string) {
 	if p.rawCharset != "" || label == "" {
 		return
 	}
-	name := charsetName(label)
-	if enc := lookupCharset(name); enc != nil && enc != encoding.Nop && name != "us-ascii" && !wide(name) {
+	name := charset.Name(label)
+	if enc := charset.Lookup(name); enc != nil && enc != encoding.Nop && name != "us-ascii" && !charset.Wide(name) {
 		p.rawCharset = name
 	}
 }
@@ -124,8 +126,8 @@ func (p *parser) rereadFields(h *header) {
 func (p *parser) guessHeader(h *header) string {
 	var raw []byte
 	for i := range h.fields {
-		if f := h.fields[i].Raw; !utf8.Valid(f) && len(raw) < sampleFrom {
-			raw = append(raw, f[:min(len(f), sampleFrom)]...)
+		if f := h.fields[i].Raw; !utf8.Valid(f) && len(raw) < charset.SampleFrom {
+			raw = append(raw, f[:min(len(f), charset.SampleFrom)]...)
 		}
 	}
 	return p.guess(raw, p.guessed)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"strconv"
+
+	"postern/internal/charset"
 )
 
 // Ids of MAPI properties ([MS-OXPROPS]).
@@ -241,7 +243,7 @@ func codepage(n uint32) string {
 	case 10000:
 		return "macintosh"
 	}
-	if name := "cp" + strconv.Itoa(int(n)); lookupCharset(charsetName(name)) != nil {
+	if name := "cp" + strconv.Itoa(int(n)); charset.Lookup(charset.Name(name)) != nil {
 		return name
 	}
 	return "windows-1252"

@@ -5,6 +5,8 @@ import (
 	"html"
 	"slices"
 	"strings"
+
+	"postern/internal/charset"
 )
 
 // A segment is a piece of the message's text in one or two forms. A plain mail has one; a
@@ -26,7 +28,7 @@ func (p *parser) finishLeaf(l *leaf) {
 		decode = p.decodeHTML
 	}
 	b := p.text
-	first := wide(charsetName(l.charset)) || bom16(b)
+	first := charset.Wide(charset.Name(l.charset)) || charset.HasMark16(b)
 	if first {
 		b = []byte(decode(b, l.charset))
 	}

@@ -3,6 +3,8 @@ package mail
 import (
 	"encoding/base64"
 	"strings"
+
+	"postern/internal/charset"
 )
 
 // decodeValue makes the readable form of an unstructured header value: unfolded, encoded words decoded.
@@ -75,7 +77,7 @@ func (p *parser) decodeWords(s string) string {
 // learnWord remembers the first label of an encoded word that says in what the sender writes.
 func (p *parser) learnWord(label string) {
 	if p.wordCharset == "" && !strings.EqualFold(label, "utf-8") && !strings.EqualFold(label, "us-ascii") {
-		if name := charsetName(label); lookupCharset(name) != nil && !wide(name) {
+		if name := charset.Name(label); charset.Lookup(name) != nil && !charset.Wide(name) {
 			p.wordCharset = name
 		}
 	}

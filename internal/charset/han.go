@@ -1,4 +1,4 @@
-package mail
+package charset
 
 // What characters of two bytes cost that no table of frequent ones has, in bits.
 const (
@@ -11,7 +11,7 @@ const (
 
 func makeHan(lang *language, name string, frequent map[string]uint8) hanReading {
 	r := hanReading{name: name, lang: lang, next: hanNext[name], cost: make(map[uint16]uint8, len(frequent))}
-	enc := lookupCharset(name).NewEncoder()
+	enc := Lookup(name).NewEncoder()
 	for s, bits := range frequent {
 		enc.Reset()
 		if b, err := enc.Bytes([]byte(s)); err == nil && len(b) == 2 {

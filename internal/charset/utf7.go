@@ -1,4 +1,4 @@
-package mail
+package charset
 
 import (
 	"strings"
@@ -76,3 +76,14 @@ func utf16Text(b []byte) (string, bool) {
 	}
 	return s.String(), high == 0 && n < 6 && bits&(1<<n-1) == 0
 }
+
+// base64Value is the value of a sign of base64, 64 and more for what is none.
+var base64Value = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 0xff
+	}
+	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+		t[c] = byte(i)
+	}
+	return t
+}()

@@ -1,4 +1,4 @@
-package mail
+package charset
 
 import (
 	"bytes"
@@ -40,8 +40,8 @@ var escapes = []struct {
 	{")I", kanaSet, true}, {"$)C", kscSet, true}, {"$)A", gbSet, true}, {"$)G", otherSet, true}, {"$)E", otherSet, true},
 }
 
-// isISO2022 says whether b has an escape by which ISO 2022 begins characters of two bytes or kana, which no other text has.
-func isISO2022(b []byte) bool {
+// IsISO2022 says whether b has an escape by which ISO 2022 begins characters of two bytes or kana, which no other text has.
+func IsISO2022(b []byte) bool {
 	for {
 		i := bytes.IndexByte(b, 0x1b)
 		if i < 0 || i+2 >= len(b) {
@@ -159,7 +159,10 @@ func (d *iso2022) escape(b []byte) int {
 		d.out.WriteRune(d.high.DecodeByte(rest[1] | 0x80))
 		return 3
 	case bytes.HasPrefix(rest, []byte("&@")), bytes.HasPrefix(rest, []byte("$*")): // an announcement; G2 of ISO-2022-CN
-		return min(len(b), 1+len("&@")+btoi(rest[0] == '$'))
+		if rest[0] == '$' {
+			return min(len(b), 4)
+		}
+		return 3
 	}
 	d.flush()
 	d.bad++

@@ -1,18 +1,18 @@
-package mail
+package charset
 
 import (
 	"bytes"
 	"unicode/utf8"
 )
 
-// bom16 says whether b begins with the mark of UTF-16.
-func bom16(b []byte) bool {
+// HasMark16 says whether b begins with the mark of UTF-16.
+func HasMark16(b []byte) bool {
 	return len(b) >= 2 && (b[0] == 0xff && b[1] == 0xfe || b[0] == 0xfe && b[1] == 0xff)
 }
 
-// isUTF16 says whether text that says so can be UTF-16. Gateways that made UTF-8 of it leave the old label.
-func isUTF16(b []byte) bool {
-	return bom16(b) || len(b) < 16 || bytes.IndexByte(b, 0) >= 0 || !utf8.Valid(b) || bytes.IndexByte(b, ' ') < 0
+// MayBeUTF16 says whether text that says so can be UTF-16. Gateways that made UTF-8 of it leave the old label.
+func MayBeUTF16(b []byte) bool {
+	return HasMark16(b) || len(b) < 16 || bytes.IndexByte(b, 0) >= 0 || !utf8.Valid(b) || bytes.IndexByte(b, ' ') < 0
 }
 
 // order finds which byte comes first in UTF-16 or UTF-32 without a mark. RFC 2781 section 4.3 says the big one; senders
@@ -26,9 +26,9 @@ func order(b []byte, name string) string {
 		}
 	}
 	switch {
-	case bom16(b) && b[0] == 0xff:
+	case HasMark16(b) && b[0] == 0xff:
 		return name + "le"
-	case bom16(b), bytes.HasPrefix(b, []byte{0, 0, 0xfe, 0xff}):
+	case HasMark16(b), bytes.HasPrefix(b, []byte{0, 0, 0xfe, 0xff}):
 		return name + "be"
 	}
 	var seen [2][256]bool

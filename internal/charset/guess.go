@@ -1,4 +1,4 @@
-package mail
+package charset
 
 import (
 	"slices"
@@ -11,8 +11,8 @@ import (
 // that others must make good, so that a short text is not taken for a language that its sender does not write.
 const (
 	sampleSize = 2 << 10  // how much text around bytes beyond ASCII is looked at
-	sampleFrom = 64 << 10 // in how much of the text it is looked for
-	sampleMax  = 64 << 10 // how much of a message is looked at in all
+	SampleFrom = 64 << 10 // in how much of the text it is looked for
+	SampleMax  = 64 << 10 // how much of a message is looked at in all
 
 	westernLead = 6 // bits
 	oldCost     = 2 // character sets of other systems than Windows
@@ -21,15 +21,15 @@ const (
 	domainLead  = 6  // for the sender's country: what windows-1252 has, no more
 )
 
-// hints say in what a message may be written.
-type hints struct {
-	charset  string // the one of another part or word
-	language string // of Content-Language: "de", "zh-tw"
-	domain   string // of the sender
+// Hints say in what a message may be written.
+type Hints struct {
+	Charset  string // the one of another part or word
+	Language string // of Content-Language: "de", "zh-tw"
+	Domain   string // of the sender
 }
 
-// guessCharset names what b, which is not UTF-8, looks like.
-func guessCharset(b []byte, h hints) string {
+// Guess names what b, which is not UTF-8, looks like.
+func Guess(b []byte, h Hints) string {
 	var buf [sampleSize + 8]byte
 	s, pairs := sample(buf[:0], b)
 	best, bits := "windows-1252", int(^uint(0)>>1)
@@ -41,13 +41,13 @@ func guessCharset(b []byte, h hints) string {
 		default:
 			n += oldCost
 		}
-		if name == h.charset || h.charset == "iso-2022-jp" && lang.name == "ja" || h.charset == "iso-2022-kr" && lang.name == "ko" {
+		if name == h.Charset || h.Charset == "iso-2022-jp" && lang.name == "ja" || h.Charset == "iso-2022-kr" && lang.name == "ko" {
 			n -= hintLead
 		}
-		if lang.name == h.language || len(h.language) > 2 && lang.name == h.language[:2] {
+		if lang.name == h.Language || len(h.Language) > 2 && lang.name == h.Language[:2] {
 			n -= hintLead
 		}
-		if h.domain != "" && name == lang.charsets[0] && slices.ContainsFunc(lang.domains, func(d string) bool { return strings.HasSuffix(h.domain, d) }) {
+		if h.Domain != "" && name == lang.charsets[0] && slices.ContainsFunc(lang.domains, func(d string) bool { return strings.HasSuffix(h.Domain, d) }) {
 			n -= domainLead
 		}
 		if n < bits {
@@ -70,7 +70,7 @@ func guessCharset(b []byte, h hints) string {
 
 // sample takes what stands around bytes beyond ASCII, and says whether two of these stand beside each other.
 func sample(dst, b []byte) (_ []byte, pairs bool) {
-	b = b[:min(len(b), sampleFrom)]
+	b = b[:min(len(b), SampleFrom)]
 	for i, c := range b {
 		high := c >= utf8.RuneSelf
 		before, after := i > 0 && b[i-1] >= utf8.RuneSelf, i+1 < len(b) && b[i+1] >= utf8.RuneSelf

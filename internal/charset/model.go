@@ -1,4 +1,4 @@
-package mail
+package charset
 
 import (
 	_ "embed"
@@ -136,7 +136,7 @@ func (all *readings) add(lang *language, letters string, pairs map[string]uint8)
 	lang.width = firstLetter + len(index)
 	lang.cost = pairCosts(lang.width, index, pairs)
 	for _, name := range lang.charsets {
-		cm, ok := lookupCharset(name).(*charmap.Charmap)
+		cm, ok := Lookup(name).(*charmap.Charmap)
 		if !ok {
 			continue
 		}
@@ -183,6 +183,13 @@ func sideCost(a, b int, after bool) uint8 {
 	}
 	if a >= firstLetter {
 		return unseenCost - 2*uint8(btoi(!letter))
+	}
+	return 0
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
 	}
 	return 0
 }

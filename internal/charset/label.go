@@ -1,4 +1,4 @@
-package mail
+package charset
 
 import (
 	_ "embed"
@@ -16,12 +16,12 @@ import (
 )
 
 //go:embed charsets.txt
-var charsetTable string
+var labelTable string
 
-// charsetAliases are the labels of charsets.txt, each with the name that it means.
-var charsetAliases = sync.OnceValue(func() map[string]string {
+// aliases are the labels of charsets.txt, each with the name that it means.
+var aliases = sync.OnceValue(func() map[string]string {
 	aliases := map[string]string{}
-	for ln := range strings.Lines(charsetTable) {
+	for ln := range strings.Lines(labelTable) {
 		if words := strings.Fields(ln); len(words) > 1 && words[0] != "#" {
 			for _, label := range words[1:] {
 				aliases[label] = words[0]
@@ -31,14 +31,14 @@ var charsetAliases = sync.OnceValue(func() map[string]string {
 	return aliases
 })
 
-// unknownCharset is the name of labels that say that nothing is known.
-const unknownCharset = "unknown"
+// Unknown is the name of labels that say that nothing is known.
+const Unknown = "unknown"
 
-// charsetMax is the longest label that is looked up, in bytes.
-const charsetMax = 64
+// labelMax is the longest label that is looked up, in bytes.
+const labelMax = 64
 
-// charsetName makes of a label the name that lookupCharset knows; of one that nobody knows, the label in lower case.
-func charsetName(label string) string {
+// Name makes of a label the name that Lookup knows; of one that nobody knows, the label in lower case.
+func Name(label string) string {
 	switch label {
 	case "", "utf-8", "us-ascii":
 		return label
@@ -48,18 +48,18 @@ func charsetName(label string) string {
 		return "us-ascii"
 	}
 	name := cleanLabel(label)
-	if name == "" || len(name) > charsetMax {
+	if name == "" || len(name) > labelMax {
 		return name
 	}
 	short := bareLabel(name)
-	if alias, ok := charsetAliases()[short]; ok {
+	if alias, ok := aliases()[short]; ok {
 		return alias
 	}
 	if enc, err := htmlindex.Get(name); err == nil {
 		return whatwgName(enc, name)
 	}
 	number := numbered(short)
-	if alias, ok := charsetAliases()[number]; ok {
+	if alias, ok := aliases()[number]; ok {
 		return alias
 	}
 	if enc, err := htmlindex.Get(number); err == nil {
@@ -98,7 +98,7 @@ func cleanLabel(label string) string {
 
 // bareLabel leaves out of a label what makes no difference.
 func bareLabel(name string) string {
-	var buf [charsetMax]byte
+	var buf [labelMax]byte
 	b := buf[:0]
 	for i := range len(name) {
 		if strings.IndexByte("-_.: ", name[i]) < 0 {
@@ -141,11 +141,11 @@ func numbered(short string) string {
 
 func allDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
-// lookupCharset returns the encoding of a name from charsetName, encoding.Nop for UTF-8, or nil. UTF-7 and ISO 2022
-// are not among them: decodeAs reads these.
-func lookupCharset(name string) encoding.Encoding {
+// Lookup returns the encoding of a name from Name, encoding.Nop for UTF-8, or nil. UTF-7 and ISO 2022
+// are not among them: Decode reads these.
+func Lookup(name string) encoding.Encoding {
 	switch name {
-	case "", unknownCharset:
+	case "", Unknown:
 		return nil
 	case "utf-8":
 		return encoding.Nop
@@ -177,8 +177,8 @@ func lookupCharset(name string) encoding.Encoding {
 	return nil
 }
 
-// wide says whether even ASCII bytes mean something else in a character set, by its name from charsetName.
-func wide(name string) bool {
+// Wide says whether even ASCII bytes mean something else in a character set, by its name from Name.
+func Wide(name string) bool {
 	switch name {
 	case "utf-7", "hz-gb-2312":
 		return true
