@@ -35,7 +35,7 @@ func Compile(files []*File, opts Options) (*Program, Diagnostics) {
 		}
 		for _, b := range f.Tests {
 			c.once(f, b.offset, "test", b.Name, b.Pos, seen)
-			p.Tests = append(p.Tests, c.test(f, b))
+			p.Tests = append(p.Tests, c.tests(f, b)...)
 		}
 	}
 	diags := c.diags.Sorted()

@@ -39,6 +39,7 @@ type compiler struct {
 	patterns    map[string]*pattern
 	mails       map[string][]byte // of tests, by file
 	weight      int               // of all patterns together
+	row         *row              // the case of a test that is being compiled, or nil
 	diags       Diagnostics
 	errors      int // also those that were too many to be kept
 }

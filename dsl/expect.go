@@ -17,7 +17,9 @@ import (
 // A Test is one test block.
 type Test struct {
 	Name    string
-	Pos     Pos // of the name
+	Pos     Pos    // of the name
+	Case    string // of a table, as written; "" for a test without one
+	CasePos Pos
 	Given   Given
 	Mail    []byte // as it stands in its file, or as written inline with CRLF line ends
 	Expects []*Expect
@@ -71,12 +73,12 @@ type probe struct {
 }
 
 func (c *compiler) test(f *File, b *TestBlock) *Test {
-	t := &Test{Name: b.Name, Pos: b.Pos, Mail: b.mail}
+	t := &Test{Name: b.Name, Pos: b.Pos, Mail: c.fillMail(f, b)}
 	for _, g := range b.given {
 		c.given(f, g, &t.Given)
 	}
 	if b.mailFile != nil {
-		t.Mail = c.mailFile(f, *b.mailFile)
+		t.Mail = c.mailFile(f, c.fillPath(f, *b.mailFile))
 	}
 	for _, frag := range b.expects {
 		e := &Expect{Pos: f.src.pos(frag.start), Source: frag.original()}

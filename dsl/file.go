@@ -63,9 +63,18 @@ type TestBlock struct {
 	offset   int // of the name
 	given    []givenLine
 	mail     []byte // inline
+	mailAt   int    // where the mail's text or the name of its file stands
 	mailFile *word  // the path in file("x.eml")
 	hasMail  bool
 	expects  []fragment
+	loop     *forLine
+}
+
+// A forLine is `for NAME in LIST { … }` in a test.
+type forLine struct {
+	name       word
+	list       fragment
+	start, end int // bytes: within the braces
 }
 
 // A word is a name with its place in the file.

@@ -20,6 +20,7 @@ func seed(f *testing.F) {
 		}
 		f.Add(text)
 	}
+	f.Add([]byte("test \"t\" { for case in [{a: 1, b: [\"x\"]}, 2] {\n given mailbox case.b\n mail \"\"\"\nFrom: {case.a}\n\n{case}{case.\n\"\"\"\n expect case.a == 1 and issue.tags == case.b } expect true }"))
 	f.Add([]byte("rule \"r\" { then { if true { tag(\"a\")\n tag(\"b\") }\n dropAttachments(.size > 1) } }"))
 }
 

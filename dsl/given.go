@@ -47,6 +47,7 @@ const largestMail = 64 << 20 // bytes of a file that a test names
 func (c *compiler) given(f *File, g givenLine, into *Given) {
 	switch g.kind.text {
 	case "mailbox":
+		g.mailbox.text = c.fillName(g.mailbox)
 		if message, hint := c.opts.Vocabulary.unknown(vocabularyMailbox, g.mailbox.text); message != "" {
 			c.error(f.src, g.mailbox.offset, message, hint)
 		}
@@ -119,7 +120,7 @@ func (c *compiler) givenMap(g givenLine, into *Given) {
 			s.Trust = "known"
 		}
 		for _, key := range []string{"role", "organization"} {
-			if _, said := values[key]; said && s.Trust != "authenticated" {
+			if v, said := values[key]; said && v != "" && s.Trust != "authenticated" {
 				c.report(g.value.src, c.keyOffset(g.value, key), SeverityWarning, "this sender's "+key+" is not proven: rules see it in sender.claimed."+key+" alone",
 					`add trust: "authenticated"`)
 			}

@@ -38,12 +38,11 @@ func (p *fileParser) brace() {
 	p.at++
 }
 
-// blockWords begin a block; laterWords will in a later version.
+// blockWords begin a block, the others an item of one.
 var (
 	blockWords = []string{"list", "define", "rule", "shadow", "token", "test", "disabled"}
 	ruleWords  = []string{"in", "on", "let", "when", "then", "else", "until", "sample", "owner", "doc"}
-	testWords  = []string{"given", "mail", "expect"}
-	laterWords = []string{"for"}
+	testWords  = []string{"given", "mail", "expect", "for"}
 )
 
 const holdsBlocks = "a file holds these blocks: list, define, rule, shadow rule, token, test"
@@ -129,8 +128,8 @@ func (p *fileParser) parse() {
 
 func (p *fileParser) unexpectedBlock(t token, text string) {
 	switch {
-	case slices.Contains(laterWords, text):
-		p.error(t.start, strconv.Quote(text)+" is not available in this version", "")
+	case text == "for":
+		p.error(t.start, "for stands only within a test", `write it as: test "NAME" { for case in […] { … } }`)
 	case text == "shadow":
 		p.error(t.start, "shadow is not followed by rule", `write it as: shadow rule "NAME" { … }`)
 	case text == "disabled":
@@ -149,8 +148,7 @@ func (p *fileParser) unexpectedBlock(t token, text string) {
 // looksLikeBlock says whether a word of a block stands at the very beginning of a line.
 func (p *fileParser) looksLikeBlock() bool {
 	t := p.peek()
-	return t.kind == tokenName && (t.start == 0 || p.src.text[t.start-1] == '\n') &&
-		(slices.Contains(blockWords, p.text(t)) || slices.Contains(laterWords, p.text(t)))
+	return t.kind == tokenName && (t.start == 0 || p.src.text[t.start-1] == '\n') && slices.Contains(blockWords, p.text(t))
 }
 
 // named reads `list NAME = EXPR` and `define NAME = EXPR`.
@@ -234,14 +232,17 @@ func (p *fileParser) unexpected(what string, allowed []string) {
 	text := p.text(t)
 	hint := "a " + what + " holds: " + strings.Join(allowed, ", ")
 	switch {
-	case slices.Contains(laterWords, text):
-		p.error(t.start, strconv.Quote(text)+" is not available in this version", hint)
 	case t.kind == tokenName:
 		p.error(t.start, "unknown word "+strconv.Quote(text)+" in a "+what+didYouMean(text, slices.Concat(allowed, blockWords)), hint)
 	default:
 		p.error(t.start, "unexpected "+shown(text)+" in a "+what, hint)
 	}
 	p.at++
+	p.skipItem()
+}
+
+// skipItem passes over the rest of an item, with its braces.
+func (p *fileParser) skipItem() {
 	depth := 0
 	p.skipTo(func() bool {
 		switch {

@@ -19,16 +19,14 @@ func (p *fileParser) test(from int) {
 	for !p.closed("test", name) {
 		from := p.at
 		switch {
+		case p.is("for"):
+			p.testLoop(t)
 		case p.is("given"):
 			p.given(t)
 		case p.is("mail"):
 			p.testMail(t)
 		case p.is("expect"):
-			p.at++
-			p.skipNewlines()
-			if value, ok := p.testLine("expect"); ok {
-				t.expects = append(t.expects, value)
-			}
+			p.expectation(t)
 		default:
 			p.unexpected("test", testWords)
 		}
@@ -44,10 +42,60 @@ func (p *fileParser) test(from int) {
 	p.file.Tests = append(p.file.Tests, t)
 }
 
+// testLoop reads `for NAME in LIST {` and the items up to its brace, which are those of the test.
+func (p *fileParser) testLoop(t *TestBlock) {
+	const hint = `write it as: for case in [{subject: "one"}, {subject: "two"}] { … }`
+	at := p.peek()
+	p.at++
+	name := p.peek()
+	if name.kind != tokenName || !p.isAt(p.at+1, "in") {
+		p.error(at.start, "for needs a name and in", hint)
+		p.skipItem()
+		return
+	}
+	p.at += 2
+	list, ok := p.expression("for", func(int) bool { return p.is("{") })
+	if !p.is("{") {
+		p.error(at.start, "{ is missing after the list of for", hint)
+		p.skipItem()
+		return
+	}
+	loop := &forLine{name: word{p.text(name), name.start}, list: list, start: p.peek().start}
+	p.at++
+	for !p.closed("for", loop.name) {
+		switch {
+		case p.is("given"):
+			p.given(t)
+		case p.is("mail"):
+			p.testMail(t)
+		case p.is("expect"):
+			p.expectation(t)
+		default:
+			p.unexpected("for", testWords[:3])
+		}
+	}
+	loop.end = p.tokens[p.at-1].end
+	switch {
+	case t.loop != nil:
+		p.error(at.start, "a second for in one test", "write a test for each")
+	case ok:
+		t.loop = loop
+	}
+}
+
+// expectation reads `expect CONDITION`.
+func (p *fileParser) expectation(t *TestBlock) {
+	p.at++
+	p.skipNewlines()
+	if value, ok := p.testLine("expect"); ok {
+		t.expects = append(t.expects, value)
+	}
+}
+
 // testLine reads an expression that ends with its line or before the next item.
 func (p *fileParser) testLine(what string) (fragment, bool) {
 	return p.expression(what, func(int) bool {
-		return p.peek().kind == tokenNewline || p.is(";") || p.is("expect") || p.is("given") ||
+		return p.peek().kind == tokenNewline || p.is(";") || p.is("expect") || p.is("given") || p.is("for") ||
 			p.is("mail") && (p.isKind(p.at+1, tokenText) || p.isAt(p.at+1, "file"))
 	})
 }
@@ -107,7 +155,7 @@ func (p *fileParser) testMail(t *TestBlock) {
 	p.skipNewlines()
 	switch next := p.peek(); {
 	case next.kind == tokenText:
-		t.mail = dedent(p.text(next))
+		t.mail, t.mailAt = dedent(p.text(next)), next.start
 		if len(t.mail) == 0 {
 			p.error(next.start, "this mail is empty", "")
 		}
@@ -118,7 +166,7 @@ func (p *fileParser) testMail(t *TestBlock) {
 		if err != nil {
 			p.error(name.start, "the name of the file cannot be read", "")
 		}
-		t.mailFile = &word{path, name.start}
+		t.mailFile, t.mailAt = &word{path, name.start}, name.start
 		p.at += 4
 	default:
 		p.error(next.start, "mail needs a text or a file", `write it as: mail """…""" or mail file("x.eml")`)

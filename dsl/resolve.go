@@ -89,6 +89,9 @@ func (u *unit) resolve(node *ast.Node) {
 
 func (u *unit) resolveName(node *ast.Node, n *ast.IdentifierNode) {
 	name := n.Value
+	if u.resolveRow(node, n) {
+		return
+	}
 	if slices.ContainsFunc(u.inner, func(l boundLet) bool { return l.name == name }) {
 		return
 	}
@@ -165,6 +168,9 @@ func call(name string, at ast.Node, args ...ast.Node) *ast.CallNode {
 
 // resolveMember replaces m.host and m[1] of a find by the group.
 func (u *unit) resolveMember(node *ast.Node, n *ast.MemberNode) {
+	if u.resolveRowField(node, n) {
+		return
+	}
 	p := u.patternOf(n.Node)
 	u.resolve(&n.Node)
 	name, isName := n.Property.(*ast.StringNode)

@@ -26,6 +26,8 @@ type Report struct {
 type TestResult struct {
 	dsl.Pos
 	Name     string    `json:"name"`
+	Case     string    `json:"case,omitempty"` // of a table, as it is written, …
+	CaseLine int       `json:"caseLine,omitempty"`
 	Failures []Failure `json:"failures,omitempty"` // none: it passed
 	Trace    []Entry   `json:"trace,omitempty"`
 }
@@ -41,6 +43,15 @@ type Failure struct {
 
 // OK reports whether it passed.
 func (t TestResult) OK() bool { return len(t.Failures) == 0 }
+
+// title is what a report calls the test.
+func (t TestResult) title() string {
+	s := fmt.Sprintf("test %q", t.Name)
+	if t.Case != "" {
+		s += fmt.Sprintf(", case %s of line %d", t.Case, t.CaseLine)
+	}
+	return s
+}
 
 // Failed counts the tests that did not pass.
 func (r Report) Failed() int {
@@ -69,7 +80,7 @@ func (r Report) Write(w io.Writer, trace bool) error {
 	var b strings.Builder
 	for _, t := range r.Tests {
 		for _, f := range t.Failures {
-			fmt.Fprintf(&b, "%s: test %q: %s\n", f.Pos, t.Name, f.message())
+			fmt.Fprintf(&b, "%s: %s: %s\n", f.Pos, t.title(), f.message())
 			if trace {
 				b.WriteString(f.Stack)
 			}
@@ -144,7 +155,7 @@ func (s *Set) Test(ctx context.Context, sim Simulate) Report {
 }
 
 func (s *Set) test(ctx context.Context, sim Simulate, t *dsl.Test) (res TestResult) {
-	res = TestResult{Pos: s.place(t.Pos), Name: t.Name}
+	res = TestResult{Pos: s.place(t.Pos), Name: t.Name, Case: t.Case, CaseLine: t.CasePos.Line}
 	fail := func(pos dsl.Pos, f Failure) {
 		f.Pos = s.place(pos)
 		res.Failures = append(res.Failures, f)

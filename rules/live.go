@@ -3,7 +3,6 @@ package rules
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -206,7 +205,7 @@ func (r Report) Problems() []Problem {
 	var out []Problem
 	for _, t := range r.Tests {
 		for _, f := range t.Failures {
-			out = append(out, Problem{f.Pos, fmt.Sprintf("test %q: %s", t.Name, f.message())})
+			out = append(out, Problem{f.Pos, t.title() + ": " + f.message()})
 		}
 	}
 	return out
