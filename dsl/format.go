@@ -94,7 +94,7 @@ func (p *fileParser) headEnd(it item) int {
 		if p.isAt(it.from+1, "file") {
 			words = 1
 		}
-	case "let", "list", "define":
+	case "let", "list", "define", "for":
 		words = 3
 	default: // in, on, until, …, then and else, and the heads of blocks
 		return it.to

@@ -126,6 +126,22 @@ func (w *writer) test() {
 	w.end()
 	w.put("}")
 	w.end()
+	w.put("test", fmt.Sprintf("%q", w.name("t")), "{")
+	w.end()
+	w.put("for", "case", "in", "["+w.soft()+"{a:   \"x\", n: 1},"+w.soft()+"{a: \"y\",n: 2}"+w.soft()+"]", "{")
+	w.end()
+	w.put("given", "time", "\"2026-01-0\" + string(case.n)")
+	w.end()
+	w.put("mail", "\"\"\"\n  Subject: {case.a}\n\n  {  case.n }\n  \"\"\"")
+	w.end()
+	w.put("expect", "case.n==1 or "+w.condition(1))
+	w.end()
+	w.put("}")
+	w.end()
+	w.put("expect", w.condition(1))
+	w.end()
+	w.put("}")
+	w.end()
 }
 
 func (w *writer) file() string {

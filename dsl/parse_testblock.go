@@ -21,6 +21,7 @@ func (p *fileParser) test(from int) {
 		switch {
 		case p.is("for"):
 			p.testLoop(t)
+			continue
 		case p.is("given"):
 			p.given(t)
 		case p.is("mail"):
@@ -45,7 +46,7 @@ func (p *fileParser) test(from int) {
 // testLoop reads `for NAME in LIST {` and the items up to its brace, which are those of the test.
 func (p *fileParser) testLoop(t *TestBlock) {
 	const hint = `write it as: for case in [{subject: "one"}, {subject: "two"}] { … }`
-	at := p.peek()
+	first, at := p.at, p.peek()
 	p.at++
 	name := p.peek()
 	if name.kind != tokenName || !p.isAt(p.at+1, "in") {
@@ -60,9 +61,11 @@ func (p *fileParser) testLoop(t *TestBlock) {
 		p.skipItem()
 		return
 	}
+	p.item(first)
 	loop := &forLine{name: word{p.text(name), name.start}, list: list, start: p.peek().start}
-	p.at++
+	p.brace()
 	for !p.closed("for", loop.name) {
+		from := p.at
 		switch {
 		case p.is("given"):
 			p.given(t)
@@ -73,6 +76,7 @@ func (p *fileParser) testLoop(t *TestBlock) {
 		default:
 			p.unexpected("for", testWords[:3])
 		}
+		p.item(from)
 	}
 	loop.end = p.tokens[p.at-1].end
 	switch {
