@@ -116,7 +116,7 @@ func (p *parser) bounce(s *signs) (bounced, news bool) {
 	return bounced, news
 }
 
-// refused says whether a receipt says that the mail was refused (RFC 5429 section 2.1.2).
+// refused says whether a receipt says that the mail was refused (RFC 5429).
 func (r *reportReader) refused(text string) bool {
 	return r.mdn != nil && r.mdn.deleted && len(r.mdn.rcpts) > 0 && r.dsn == nil && anyPhrase(squeeze(text, 1000), noticeTable().rejection)
 }
