@@ -39,6 +39,7 @@ type decision struct {
 	host   Host
 	budget dsl.Budget
 	past   []string
+	watch  Witness
 	now    func() time.Time
 	at     time.Time // when the rule before this one was done
 
@@ -49,7 +50,7 @@ type decision struct {
 }
 
 func (s *Set) decide(ctx context.Context, v *dsl.View, host Host, o Options, stage string, p *plan) *Result {
-	d := &decision{set: s, ctx: ctx, view: v, host: host, budget: budget(o.Budget), past: o.Past, now: o.Now,
+	d := &decision{set: s, ctx: ctx, view: v, host: host, budget: budget(o.Budget), past: o.Past, watch: o.Witness, now: o.Now,
 		res: &Result{Ruleset: s.version}, board: newBoard(v, s.vocabulary)}
 	if d.now == nil {
 		d.now = time.Now
@@ -140,6 +141,9 @@ func (d *decision) walk(p *plan) {
 	defer p.index.done(may)
 	for w, todo := range mine {
 		run := todo & may.rules[w]
+		if d.watch != nil {
+			run = todo
+		}
 		unseen := uint64(0)
 		if d.trace.full() {
 			todo, unseen = run, todo&^run
@@ -173,6 +177,9 @@ func (d *decision) try(r *dsl.Rule) next {
 	began := d.at
 	run := d.run(r.Shadow)
 	matched, err := r.Match(run)
+	if err == nil && !matched && d.watch != nil {
+		d.watch(r, run)
+	}
 	if err == nil && !matched && !r.HasElse() {
 		d.at = d.now()
 		d.trace.passed(r, d.at.Sub(began))

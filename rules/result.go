@@ -50,11 +50,15 @@ type Options struct {
 	Budget   dsl.Budget // of this stage; zero values mean [DefaultBudget]'s
 	Envelope *Result    // for Decide: what the envelope rules said of this recipient; nil when none were asked
 	Tokens   []Token    // for Decide: the commands in the mail that its sender may use, in order
+	Witness  Witness    // hears of each rule that did not match, and then every rule is run; nil for nobody
 	Past     []string   // rules whose verdict a person has overruled: they may do all else, and end nothing
 
 	// Now tells the time for the trace's durations; nil means time.Now. The clock that rules see is View.Now.
 	Now func() time.Time
 }
+
+// A Witness hears of a rule that was run and did not match, while everything is as the rule saw it.
+type Witness func(r *dsl.Rule, run *dsl.Run)
 
 // DefaultBudget is what the rules of one message may cost together. Steps are what normally ends a script that runs
 // away: they are the same on every machine. The time is the last resort, and long, since a busy machine must

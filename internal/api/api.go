@@ -50,6 +50,10 @@ type Options struct {
 	// Shadows has a candidate asked beside the rules that decide. Without it that is answered with 503.
 	Shadows Shadows
 
+	// Backtest tries a set, given by its files or the live one, on stored mail. What is wrong with it is an *InvalidRules. Without it that
+	// is answered with 503.
+	Backtest func(ctx context.Context, files map[string]string, b intake.Backtest) (*intake.BacktestReport, error)
+
 	Metrics  http.Handler // what /metrics answers; nil: 404
 	Observer Observer     // hears of each request; may be nil
 

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 
+	"postern/internal/intake"
 	"postern/internal/issue"
 )
 
@@ -149,6 +150,13 @@ func (a *API) table() []*route {
 			method: http.MethodDelete, path: "/api/v1/shadow", name: "stopShadow", scopes: []string{ScopeRules},
 			does: "Stop asking the candidate. Its report stays until the next one starts.", answers: ok("it is over", jsonOf[issue.Shadow]()), faults: notFound,
 			handle: a.stopShadow,
+		},
+		{
+			method: http.MethodPost, path: "/api/v1/backtest", name: "backtest", scopes: []string{ScopeRules},
+			does: "What would another set of rules have made of stored mail? Decides it again with the facts of its own time, and changes nothing. Asks for the scope read, too.",
+			body: bodyOf[NewBacktest](), answers: ok("the differences, by rule", jsonOf[intake.BacktestReport]()),
+			faults: []int{http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity},
+			handle: a.backtest,
 		},
 
 		get("/api/v1/tokens", "listTokens", "Tokens, without their secrets.", []string{ScopeAdmin}, nil,

@@ -30,6 +30,9 @@ type question struct {
 	// What the test of a rule gives instead of what would be found.
 	sender *dsl.Sender
 	auth   *dsl.Auth
+
+	then    *facts        // of a stored message: what its decision saw takes the place of what would be found now
+	witness rules.Witness // hears of rules that do not match; nil for nobody
 }
 
 func (j *job) question() *question {
@@ -58,14 +61,7 @@ type decision struct {
 // It changes nothing anywhere; real mail, dry runs and the tests of a rule set all come through here.
 func decide(ctx context.Context, w World, q *question) (*decision, error) {
 	began := time.Now()
-	id, err := identify(ctx, w, q.policy, q.env, q.p)
-	if err != nil {
-		return nil, err
-	}
-	if q.sender != nil && q.sender.Trust != "" {
-		id.trust = q.sender.Trust
-	}
-	th, err := findThread(ctx, w, q.mailbox.Name, q.p, q.assume)
+	id, th, err := q.look(ctx, w)
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +70,10 @@ func decide(ctx context.Context, w World, q *question) (*decision, error) {
 		Mail: mailView(q.id, q.p), Envelope: q.view, Mailbox: mailboxView(q.mailbox),
 		Sender: senderView(id, q.p.author()), Now: now,
 	}
+	if q.then != nil {
+		sender := *q.then.Sender
+		v.Sender = &sender
+	}
 	v.Key, _ = slotKeys(q.mailbox.Name, q.p, now)
 	if q.auth != nil {
 		v.Mail.Auth = *q.auth
@@ -81,7 +81,7 @@ func decide(ctx context.Context, w World, q *question) (*decision, error) {
 	d := &decision{id: q.id, set: q.set.Version(), verdict: Committed, view: v, thread: th, who: id}
 	d.facts = &facts{
 		Now: now, Envelope: v.Envelope, Mailbox: v.Mailbox, Sender: v.Sender, Auth: v.Mail.Auth, Thread: th,
-		Recent: map[string]int{}, Keys: map[string]int{},
+		Recent: map[string]int{}, Keys: map[string]int{}, Defaults: &q.mailbox.New,
 	}
 	var countErr error
 	v.Sender.Count = func(within time.Duration) int {
@@ -102,7 +102,7 @@ func decide(ctx context.Context, w World, q *question) (*decision, error) {
 
 	h := &host{w: w, q: q, now: now, d: d, fresh: func() *dsl.Issue { return newIssueView(q.mailbox, v.Mail, now) }}
 	d.result = q.set.Decide(ctx, v, h, rules.Options{
-		Budget: q.budget, Past: q.past, Envelope: q.envelope, Tokens: q.tokens(id, th),
+		Budget: q.budget, Past: q.past, Envelope: q.envelope, Tokens: q.tokens(id, th), Witness: q.witness,
 	})
 	if h.err != nil {
 		return nil, h.err
@@ -117,6 +117,23 @@ func decide(ctx context.Context, w World, q *question) (*decision, error) {
 	d.marked = d.result.Failed > 0
 	d.took = time.Since(began)
 	return d, nil
+}
+
+// look says who wrote the mail and where it belongs.
+func (q *question) look(ctx context.Context, w World) (who, *thread, error) {
+	if q.then != nil {
+		th := *q.then.Thread
+		return who{trust: q.then.Sender.Trust}, &th, nil
+	}
+	id, err := identify(ctx, w, q.policy, q.env, q.p)
+	if err != nil {
+		return who{}, nil, err
+	}
+	if q.sender != nil && q.sender.Trust != "" {
+		id.trust = q.sender.Trust
+	}
+	th, err := findThread(ctx, w, q.mailbox.Name, q.p, q.assume)
+	return id, th, err
 }
 
 // startingIssue is what rules see at first: the issue a mail belongs to, or the new one with the mailbox's defaults.
@@ -278,6 +295,6 @@ func envelopeRules(ctx context.Context, q *question) (*rules.Result, error) {
 		Sender: &dsl.Sender{Email: from.Email, Trust: trust}, Now: q.env.Received,
 	}
 	v.Issue = newIssueView(q.mailbox, v.Mail, q.env.Received)
-	res := q.set.Envelope(ctx, v, rules.Options{Budget: q.budget})
+	res := q.set.Envelope(ctx, v, rules.Options{Budget: q.budget, Witness: q.witness})
 	return res, fault.As(fault.Unavailable, res.Err)
 }

@@ -152,12 +152,15 @@ func (j *job) attempt(ctx context.Context) (done bool, err error) {
 	return true, j.commit(ctx, q, d, slot)
 }
 
+// refusedHere begins the reason of what one mailbox refused and another took.
+const refusedHere = "refused here, taken by another mailbox: "
+
 // finishRefusal commits a refusal that waited. Where another mailbox took the mail the sender hears 250, so what this
 // one refused is kept for review, with the reason.
 func (j *job) finishRefusal(ctx context.Context, taken bool) {
 	if taken {
 		j.last.verdict = Quarantined
-		j.last.reason = "refused here, taken by another mailbox: " + j.last.reason
+		j.last.reason = refusedHere + j.last.reason
 	}
 	slot, held, err := j.slot(ctx)
 	if err == nil && held != nil {

@@ -33,8 +33,14 @@ type Mailbox struct {
 
 // Defaults are what a new issue starts with.
 type Defaults struct {
-	Assignee, Template, Class, Type, Priority, Status, Team string
-	Tags                                                    []string
+	Assignee string   `json:"assignee,omitempty"`
+	Template string   `json:"template,omitempty"`
+	Class    string   `json:"class,omitempty"`
+	Type     string   `json:"type,omitempty"`
+	Priority string   `json:"priority,omitempty"`
+	Status   string   `json:"status,omitempty"`
+	Team     string   `json:"team,omitempty"`
+	Tags     []string `json:"tags,omitempty"`
 }
 
 // An Origin is a network believed to write only as the named From addresses and domains: "authenticated" for them.

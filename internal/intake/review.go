@@ -135,7 +135,7 @@ func replayed(m *issue.Message) error {
 func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, past []string, ev *issue.Event) (*Replay, error) {
 	q := j.question()
 	q.past, q.sender = past, trusted(m)
-	d, err := in.decideWhole(ctx, q)
+	d, err := in.decideWhole(ctx, in.store, q)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, pas
 }
 
 // decideWhole asks the envelope rules, too, which a mail that just comes has behind it.
-func (in *Intake) decideWhole(ctx context.Context, q *question) (*decision, error) {
+func (in *Intake) decideWhole(ctx context.Context, w World, q *question) (*decision, error) {
 	held, err := envelopeRules(ctx, q)
 	if err != nil {
 		return nil, err
@@ -189,7 +189,7 @@ func (in *Intake) decideWhole(ctx context.Context, q *question) (*decision, erro
 		return d, nil
 	}
 	q.envelope = held
-	return decide(ctx, in.store, q)
+	return decide(ctx, w, q)
 }
 
 // rename gives what comes of a message decided again the id it always had.
@@ -240,6 +240,10 @@ func (in *Intake) asked(m *issue.Message, p *parsed) (*job, error) {
 	if i < 0 {
 		return nil, unable(fault.Invalid, "message %s belongs to mailbox %q, which the configuration no longer has", m.ID, m.Mailbox)
 	}
+	return in.jobOf(m, p, pol.Mailboxes[i]), nil
+}
+
+func (in *Intake) jobOf(m *issue.Message, p *parsed, mb *Mailbox) *job {
 	e := m.Envelope
 	env := Envelope{
 		Source: e.Source, Session: e.Session, Helo: e.Helo, TLS: e.TLS, User: e.User, From: e.From, Protocol: e.Protocol, Received: m.ReceivedAt,
@@ -250,8 +254,8 @@ func (in *Intake) asked(m *issue.Message, p *parsed) (*job, error) {
 	if was := trusted(m); was != nil && was.Trust == trustAuthenticated && e.User != "" {
 		env.WriteAs = []string{mail.ParseAddress(e.From).Email} // what else the user may write as is not known any more
 	}
-	t := &Transaction{in: in, env: env, pol: pol, set: in.rules()}
-	return &job{t: t, p: p, mailbox: pol.Mailboxes[i], recipient: e.To, view: envelopeView(&env, mail.ParseAddress(e.From), e.To)}, nil
+	t := &Transaction{in: in, env: env, pol: in.policy(), set: in.rules()}
+	return &job{t: t, p: p, mailbox: mb, recipient: e.To, view: envelopeView(&env, mail.ParseAddress(e.From), e.To)}
 }
 
 // trusted is the trust that was proven when the mail came: it cannot be proven again later.

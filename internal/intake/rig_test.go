@@ -21,7 +21,7 @@ import (
 
 // A rig is the road with a real store, and two mailboxes: support@ and sales@example.com.
 type rig struct {
-	t      *testing.T
+	t      testing.TB
 	in     *intake.Intake
 	intake func(issue.Store) *intake.Intake // another one beside it
 	store  issue.Store
@@ -33,7 +33,7 @@ type rig struct {
 
 var start = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 
-func newRig(t *testing.T, script string) *rig {
+func newRig(t testing.TB, script string) *rig {
 	t.Helper()
 	r := &rig{t: t}
 	r.clock.Store(start.UnixMilli())

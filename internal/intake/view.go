@@ -223,6 +223,8 @@ type facts struct {
 	Recent   map[string]int `json:"recent,omitempty"`
 	Keys     map[string]int `json:"keys,omitempty"` // thread keys asked for, and the issues they led to
 
+	Defaults *Defaults `json:"defaults,omitempty"` // of the mailbox, for new issues
+
 	// Issues are those that rules turned to besides, by thread(key) or attachTo(number), as they were; null where there is none.
 	Issues map[int]*dsl.Issue `json:"issues,omitempty"`
 }
