@@ -15,8 +15,8 @@ const (
 	NowFails   = "now fails"
 )
 
-// A Difference is what one rule did to a message, and what it does in another decision of it.
-type Difference struct {
+// A Deviation is what one rule did to a message, and what it does in another decision of it.
+type Deviation struct {
 	Rule  string   `json:"rule"`
 	Stage string   `json:"stage"`
 	File  string   `json:"file"` // where it stands; where it is in one set only, in that one
@@ -26,10 +26,10 @@ type Difference struct {
 	Now   []string `json:"now"`
 }
 
-// Compare says how the rules' deeds differ between two traces of one message. Shadow rules do nothing, and an else that has nothing
+// Deviations say how the rules' deeds differ between two traces of one message. Shadow rules do nothing, and an else that has nothing
 // to do is no deed.
-func Compare(then, now []Entry) []Difference {
-	var out []Difference
+func Deviations(then, now []Entry) []Deviation {
+	var out []Deviation
 	before, after := deeds(then), deeds(now)
 	for _, is := range after {
 		was := find(before, is)
@@ -40,7 +40,7 @@ func Compare(then, now []Entry) []Difference {
 	for _, was := range before {
 		if find(after, was) == nil {
 			e := was.entry
-			out = append(out, Difference{Rule: e.Rule, Stage: e.Stage, File: e.File, Line: e.Line, Kind: NoLonger, Was: was.actions, Now: []string{}})
+			out = append(out, Deviation{Rule: e.Rule, Stage: e.Stage, File: e.File, Line: e.Line, Kind: NoLonger, Was: was.actions, Now: []string{}})
 		}
 	}
 	return out
@@ -81,9 +81,9 @@ func find(list []*deed, like *deed) *deed {
 	return list[i]
 }
 
-func (is *deed) against(was *deed) (d Difference, differs bool) {
+func (is *deed) against(was *deed) (d Deviation, differs bool) {
 	e := is.entry
-	d = Difference{Rule: e.Rule, Stage: e.Stage, File: e.File, Line: e.Line, Was: []string{}, Now: is.actions}
+	d = Deviation{Rule: e.Rule, Stage: e.Stage, File: e.File, Line: e.Line, Was: []string{}, Now: is.actions}
 	if was != nil {
 		d.Was = was.actions
 	}
@@ -103,8 +103,8 @@ type Backtest struct {
 	mu       sync.Mutex
 	examples int
 	report   BacktestReport
-	rules    map[ruleChange]*RuleDifference
-	verdicts map[[2]string]*VerdictDifference
+	rules    map[ruleChange]*BacktestRule
+	verdicts map[[2]string]*BacktestVerdict
 }
 
 type ruleChange struct{ rule, stage, kind string }
@@ -115,32 +115,32 @@ type BacktestReport struct {
 	Messages int                 `json:"messages"` // decided again
 	Changed  int                 `json:"changed"`  // of those: decided otherwise, by a rule or in their verdict
 	Skipped  map[string]int      `json:"skipped"`  // not decided again, by the reason
-	Verdicts []VerdictDifference `json:"verdicts"`
-	Rules    []RuleDifference    `json:"rules"` // those that concern most messages first
+	Verdicts []BacktestVerdict `json:"verdicts"`
+	Rules    []BacktestRule    `json:"rules"` // those that concern most messages first
 	Took     time.Duration       `json:"took"`  // nanoseconds
 }
 
-// A VerdictDifference is how many messages had one verdict and would have another.
-type VerdictDifference struct {
+// A BacktestVerdict is how many messages had one verdict and would have another.
+type BacktestVerdict struct {
 	Was      string    `json:"was"`
 	Now      string    `json:"now"`
 	Messages int       `json:"messages"`
-	Examples []Example `json:"examples"`
+	Examples []BacktestExample `json:"examples"`
 }
 
-// A RuleDifference is how many messages one rule would concern otherwise, and in what way.
-type RuleDifference struct {
+// A BacktestRule is how many messages one rule would concern otherwise, and in what way.
+type BacktestRule struct {
 	Rule     string    `json:"rule"`
 	Stage    string    `json:"stage"`
 	File     string    `json:"file"`
 	Line     int       `json:"line"`
 	Kind     string    `json:"kind"`
 	Messages int       `json:"messages"`
-	Examples []Example `json:"examples"`
+	Examples []BacktestExample `json:"examples"`
 }
 
-// An Example is one message that a difference concerns.
-type Example struct {
+// A BacktestExample is one message that a difference concerns.
+type BacktestExample struct {
 	Message    string    `json:"message"`
 	Issue      int64     `json:"issue,omitempty"`
 	Subject    string    `json:"subject"`
@@ -154,7 +154,7 @@ type Example struct {
 func NewBacktest(version string, examples int) *Backtest {
 	return &Backtest{
 		examples: examples, report: BacktestReport{Version: version, Skipped: map[string]int{}},
-		rules: map[ruleChange]*RuleDifference{}, verdicts: map[[2]string]*VerdictDifference{},
+		rules: map[ruleChange]*BacktestRule{}, verdicts: map[[2]string]*BacktestVerdict{},
 	}
 }
 
@@ -166,8 +166,8 @@ func (b *Backtest) Skip(reason string) {
 }
 
 // Decided counts a message that was. Of is the message; was and now are its verdicts.
-func (b *Backtest) Decided(of Example, was, now, reason string, then, again []Entry) {
-	differences := Compare(then, again)
+func (b *Backtest) Decided(of BacktestExample, was, now, reason string, then, again []Entry) {
+	differences := Deviations(then, again)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.report.Messages++
@@ -177,7 +177,7 @@ func (b *Backtest) Decided(of Example, was, now, reason string, then, again []En
 	if was != now {
 		v := b.verdicts[[2]string{was, now}]
 		if v == nil {
-			v = &VerdictDifference{Was: was, Now: now}
+			v = &BacktestVerdict{Was: was, Now: now}
 			b.verdicts[[2]string{was, now}] = v
 		}
 		e := of
@@ -188,7 +188,7 @@ func (b *Backtest) Decided(of Example, was, now, reason string, then, again []En
 	for _, d := range differences {
 		r := b.rules[ruleChange{d.Rule, d.Stage, d.Kind}]
 		if r == nil {
-			r = &RuleDifference{Rule: d.Rule, Stage: d.Stage, Kind: d.Kind}
+			r = &BacktestRule{Rule: d.Rule, Stage: d.Stage, Kind: d.Kind}
 			b.rules[ruleChange{d.Rule, d.Stage, d.Kind}] = r
 		}
 		e := of
@@ -200,8 +200,8 @@ func (b *Backtest) Decided(of Example, was, now, reason string, then, again []En
 }
 
 // example keeps the newest, in whatever order they come.
-func (b *Backtest) example(list []Example, e Example) []Example {
-	newer := func(a, b Example) int {
+func (b *Backtest) example(list []BacktestExample, e BacktestExample) []BacktestExample {
+	newer := func(a, b BacktestExample) int {
 		return cmp.Or(b.ReceivedAt.Compare(a.ReceivedAt), cmp.Compare(b.Message, a.Message))
 	}
 	i, _ := slices.BinarySearchFunc(list, e, newer)
@@ -214,17 +214,17 @@ func (b *Backtest) Report() *BacktestReport {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r := b.report
-	r.Verdicts, r.Rules = []VerdictDifference{}, []RuleDifference{}
+	r.Verdicts, r.Rules = []BacktestVerdict{}, []BacktestRule{}
 	for _, v := range b.verdicts {
 		r.Verdicts = append(r.Verdicts, *v)
 	}
 	for _, d := range b.rules {
 		r.Rules = append(r.Rules, *d)
 	}
-	slices.SortFunc(r.Verdicts, func(a, b VerdictDifference) int {
+	slices.SortFunc(r.Verdicts, func(a, b BacktestVerdict) int {
 		return cmp.Or(cmp.Compare(b.Messages, a.Messages), cmp.Compare(a.Was, b.Was), cmp.Compare(a.Now, b.Now))
 	})
-	slices.SortFunc(r.Rules, func(a, b RuleDifference) int {
+	slices.SortFunc(r.Rules, func(a, b BacktestRule) int {
 		return cmp.Or(cmp.Compare(b.Messages, a.Messages), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Kind, b.Kind))
 	})
 	return &r

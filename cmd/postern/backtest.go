@@ -102,7 +102,7 @@ func otherwise(n int) string {
 	return fmt.Sprint(n, " would be otherwise")
 }
 
-func (p *program) printExamples(list []rules.Example) {
+func (p *program) printExamples(list []rules.BacktestExample) {
 	for _, e := range list {
 		fmt.Fprintf(p.out, "    %s  %s", e.Message, at(e.ReceivedAt))
 		if e.Issue != 0 {

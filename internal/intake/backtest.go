@@ -110,7 +110,7 @@ func (in *Intake) tryOn(ctx context.Context, id string, set *rules.Set, found *r
 		found.Skip(why)
 		return nil
 	}
-	of := rules.Example{Message: m.ID, Issue: m.Issue, Subject: m.Subject, ReceivedAt: m.ReceivedAt}
+	of := rules.BacktestExample{Message: m.ID, Issue: m.Issue, Subject: m.Subject, ReceivedAt: m.ReceivedAt}
 	found.Decided(of, string(verdictThen(m)), string(d.verdict), d.reason, then, d.result.Trace)
 	return nil
 }

@@ -120,13 +120,13 @@ rule "breaks" { when mail.subject contains "plain" then { tag(mail.to[7].email) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	example := func(i int, was, now []string) []rules.Example {
-		return []rules.Example{{Message: old[i].ID, Issue: old[i].Issue, Subject: old[i].Subject, ReceivedAt: old[i].ReceivedAt, Was: was, Now: now}}
+	example := func(i int, was, now []string) []rules.BacktestExample {
+		return []rules.BacktestExample{{Message: old[i].ID, Issue: old[i].Issue, Subject: old[i].Subject, ReceivedAt: old[i].ReceivedAt, Was: was, Now: now}}
 	}
 	want := &rules.BacktestReport{
 		Version: set.Version(), Messages: 3, Changed: 3, Skipped: map[string]int{},
-		Verdicts: []rules.VerdictDifference{{Was: "rejected", Now: "committed", Messages: 1, Examples: example(1, nil, nil)}},
-		Rules: []rules.RuleDifference{
+		Verdicts: []rules.BacktestVerdict{{Was: "rejected", Now: "committed", Messages: 1, Examples: example(1, nil, nil)}},
+		Rules: []rules.BacktestRule{
 			{Rule: "vip", Stage: "mail", File: "10.rules", Line: 2, Kind: rules.Otherwise, Messages: 3, Examples: example(0, []string{`priority("high")`}, []string{`priority("urgent")`})},
 			{Rule: "host", Stage: "mail", File: "10-test.rules", Line: 3, Kind: rules.NoLonger, Messages: 2, Examples: example(0, []string{`tag("web1")`}, []string{})},
 			{Rule: "later", Stage: "mail", File: "10.rules", Line: 3, Kind: rules.NowMatches, Messages: 1, Examples: example(0, []string{}, []string{`tag("later")`})},
