@@ -111,31 +111,31 @@ type ruleChange struct{ rule, stage, kind string }
 
 // A BacktestReport is what came of it.
 type BacktestReport struct {
-	Version  string              `json:"version"`  // of the set that was tried
-	Messages int                 `json:"messages"` // decided again
-	Changed  int                 `json:"changed"`  // of those: decided otherwise, by a rule or in their verdict
-	Skipped  map[string]int      `json:"skipped"`  // not decided again, by the reason
+	Version  string            `json:"version"`  // of the set that was tried
+	Messages int               `json:"messages"` // decided again
+	Changed  int               `json:"changed"`  // of those: decided otherwise, by a rule or in their verdict
+	Skipped  map[string]int    `json:"skipped"`  // not decided again, by the reason
 	Verdicts []BacktestVerdict `json:"verdicts"`
 	Rules    []BacktestRule    `json:"rules"` // those that concern most messages first
-	Took     time.Duration       `json:"took"`  // nanoseconds
+	Took     time.Duration     `json:"took"`  // nanoseconds
 }
 
 // A BacktestVerdict is how many messages had one verdict and would have another.
 type BacktestVerdict struct {
-	Was      string    `json:"was"`
-	Now      string    `json:"now"`
-	Messages int       `json:"messages"`
+	Was      string            `json:"was"`
+	Now      string            `json:"now"`
+	Messages int               `json:"messages"`
 	Examples []BacktestExample `json:"examples"`
 }
 
 // A BacktestRule is how many messages one rule would concern otherwise, and in what way.
 type BacktestRule struct {
-	Rule     string    `json:"rule"`
-	Stage    string    `json:"stage"`
-	File     string    `json:"file"`
-	Line     int       `json:"line"`
-	Kind     string    `json:"kind"`
-	Messages int       `json:"messages"`
+	Rule     string            `json:"rule"`
+	Stage    string            `json:"stage"`
+	File     string            `json:"file"`
+	Line     int               `json:"line"`
+	Kind     string            `json:"kind"`
+	Messages int               `json:"messages"`
 	Examples []BacktestExample `json:"examples"`
 }
 
