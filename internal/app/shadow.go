@@ -192,16 +192,20 @@ func (s *shadower) Start(ctx context.Context, n api.NewShadow, by string) (*issu
 		return nil, fault.Errorf(fault.Invalid, "share must be a percentage above 0, 100 at most")
 	}
 	now := s.app.o.Now()
-	if there, err := s.app.store.Shadow(ctx, false); err == nil && !over(there, now) {
+	before := ""
+	switch there, err := s.app.store.Shadow(ctx, false); {
+	case err == nil && !over(there, now):
 		return nil, fault.Errorf(fault.Conflict, "a candidate by %s is watched until %s: stop it first", there.By, there.Until.Format(time.RFC3339))
-	} else if err != nil && !fault.Is(err, fault.NotFound) {
+	case err == nil:
+		before = there.ID
+	case !fault.Is(err, fault.NotFound):
 		return nil, err
 	}
 	sh := issue.Shadow{
 		ID: issue.NewID(now), Version: set.Version(), Files: set.Files(), Share: n.Share,
 		StartedAt: issue.Time(now), Until: issue.Time(now.Add(length)), By: by, Note: n.Note,
 	}
-	if err := s.app.store.PutShadow(ctx, sh); err != nil {
+	if err := s.app.store.PutShadow(ctx, sh, before); err != nil {
 		return nil, err
 	}
 	sh.Files = nil
@@ -216,7 +220,7 @@ func (s *shadower) Stop(ctx context.Context) (*issue.Shadow, error) {
 	}
 	if now := issue.Time(s.app.o.Now()); !over(sh, now) {
 		sh.StoppedAt = &now
-		if err := s.app.store.PutShadow(ctx, *sh); err != nil {
+		if err := s.app.store.PutShadow(ctx, *sh, sh.ID); err != nil {
 			return nil, err
 		}
 	}

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -35,7 +36,11 @@ const (
 	shadowRest  = 4 // times as long as it worked it rests
 )
 
-var shadowBudget = dsl.Budget{Steps: 1_000_000, Time: time.Second, Bytes: 32 << 20}
+// shadowBudget is a candidate's: as many steps as rules that decide have, so that what runs away shows, and half the time.
+func shadowBudget(b dsl.Budget) dsl.Budget {
+	b.Time = cmp.Or(b.Time, rules.DefaultBudget.Time) / 2
+	return b
+}
 
 // shadow is where decided mail waits for the candidate.
 type shadow struct {
@@ -80,7 +85,7 @@ func (s *shadow) offer(c *Candidate, q *question, w *recording, d *decision, iss
 	}
 	p := *q.p
 	p.files = nil
-	sh.question.p, sh.question.set, sh.question.budget, sh.question.envelope, sh.question.past = &p, c.Set, shadowBudget, nil, nil
+	sh.question.p, sh.question.set, sh.question.budget, sh.question.envelope, sh.question.past = &p, c.Set, shadowBudget(q.budget), nil, nil
 	sh.question.id = d.id
 	select {
 	case s.queue <- sh:
@@ -117,7 +122,11 @@ func (in *Intake) compare(ctx context.Context, sh *shadowed) {
 			sh.candidate.Missed()
 		}
 	}()
+	began := time.Now()
 	out, err := dryRun(ctx, sh.world, &sh.question)
+	if err == nil && out.spent && time.Since(began) >= sh.question.budget.Time {
+		err = dsl.ErrBudget // the machine is busy: that says nothing of the rules
+	}
 	if err != nil {
 		sh.candidate.Missed()
 		return

@@ -32,6 +32,7 @@ type DryRun struct {
 
 	view   *dsl.View
 	bounce bool
+	spent  bool // the rules took more than they may
 }
 
 // Simulate decides one test of a rule set just as real mail is decided, in a world made of what the test gives.
@@ -102,6 +103,7 @@ func dryRun(ctx context.Context, w World, q *question) (*DryRun, error) {
 	}
 	out.Verdict, out.Reason, out.view, out.Trust = d.verdict, d.reason, d.view, d.who.trust
 	out.Changes, out.Marked, out.bounce = d.result.Changes, d.marked, d.result.Bounce
+	out.spent = d.result.Spent
 	out.Trace = d.result.Trace
 	if d.verdict == Committed {
 		out.Issue = d.view.Issue

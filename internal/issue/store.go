@@ -81,8 +81,9 @@ type Store interface {
 	Rulesets(ctx context.Context, q RulesetQuery) ([]*Ruleset, Cursor, error) // without Files
 
 	// PutShadow makes a set the one that is evaluated beside the live one, in place of the one before, whose reports go, or
-	// writes down what has become of it. Shadow reads it, NotFound where there never was one.
-	PutShadow(ctx context.Context, s Shadow) error
+	// writes down what has become of it; a Conflict where the one that is there is not called before ("": there is none).
+	// Shadow reads it, NotFound where there never was one.
+	PutShadow(ctx context.Context, s Shadow, before string) error
 	Shadow(ctx context.Context, files bool) (*Shadow, error)
 	// PutShadowReport keeps what one node found, in place of what it found before. Where that shadow is no longer the one there is,
 	// it is a Conflict.

@@ -15,7 +15,7 @@ import (
 const theShadow = "shadow" // there is one at most
 
 // PutShadow keeps the shadow that there is.
-func (s *Store) PutShadow(ctx context.Context, sh issue.Shadow) (err error) {
+func (s *Store) PutShadow(ctx context.Context, sh issue.Shadow, before string) (err error) {
 	d := shadowDoc{ID: theShadow, Shadow: sh}
 	d.Shadow.Files = nil
 	if d.Files, d.FilesBlob, err = s.putFiles(ctx, sh.Files); err != nil {
@@ -24,16 +24,23 @@ func (s *Store) PutShadow(ctx context.Context, sh issue.Shadow) (err error) {
 	if err := s.step("write shadow"); err != nil {
 		return err
 	}
-	write := func() error {
-		_, err := s.shadow.ReplaceOne(ctx, byID(d.ID), d, options.Replace().SetUpsert(true))
+	matched := int64(1)
+	err = persist(ctx, func() error {
+		if before == "" {
+			_, err := s.shadow.InsertOne(ctx, d)
+			return err
+		}
+		res, err := s.shadow.ReplaceOne(ctx, bson.D{{Key: "_id", Value: d.ID}, {Key: "shadow.id", Value: before}}, d)
+		if err == nil {
+			matched = res.MatchedCount
+		}
 		return err
-	}
-	err = persist(ctx, write)
-	if isDuplicate(err) { // two made the first one at once
-		err = persist(ctx, write)
-	}
+	})
 	if err != nil {
 		return failed("keep a shadow", err)
+	}
+	if matched == 0 {
+		return fault.Errorf(fault.Conflict, "the shadow is no longer %q", before)
 	}
 	_, err = s.shadowReports.DeleteMany(ctx, bson.M{"shadow": bson.M{"$ne": sh.ID}})
 	return failed("remove old reports", err)

@@ -29,6 +29,7 @@ func TestOldDatabase(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
+	before := ""
 	for range 2 { // and once more, with nothing left to do
 		s, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
 		if err != nil {
@@ -42,9 +43,10 @@ func TestOldDatabase(t *testing.T) {
 		} else if n, err := s.PublishRuleset(t.Context(), issue.Ruleset{Version: "aa", Files: map[string]string{"a.rules": "x"}}, last[0].Number); err != nil || n != last[0].Number+1 {
 			t.Errorf("published number %d, %v", n, err)
 		}
-		if err := s.PutShadow(t.Context(), issue.Shadow{ID: "s"}); err != nil {
+		if err := s.PutShadow(t.Context(), issue.Shadow{ID: "s"}, before); err != nil {
 			t.Error(err)
 		}
+		before = "s"
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}

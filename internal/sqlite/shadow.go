@@ -10,7 +10,7 @@ import (
 )
 
 // PutShadow keeps the shadow that there is.
-func (s *Store) PutShadow(ctx context.Context, sh issue.Shadow) error {
+func (s *Store) PutShadow(ctx context.Context, sh issue.Shadow, before string) error {
 	files := object(sh.Files)
 	sh.Files = nil
 	sh.StartedAt, sh.Until, sh.StoppedAt = issue.Time(sh.StartedAt), issue.Time(sh.Until), stamp(sh.StoppedAt)
@@ -19,12 +19,19 @@ func (s *Store) PutShadow(ctx context.Context, sh issue.Shadow) error {
 		return fmt.Errorf("encode shadow: %w", err)
 	}
 	return wrap(s.update(ctx, func(t *tx) error {
+		row, _, err := t.one("SELECT coalesce(max(id), '') FROM shadow")
+		if err != nil {
+			return err
+		}
+		if there := row.text(0); there != before {
+			return fault.Errorf(fault.Conflict, "the shadow is %q, not %q", there, before)
+		}
 		for _, old := range []string{"DELETE FROM shadow WHERE id <> ?", "DELETE FROM shadow_reports WHERE shadow <> ?"} {
 			if _, err := t.write("old shadow", old, sh.ID); err != nil {
 				return err
 			}
 		}
-		_, err := t.write("shadow", "INSERT INTO shadow (id, doc, files) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, files = excluded.files",
+		_, err = t.write("shadow", "INSERT INTO shadow (id, doc, files) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, files = excluded.files",
 			sh.ID, string(doc), files)
 		return err
 	}), "keep a shadow")

@@ -2,8 +2,10 @@ package storetest
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"postern/internal/fault"
@@ -19,7 +21,9 @@ func shadows(w *world) {
 		ID: "one", Version: "v1", Files: map[string]string{"a.rules": "x", "lists/b.$c.txt": "ü"}, Share: 12.5, StartedAt: epoch, Until: epoch.Add(time.Hour),
 		By: "local:ann", Note: "why",
 	}
-	w.must(w.s.PutShadow(ctx, one), "put")
+	w.must(w.s.PutShadow(ctx, one, ""), "put")
+	w.kind(w.s.PutShadow(ctx, one, ""), fault.Conflict, "another first one")
+	w.kind(w.s.PutShadow(ctx, issue.Shadow{ID: "x"}, "y"), fault.Conflict, "one in place of what is not there")
 	check := func(want issue.Shadow, when string) {
 		w.Helper()
 		got, err := w.s.Shadow(ctx, true)
@@ -44,7 +48,7 @@ func shadows(w *world) {
 	reports("one", found)
 	stopped := epoch.Add(time.Minute)
 	one.StoppedAt = &stopped
-	w.must(w.s.PutShadow(ctx, one), "stop")
+	w.must(w.s.PutShadow(ctx, one, "one"), "stop")
 	w.restart()
 	check(one, "stopped, and opened again")
 	reports("one", found)
@@ -52,7 +56,8 @@ func shadows(w *world) {
 	w.must(w.s.Backup(ctx, dir), "backup")
 
 	two := issue.Shadow{ID: "two", Version: "v2", Files: map[string]string{"big.txt": strings.Repeat("0123456789abcde\n", 200_000)}, Share: 100, StartedAt: epoch, Until: epoch.Add(time.Hour)}
-	w.must(w.s.PutShadow(ctx, two), "put another")
+	w.must(w.s.PutShadow(ctx, two, "one"), "put another")
+	w.kind(w.s.PutShadow(ctx, one, "one"), fault.Conflict, "a late word about the one before")
 	if _, err := w.s.Sweep(ctx, -time.Hour); err != nil {
 		w.Errorf("sweep: %v", err)
 	}
@@ -67,5 +72,30 @@ func shadows(w *world) {
 	other.must(other.s.Restore(ctx, dir), "restore")
 	if got, err := other.s.Shadow(ctx, true); err != nil || got.ID != "one" || got.StoppedAt == nil {
 		w.Errorf("restored %+v, %v", got, err)
+	}
+}
+
+// Of those who begin with a shadow at once one wins.
+func shadowRace(w *world) {
+	before := ""
+	for round := range 4 {
+		var won atomic.Int64
+		var is atomic.Value
+		together(senders, func(i int) {
+			id := fmt.Sprintf("s%d-%d", round, i)
+			switch err := w.s.PutShadow(background(), issue.Shadow{ID: id, Files: map[string]string{"a.rules": id}}, before); {
+			case err == nil:
+				won.Add(1)
+				is.Store(id)
+			case !fault.Is(err, fault.Conflict):
+				w.Errorf("put: %v", err)
+			}
+		})
+		got, err := w.s.Shadow(background(), true)
+		w.must(err, "read")
+		if won.Load() != 1 || got.ID != is.Load() || got.Files["a.rules"] != got.ID {
+			w.Fatalf("%d of %d won, there is %+v, want %v", won.Load(), senders, got, is.Load())
+		}
+		before = got.ID
 	}
 }

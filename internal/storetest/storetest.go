@@ -93,6 +93,7 @@ var promises = []struct {
 	{"of rule sets published at once one wins", rulesetRace},
 	{"a crash at any write of a rule set", crashRuleset},
 	{"a shadow and its reports", shadows},
+	{"of shadows begun at once one wins", shadowRace},
 	{"once", once},
 
 	{"lists page newest first", paging},
