@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"postern/dsl"
@@ -200,11 +201,11 @@ func ownSubject(m *mail.Message) bool {
 }
 
 // surelyNew is the text above the first line that might be quoted, forwarded or signature, without the banner that
-// a gateway put above it.
+// a gateway put above it, or the armor of a signed text.
 func surelyNew(m *mail.Message) string {
 	start, end := 0, len(m.Text)
 	for _, s := range m.Spans {
-		if s.Kind == mail.SpanDisclaimer && s.Start == start {
+		if (s.Kind == mail.SpanDisclaimer || s.Kind == mail.SpanSignature) && strings.TrimSpace(m.Text[start:s.Start]) == "" {
 			start = s.End
 			continue
 		}

@@ -16,17 +16,14 @@ const (
 func (q *quotes) attribution(i int) (lines int, sure bool) {
 	k := q.colonBelow(i)
 	if k < 0 {
-		if !q.marked(i+1) || !endsInVerb(q.sentence(i, i+1)) {
-			return 0, false
-		}
-		k = 0 // "Ann wrote"
+		return q.uncoloned(i)
 	}
 	if len(q.regions) > 0 && q.regions[0].from > i && q.regions[0].from <= i+k {
 		return 0, false
 	}
 	s := q.sentence(i, i+k+1)
 	found, usual := introduces(s)
-	if !usual && k > 0 && q.introducedBelow(i+1, i+k+1) {
+	if !usual && k > 0 && q.introducedBelow(i, i+k+1) {
 		return 0, false // an answer of a line or two, and below it an attribution
 	}
 	if !found {
@@ -171,178 +168,61 @@ func stamped(s string) bool {
 	return s != "" && digit(s[0]) && (strings.HasSuffix(end, ">") || hasAddress(end[strings.LastIndexByte(end, ' ')+1:]))
 }
 
-// introducedBelow says whether the last of lines [i, j) are an attribution without those above them.
+// uncoloned is attribution where no colon follows: "Ann wrote" and "2013/7/20 Ann <ann@example.org>" right above a quote.
+func (q *quotes) uncoloned(i int) (lines int, sure bool) {
+	if n := q.linkedBelow(i); n > 0 {
+		return n, true
+	}
+	ln := q.line(i)
+	if gmtStamp(ln) {
+		return 1, false
+	}
+	next := q.skipBlank(i+1, 2)
+	if len(ln) > attributionMax || next >= q.count() || !q.marked(next) {
+		return 0, false
+	}
+	s := q.sentence(i, i+1)
+	return btoi(next == i+1 && endsInVerb(s) || hasAddress(s) && hasDay(s) && stamped(s)), false
+}
+
+// gmtStamp says whether a line is a date, an hour, a zone and a name: "2016-03-03 17:21 GMT+01:00 Ann Lee", as Gmail
+// wrote it for some years, and others write in their logs.
+func gmtStamp(ln string) bool {
+	const form = "2006-01-02 15:04 GMT+01:00 "
+	if len(ln) <= len(form) || len(ln) > 100 || ln[16:20] != " GMT" || ln[4] != '-' || ln[7] != '-' || ln[10] != ' ' || ln[13] != ':' {
+		return false
+	}
+	return digit(ln[0]) && digit(ln[22]) && ln[23] == ':' && ln[26] == ' '
+}
+
+// introducedBelow says whether the last of lines [i, j) are an attribution without those above them. A day and an hour alone
+// are the end of one whose verb stands above.
 func (q *quotes) introducedBelow(i, j int) bool {
-	for ; i < j; i++ {
+	above, _ := introduces(q.sentence(i, i+1))
+	for i++; i < j; i++ {
 		s := q.sentence(i, j)
-		if found, usual := introduces(s); usual || (found || names(s)) && (hasDay(s) || hasHour(s)) {
+		found, usual := introduces(s)
+		if usual || found && (hasDay(s) || hasHour(s)) || names(s) && (hasDay(s) || hasHour(s)) && (!above || hasAddress(s)) {
 			return true
 		}
 	}
 	return false
 }
 
-// endsInColon says whether a line ends in a colon, of whatever width; the marks of a link or of bold print may follow.
-func endsInColon(ln string) bool {
-	c := ln[len(ln)-1]
-	if c == ':' {
-		return true
+// linkedBelow says how many lines from i on are an attribution whose address a program made into a link of four lines, as
+// "On …, Ann", "", "<", "mailto:Ann <ann@example.org>", "> wrote:"; 0 for none.
+func (q *quotes) linkedBelow(i int) int {
+	at := q.skipBlank(i+1, 1)
+	if at+2 >= q.count() || q.line(at) != "<" || len(q.line(i))+len(q.line(at+1))+len(q.line(at+2)) > attributionMax {
+		return 0
 	}
-	if c == '*' || c == '_' || c >= 0x80 {
-		ln = strings.TrimRight(ln, "*_"+bidiMarks)
-		return strings.HasSuffix(ln, ":") || strings.HasSuffix(ln, "：")
+	if end := q.line(at + 2); !strings.HasPrefix(end, ">") || !endsInColon(end) || !hasAddress(q.line(at+1)) {
+		return 0
 	}
-	return false
-}
-
-// introduces says whether s, in lower case, is a sentence of the table, and whether it also opens as
-// those of mail programs usually do.
-func introduces(s string) (found, usual bool) {
-	if s == "" {
-		return false, false // nothing but marks of writing direction
-	}
-	for i := range attributions.opened {
-		a := &attributions.opened[i]
-		if a.opens[0] == s[0] {
-			if rest, ok := cutWord(s, a.opens); ok && a.verb(rest) > 0 {
-				return true, true
-			}
-		}
-	}
-	for i := range attributions.bare {
-		if attributions.bare[i].verb(s) > 0 {
-			return true, false
-		}
-	}
-	return false, false
-}
-
-// verb returns where in s a verb of the form ends, or 0.
-func (a *attributionForm) verb(s string) int {
-	for _, verb := range a.verbs {
-		for from := 0; ; {
-			i := strings.Index(s[from:], verb)
-			if i < 0 {
-				break
-			}
-			i += from
-			from = i + len(verb)
-			if i > 0 && beginsWord(s, i) {
-				return from
-			}
+	if s := q.sentence(i, i+1) + " " + q.sentence(at, at+3); hasDay(s) && hasHour(s) {
+		if _, usual := introduces(s); usual {
+			return at + 3 - i
 		}
 	}
 	return 0
 }
-
-// cutWord cuts a word off the beginning of s.
-func cutWord(s, word string) (rest string, ok bool) {
-	rest, ok = strings.CutPrefix(s, word)
-	return rest, ok && (rest == "" || !asciiLetter(rest[0]) && rest[0] < 0x80 || unspaced(word))
-}
-
-// beginsWord says whether a word may begin at i.
-func beginsWord(s string, i int) bool {
-	c := s[i-1]
-	return c < 0x80 && !asciiLetter(c) || c >= 0x80 && (unspaced(s[i:]) || strings.HasSuffix(s[:i], "\u00a0") || strings.HasSuffix(s[:i], "\u202f"))
-}
-
-// unspaced says whether s begins in a script that leaves no spaces between words: Thai, Chinese, Japanese, Korean.
-func unspaced(s string) bool {
-	return len(s) > 0 && (s[0] >= 0xe3 && s[0] < 0xf0 || strings.HasPrefix(s, "\xe0\xb8") || strings.HasPrefix(s, "\xe0\xb9"))
-}
-
-func asciiLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-
-// names says whether a line above a quote tells whose it is: by a verb of the table at its end or with a date, by
-// an address and a date, or by a day and an hour: programs write both.
-func names(s string) bool {
-	if hasAddress(s) && (hasDigit(s) || strings.HasPrefix(s, "quoting ") || strings.HasPrefix(s, "zitat von ")) {
-		return true
-	}
-	day, hour := hasDay(s), hasHour(s)
-	if day && hour {
-		return true // in a language that nobody told us
-	}
-	dated := day || hour
-	end := len(strings.TrimRight(s, " :："))
-	for i := range attributions.all {
-		if at := attributions.all[i].verb(s); at > 0 && (dated || at == end) {
-			return true
-		}
-	}
-	return false
-}
-
-// endsInVerb says whether s, in lower case, ends in a verb of the table.
-func endsInVerb(s string) bool {
-	end := len(strings.TrimRight(s, " :："))
-	for i := range attributions.all {
-		if attributions.all[i].verb(s) == end {
-			return true
-		}
-	}
-	return false
-}
-
-func hasAddress(s string) bool {
-	at := strings.IndexByte(s, '@')
-	return at > 0 && at+1 < len(s) && s[at-1] > ' ' && s[at+1] > ' '
-}
-
-func hasDigit(s string) bool { return strings.ContainsAny(s, "0123456789") }
-
-// hasDay says whether s has a year of four digits, or a date in numbers.
-func hasDay(s string) bool {
-	run, groups := 0, 0
-	for i := 0; i <= len(s); i++ {
-		if i < len(s) && s[i] >= '0' && s[i] <= '9' {
-			run++
-			continue
-		}
-		if run == 4 {
-			return true
-		}
-		if run == 1 || run == 2 {
-			if i < len(s) && (s[i] == '.' || s[i] == '/' || s[i] == '-') {
-				groups++
-			}
-			if groups >= 2 {
-				return true
-			}
-		}
-		run = 0
-	}
-	return false
-}
-
-// hasHour says whether s has a time like 15:04 or 15h04.
-func hasHour(s string) bool {
-	for i := 1; i+2 < len(s); i++ {
-		if (s[i] == ':' || s[i] == 'h' || s[i] == '.') && digit(s[i-1]) && digit(s[i+1]) && digit(s[i+2]) {
-			return true
-		}
-	}
-	return false
-}
-
-func digit(c byte) bool { return c >= '0' && c <= '9' }
-
-// An attributionForm is how the sentence above a quote begins in a language, and the verbs that may follow.
-type attributionForm struct {
-	opens string
-	verbs []string
-}
-
-// attributions are the rows of the table, apart where nothing opens the sentence.
-var attributions = func() (forms struct{ opened, bare, all []attributionForm }) {
-	for _, row := range table("attributions") {
-		form := attributionForm{row[0], several(row[1])}
-		if forms.all = append(forms.all, form); form.opens == "" {
-			forms.bare = append(forms.bare, form)
-		} else {
-			forms.opened = append(forms.opened, form)
-		}
-	}
-	return forms
-}()

@@ -44,7 +44,7 @@ type disclaimerForm struct {
 }
 
 // disclaimer returns the line from which on the text from line i up to, not with, end is notices, or end. Something must stand
-// above them.
+// above them, in this piece or one further up.
 func (q *quotes) disclaimer(i, end int) (from int, reason string) {
 	from = end
 	for at := end; at > i && end-at < disclaimerLines; {
@@ -62,7 +62,7 @@ func (q *quotes) disclaimer(i, end int) (from int, reason string) {
 		for top > i && strings.Trim(q.line(top-1), ruleBytes+" ") == "" { // blank lines, and a rule above it
 			top--
 		}
-		if top == i {
+		if top == i && !q.above {
 			break
 		}
 		from, at, reason = top, top, why

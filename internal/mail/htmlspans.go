@@ -22,6 +22,9 @@ func (l *layout) htmlSpans(text string, spans []Span) []Span {
 		return min(line, len(l.lines))
 	}
 	for _, s := range spans {
+		if s.End < len(text) && text[s.End-1] != '\n' {
+			continue // inside of a line
+		}
 		from := next(s.Start)
 		to := next(s.End)
 		if s.End == len(text) {

@@ -12,16 +12,16 @@ func (p *parser) findNew(prefix prefixKind) (forwards bool) {
 	answers := prefix == replyPrefix || len(m.InReplyTo) > 0 || len(m.References) > 0
 	l := &p.layout
 	if p.made {
-		m.Spans, forwards = findSpans(m.Text, fwd, answers, l.regions())
+		m.Spans, forwards = findSpans(m.Text, fwd, answers, l.regions(), nil)
 		m.HTMLSpans = l.htmlSpans(m.Text, m.Spans)
 		return forwards
 	}
-	m.Spans, forwards = findSpans(m.Text, fwd, answers, nil)
+	m.Spans, forwards = findSpans(m.Text, fwd, answers, nil, p.stuffed)
 	if m.HTML == "" || !fwd && !answers && len(m.Spans) == 0 && !mayBeMarked(m.HTML) {
 		return forwards // most of what is bulk
 	}
 	text := textFromHTML(m.HTML, l)
-	spans, forwardsToo := findSpans(text, fwd, answers, l.regions())
+	spans, forwardsToo := findSpans(text, fwd, answers, l.regions(), nil)
 	m.HTMLSpans = l.htmlSpans(text, spans)
 	if len(p.segments) == 1 {
 		m.Spans = agree(m.Text, m.Spans, text, spans)
@@ -62,4 +62,34 @@ func trimBlankLines(s string) string {
 		}
 		s = s[i+1:]
 	}
+}
+
+// keepSomething makes spans unsure where else nothing would be new: a mail that only forwards says
+// what it forwards, one that only quotes may have its answer among the quotes.
+func (q *quotes) keepSomething() {
+	for _, kind := range []SpanKind{SpanForward, SpanDisclaimer, SpanSignature, SpanQuote} {
+		if !blankText(uncovered(q.text, q.spans)) {
+			return
+		}
+		for i := range q.spans {
+			if q.spans[i].Kind == kind {
+				q.spans[i].Kind = SpanUnsure
+				q.spans[i].Reason += "; nothing else is there"
+			}
+		}
+	}
+}
+
+// uncovered is a piece of text that no span covers, and that is not blank, if there is one.
+func uncovered(text string, spans []Span) string {
+	at := 0
+	for _, s := range spans {
+		if !blankText(text[at:s.Start]) {
+			return text[at:s.Start]
+		}
+		if at = s.End; s.Kind == SpanUnsure {
+			at = s.Start
+		}
+	}
+	return text[at:]
 }

@@ -87,7 +87,9 @@ func TestLinesOfPhones(t *testing.T) {
 	for _, line := range strings.Split("Sent from my iPhone|Sent from Outlook for Android<https://aka.ms/x>|Get Outlook for iOS|Sent from Yahoo Mail on Android|Sent from Mail for Windows|Sent with Proton Mail secure email.|"+
 		"Sent via the Samsung Galaxy S21, an AT&T 5G smartphone|Von meinem iPhone gesendet|Von meinem Samsung Galaxy Smartphone gesendet.|Gesendet mit der GMX Mail App|"+
 		"Diese Nachricht wurde von meinem Android Mobiltelefon mit WEB.DE Mail gesendet.|Envoyé de mon iPhone|Enviado desde mi iPhone|Enviado do meu iPhone|Inviato da iPhone|Verstuurd vanaf mijn iPhone|"+
-		"Skickat från min iPhone|Sendt fra min iPhone|Lähetetty iPhonesta|Wysłane z iPhone'a|Odesláno z iPhonu|Отправлено с iPhone|发自我的iPhone|从我的 iPhone 发送|iPhoneから送信|나의 iPhone에서 보냄|iPhone'umdan gönderildi", "|") {
+		"Skickat från min iPhone|Sendt fra min iPhone|Lähetetty iPhonesta|Wysłane z iPhone'a|Odesláno z iPhonu|Отправлено с iPhone|发自我的iPhone|从我的 iPhone 发送|iPhoneから送信|나의 iPhone에서 보냄|iPhone'umdan gönderildi|"+
+		"Sent from [Mail](https://go.example.com/?LinkId=550986) for Windows 10|Get [Outlook for Android](https://aka.example.com/x)|Sent with [Proton Mail](https://proton.example/) secure email.|<<sent by galaxy>>|From My Iphone 6|"+
+		"Sent from Mailbox for iPad\nSent via mobile", "|") {
 		m := parse(t, []byte("Content-Type: text/plain; charset=utf-8\n\nYes, it works.\n\n"+line+"\n"))
 		if got := m.NewText(); got != "Yes, it works." {
 			t.Errorf("%s: new text %q", line, got)
@@ -128,6 +130,12 @@ func TestQuotingStyles(t *testing.T) {
 		{"Support wrote on 5.1.2026:\nSupp> Is there paper?\nSupp> Where?\n\nYes.", "Yes."},
 		{"AL> Is there paper?\nAL> Where?\n\nYes.", "Yes."},
 		{"mysql> select\nmysql> quit\n\nYes.", "mysql> select\nmysql> quit\n\nYes."},
+		{"> Is there paper?\n\nYes.\n\n> Where?\n_______________________________________________\nusers mailing list\nusers@lists.example.org\nhttps://lists.example.org/listinfo/users", "Yes."},
+		{"Yes.\n\nA> Is there paper?\nA>\nA> Where?\n\nYes.", "Yes.\n\n\nYes."},
+		{"SQL> select\nSQL> quit\n\nYes.", "SQL> select\nSQL> quit\n\nYes."},
+		{"C> dir\nC> cd x\n\nYes.", "C> dir\nC> cd x\n\nYes."},
+		{"Yes.\n\n2026-01-05 14:04 GMT+01:00 Support:\n\n> Is there paper?", "Yes."},
+		{"Yes.\n\n2026-01-05 14:04 GMT+01:00 Support\n\n> Is there paper?", "Yes."},
 		{"AL> is what it says.\n\nYes.", "AL> is what it says.\n\nYes."},
 		{"| a | b |\n| 1 | 2 |\n\nYes.", "| a | b |\n| 1 | 2 |\n\nYes."},
 		{"Yes.\nSupport <support@example.com> wrote\n> Is there paper?", "Yes."},
@@ -142,6 +150,12 @@ func TestQuotingStyles(t *testing.T) {
 		{"Yes.\n\nOn Mon, Jan 5, 2026 at 2:04 PM Support <support@example.com> wrote:\n\nIs there paper?", "Yes."},
 		{"نعم\n\nفي الاثنين، ٥ يناير ٢٠٢٦، ٢:٠٤ م Support <support@example.com> كتب:\n> Is there paper?", "نعم"},
 		{"Igen.\n\n11.1.2026 14:04, in der unbekannten Sprache, Support:\n> Is there paper?", "Igen."},
+		{"Yes.\n\n2026/1/5 Support Team via Example <support@example.com>\n\n| Is there paper?\n|\n| Where?\n|", "Yes."},
+		{"Yes.\n\nSupport <support@example.com> schrieb am Mo., 5.\nJan. 2026 um 14:04 Uhr:\n\n> Is there paper?", "Yes."},
+		{"Yes.\n\nSupport schrieb am Mo., 5.\nJan. 2026 um 14:04 Uhr:\n\n> Is there paper?", "Yes."},
+		{"He wrote so.\nSupport <support@example.com> schrieb am 5.1.2026 um 14:04:\n\n> Is there paper?", "He wrote so."},
+		{"Yes.\n\nOn Mon, 5 Jan 2026 at 14:04 Support\n\n<\nmailto:Support <support@example.com>\n> wrote:\n\n\nIs there paper?", "Yes."},
+		{"Yes.\n\nOn Monday, see below\n\n<\nhere\n> wrote:\nno", "Yes.\n\nOn Monday, see below\n\n<\nhere\n> wrote:\nno"},
 		{"Yes.\n\n>>> Support <support@example.com> 1/5/2026 2:04 PM >>>\nIs there paper?", "Yes."},
 		{"Yes.\n\n‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐\nOn Monday, January 5, 2026 2:04 PM, Support wrote:\n\nIs there paper?", "Yes."},
 		{"好。\n\n发件人：Support <support@example.com>\n发送时间：2026年1月5日\n收件人：Ann\n主　题：x\n\nIs there paper?", "好。"},
@@ -168,7 +182,8 @@ func TestFooters(t *testing.T) {
 	t.Parallel()
 	const notice = "This e-mail and any files with it are confidential and intended solely for\nthe individual to whom they are addressed."
 	for _, tt := range []struct{ text, want string }{
-		{"Yes.\n\n-- \nAnn", "Yes."}, {"Yes.\n\n--\nAnn", "Yes."}, {"Yes.\n\n—\nAnn\nBigcorp", "Yes."},
+		{"Yes.\n\n-- \nAnn", "Yes."}, {"Yes.\n\n--\nAnn", "Yes."}, {"Yes.\n\nᐧ", "Yes."}, {"Yes.\n\nᐧ\n--\nAnn", "Yes."}, {"See ᐧ", "See ᐧ"},
+		{"Yes.\n\n—\nAnn\nBigcorp", "Yes."},
 		{"One thing.\n\n---\n\nAnd the other is this one.", "One thing.\n\n---\n\nAnd the other is this one."},
 		{"One thing.\n—\nWhat about the other?", "One thing.\n—\nWhat about the other?"},
 		{"Yes.\n\nSent from my iPhone\n\n" + notice, "Yes."},
@@ -202,6 +217,7 @@ func TestUnsure(t *testing.T) {
 		{"Yes.\n\nEks: Support <support@example.com>\nWai: 5.1.2026 14:04\nZed: Ann Lee\nAlfa: Printer\n\n[[close]]", "Eks:"},
 		{"Yes.\n\nOn Monday, Support wrote:\n\n[[close]]", "On Monday"},
 		{"Yes.\n\nFrom: a@example.com\nTo: b@example.com\nSubject: x\nDate: 5.1.2026\n\n[[close]]", "From:"},
+		{"Yes.\n\n2026-01-05 14:04 GMT+01:00 Support\n\n[[close]]", "2026-"},
 		{"Yes.\n\n>>> print(1)\n1\n\n[[close]]", ">>>"},
 		{"Hi, my answers below.\n\nFrom: Support <support@example.com>\nSent: 5.1.2026 14:04\nTo: Ann\nSubject: x\n\nIs there paper?\nYes, a lot.", "From:"},
 	} {

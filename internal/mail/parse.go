@@ -17,6 +17,8 @@ type parser struct {
 	bounds   map[string]int // delimiter of a multipart on the stack → its index
 	leaf     *leaf
 	segments []*segment
+	plains   int       // how many plain texts were read
+	stuffed  []int32   // the lines of the one that begin with ">" and are no quotes
 	layout   layout    // of the HTML that was last made text of
 	made     bool      // and that text is the message's
 	packed   *segment  // the body of a TNEF

@@ -5,16 +5,16 @@ import "strings"
 // findSpans finds what in a text is not new: quoted history, what was forwarded, signatures. fwd
 // says that the subject calls the mail a forward, reply that it answers one: else there is nothing that
 // lines with ">" could quote, and they are more likely a prompt or a patch. regions are what the HTML says that the text was
-// made from. It is one pass over the lines; each is looked at a
+// made from, stuffed which lines that begin with ">" the sender does not mean to be quotes. It is one pass over the lines; each is looked at a
 // bounded number of times, and only so much of it as an attribution line may be long.
 //
 // What is only likely to be quoted gets a span that is unsure and stays in the new text. forward says
 // that a forwarded message was found.
-func findSpans(text string, fwd, reply bool, regions []region) (spans []Span, forward bool) {
+func findSpans(text string, fwd, reply bool, regions []region, stuffed []int32) (spans []Span, forward bool) {
 	if blankText(text) {
 		return nil, false
 	}
-	q := quotes{text: text, starts: lineStarts(text), fwd: fwd, reply: reply, unsure: -1}
+	q := quotes{text: text, starts: lineStarts(text), fwd: fwd, reply: reply, stuffed: stuffed, unsure: -1}
 	for _, r := range regions {
 		if r.mark.extent >= markSignature {
 			q.footers = append(q.footers, r)
@@ -29,6 +29,7 @@ func findSpans(text string, fwd, reply bool, regions []region) (spans []Span, fo
 		forward = forward || s.Kind == SpanForward
 	}
 	q.answersInside()
+	q.dashEscapes()
 	q.keepSomething()
 	return q.spans, forward
 }
@@ -44,6 +45,10 @@ type quotes struct {
 	reply      bool
 	regions    []region // the history in the HTML that the text was made from, by its elements, in order
 	footers    []region // and the signatures
+	stuffed    []int32  // lines that begin with ">" and are marked as no quotes
+	history    bool     // whether a span of history was found
+	above      bool     // whether text stands above the piece in which footers are looked for
+	signed     []int    // where the text between two pieces of armor begins and ends, by its lines
 	spans      []Span
 	stop       int  // the first line that is blank, too long, or ends in a colon, from where colonBelow was last asked
 	colon      bool // which of these it is
@@ -89,6 +94,7 @@ func (q *quotes) cover(i, j int, kind SpanKind, reason string) {
 		q.unsure = -1
 	}
 	q.spans = append(q.spans, Span{int(q.starts[i]), int(q.starts[j]), kind, reason})
+	q.history = q.history || kind == SpanQuote
 }
 
 // doubt says that the text from line i on might be quoted.
@@ -112,6 +118,7 @@ func (q *quotes) scan() {
 			free = 0
 		}
 	}
+	first := q.skipBlank(free, n)
 	for i := free; i < n; {
 		ln := q.line(i)
 		if ln == "" {
@@ -131,17 +138,19 @@ func (q *quotes) scan() {
 				return
 			}
 			j := q.quoteEnd(i)
-			switch {
-			case (q.reply || q.fwd) && !q.prompts(i, j):
+			if why := q.pasted(i, j, first); why == "" {
 				q.doubtAbove(i, free)
 				q.cover(i, j, SpanQuote, "quoted lines")
 				free = j
-			case q.unsure < 0 && (q.reply || q.fwd):
-				q.unsure, q.reason = i, "might be quoted lines, or a prompt"
-			case q.unsure < 0:
-				q.unsure, q.reason = i, "might be quoted lines, but the mail answers none"
+			} else {
+				q.doubt(i, why)
 			}
 			i = j
+			continue
+		}
+		if j := q.armor(i, ln); j > i {
+			q.aside(i, j, "armor of a signed text")
+			i, free = j, j
 			continue
 		}
 		if kind, reason := q.separator(i, ln); kind != "" {
@@ -157,9 +166,14 @@ func (q *quotes) scan() {
 			i++
 			continue
 		}
-		if j := q.initials(i); j > i {
-			q.cover(i, j, SpanQuote, "lines quoted with initials")
-			i, free = j, j
+		if j, sure := q.initials(i); j > i {
+			if sure {
+				q.cover(i, j, SpanQuote, "lines quoted with initials")
+				free = j
+			} else {
+				q.doubt(i, "might be lines quoted with initials, or a prompt")
+			}
+			i = j
 			continue
 		}
 		k, sure := q.attribution(i)
@@ -214,26 +228,15 @@ func groupWise(ln string) bool {
 	return strings.HasPrefix(ln, ">>> ") && strings.HasSuffix(ln, " >>>") && len(ln) <= attributionMax && hasHour(ln)
 }
 
-// prompts says whether all of lines [i, j) begin with ">>> ", as those of a Python session do: who quotes a quote
-// of a quote shows whose it is.
-func (q *quotes) prompts(i, j int) bool {
-	if i > 0 && q.quoted(i-1) {
-		return false
-	}
-	for ; i < j; i++ {
-		if ln := q.line(i); ln != "" && ln != ">>>" && !strings.HasPrefix(ln, ">>> ") {
-			return false
-		}
-	}
-	return true
-}
-
 // quoteEnd returns the line after a run of quoted lines. Blank lines between them belong to it.
 func (q *quotes) quoteEnd(i int) int {
-	end := i + 1
+	end, own := i+1, q.own(i)
 	for j := end; j < q.count(); j++ {
 		switch {
 		case q.quoted(j):
+			if q.own(j) != own {
+				return end
+			}
 			end = j + 1
 		case q.line(j) != "":
 			return end
@@ -295,33 +298,3 @@ func (q *quotes) ruleAbove(i, free int) int {
 
 // ruleWords is how much may stand between dashes, in bytes.
 const ruleWords = 100
-
-// keepSomething makes spans unsure where else nothing would be new: a mail that only forwards says
-// what it forwards, one that only quotes may have its answer among the quotes.
-func (q *quotes) keepSomething() {
-	for _, kind := range []SpanKind{SpanForward, SpanDisclaimer, SpanSignature, SpanQuote} {
-		if !blankText(uncovered(q.text, q.spans)) {
-			return
-		}
-		for i := range q.spans {
-			if q.spans[i].Kind == kind {
-				q.spans[i].Kind = SpanUnsure
-				q.spans[i].Reason += "; nothing else is there"
-			}
-		}
-	}
-}
-
-// uncovered is a piece of text that no span covers, and that is not blank, if there is one.
-func uncovered(text string, spans []Span) string {
-	at := 0
-	for _, s := range spans {
-		if !blankText(text[at:s.Start]) {
-			return text[at:s.Start]
-		}
-		if at = s.End; s.Kind == SpanUnsure {
-			at = s.Start
-		}
-	}
-	return text[at:]
-}

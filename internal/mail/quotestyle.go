@@ -49,18 +49,20 @@ func (q *quotes) markedEnd(i int) int {
 	return end
 }
 
-// initials returns the line after a run of two lines or more that begin with somebody's initials and ">", or i.
-func (q *quotes) initials(i int) int {
+// initials returns the line after a run of two lines or more that begin with somebody's initials and ">", or i. It is
+// sure when a person wrote them: "SQL>" is a prompt.
+func (q *quotes) initials(i int) (end int, sure bool) {
 	s := q.text[q.starts[i]:q.starts[i+1]]
-	if !q.reply || len(s) < 4 || s[2] != '>' && s[3] != '>' || s[0] < 'A' || s[0] > 'Z' {
-		return i // "mysql>" is a prompt
+	if !q.reply || len(s) < 4 || s[0] < 'A' || s[0] > 'Z' || strings.IndexByte(s[1:4], '>') < 0 {
+		return i, false // "mysql>" is a prompt
 	}
 	style := q.style(i)
-	if len(style) < 3 || len(style) > 4 {
-		return i
+	if style == "" {
+		return i, false
 	}
-	if end := q.markedEnd(i); end > i+1 {
-		return end
+	if end = q.markedEnd(i); end <= i+1 {
+		return i, false
 	}
-	return i
+	_, prose := q.codeLines(i, end, style)
+	return end, prose > 0
 }

@@ -18,6 +18,7 @@ func (q *quotes) signatures() {
 	q.spans = make([]Span, 0, len(spans)+2)
 	from := 0 // the first line of the piece
 	line := 0
+	q.above = false
 	doubted := -1 // an unsure span in the piece
 	for i, s := range spans {
 		if s.Kind == SpanUnsure && s.Reason == attributionReason && i+1 < len(spans) {
@@ -64,6 +65,9 @@ func (q *quotes) signature(i, j int) {
 		j = from
 	}
 	slices.Reverse(q.spans[at:])
+	for ; i < j && !q.above; i++ {
+		q.above = q.line(i) != ""
+	}
 }
 
 // footer returns the line from which on the piece from line i up to, not with, j is a signature or a notice, or j.
@@ -86,7 +90,7 @@ func (q *quotes) footer(i, j int) (from int, kind SpanKind, reason string) {
 		if c := q.text[q.starts[k]]; c != '-' && c < 0x80 {
 			continue
 		}
-		switch raw := strings.TrimRight(q.text[q.starts[k]:q.starts[k+1]], "\r\n"); raw {
+		switch raw := q.undashed(k); raw {
 		case "-- ", "--\u00a0":
 			at = k
 		case "--":
@@ -105,8 +109,15 @@ func (q *quotes) footer(i, j int) (from int, kind SpanKind, reason string) {
 	if at < end {
 		return at, SpanSignature, "signature line"
 	}
-	if isMobile(q.line(end - 1)) {
-		return end - 1, SpanSignature, "line that a phone adds"
+	last := q.line(end - 1)
+	if last == tracked {
+		return end - 1, SpanSignature, "mark of a tracking add-on"
+	}
+	if isMobile(last) {
+		for from = end - 1; from > i && isMobile(q.line(from-1)); {
+			from--
+		}
+		return from, SpanSignature, "line that a phone adds"
 	}
 	return j, "", ""
 }
@@ -147,10 +158,16 @@ func (q *quotes) markedFooter(i, end int) (from int, whose string) {
 	return end, ""
 }
 
+// tracked is what Streak and other add-ons of Gmail put below a text, to hold the picture that tells when it is read.
+const tracked = "ᐧ"
+
 // isMobile says whether a line is one that phones and apps add: "Sent from my iPhone".
 func isMobile(ln string) bool {
 	if len(ln) > 200 {
 		return false
+	}
+	if strings.HasPrefix(ln, "<") {
+		ln = strings.Trim(ln, "<>")
 	}
 	for strings.HasSuffix(ln, ">") || strings.Contains(ln, "> ") { // without the addresses of links
 		before, rest, ok := strings.Cut(ln, "<")
@@ -159,6 +176,12 @@ func isMobile(ln string) bool {
 			break
 		}
 		ln = strings.TrimSpace(before) + " " + strings.TrimSpace(after)
+	}
+	if i := strings.IndexByte(ln, '['); i >= 0 { // without the addresses of links in Markdown
+		if label, rest, ok := strings.Cut(ln[i+1:], "]("); ok {
+			_, rest, _ = strings.Cut(rest, ")")
+			ln = ln[:i] + label + rest
+		}
 	}
 	s := strings.ToLower(strings.Trim(ln, "*_-–—<>[]() \u00a0"))
 	if s == "" {

@@ -36,9 +36,16 @@ func (p *parser) finishLeaf(l *leaf) {
 	if !l.html {
 		b = p.takeFiles(b)
 	}
+	var stuffed []int32
 	if l.flowed {
-		p.out = unflow(p.out[:0], b, l.delSp)
+		p.out, stuffed = unflow(p.out[:0], b, l.delSp)
 		b = p.out
+	}
+	if !l.html {
+		if p.plains++; p.plains > 1 {
+			stuffed = nil // of which text?
+		}
+		p.stuffed = stuffed
 	}
 	var s string
 	if first {
