@@ -26,6 +26,7 @@ func (p *parser) readFields(h *header) {
 	m := p.msg
 	m.Header = h.fields
 	var seen struct{ from, subject, date, id int }
+	whole := slices.ContainsFunc(h.fields, func(f Field) bool { return equalFold(f.Name, "from") && !broken(&f) })
 	var buf [40]byte
 	for i := range h.fields {
 		f := &h.fields[i]
@@ -34,7 +35,7 @@ func (p *parser) readFields(h *header) {
 		}
 		switch string(appendLower(buf[:0], f.Name)) {
 		case "from":
-			if seen.from++; broken(f) && slices.ContainsFunc(h.fields, func(g Field) bool { return equalFold(g.Name, "from") && !broken(&g) }) {
+			if seen.from++; whole && broken(f) {
 				continue // who checks DMARC sees the other one
 			}
 			m.From = p.addresses(m.From, f)
