@@ -40,6 +40,7 @@ type compiler struct {
 	mails       map[string][]byte // of tests, by file
 	weight      int               // of all patterns together
 	row         *row              // the case of a test that is being compiled, or nil
+	copied      int               // needs
 	diags       Diagnostics
 	errors      int // also those that were too many to be kept
 }

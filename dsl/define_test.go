@@ -174,3 +174,29 @@ func TestFunctionNeeds(t *testing.T) {
 		}
 	}
 }
+
+// A define with many needs, named by many rules, costs no more than a bound.
+func TestDefineNeedsAreBounded(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("define many = mail.subject in [")
+	for i := range 9000 {
+		fmt.Fprintf(&b, "\"s%d\",", i)
+	}
+	b.WriteString("\"\"]\n")
+	const rules = 1000
+	for i := range rules {
+		fmt.Fprintf(&b, "rule \"r%d\" { when many or mail.text contains \"x%d\" then { stop() } }\n", i, i)
+	}
+	p := must(t, b.String())
+	total, known := 0, 0
+	for _, rule := range p.Rules {
+		if needs, ok := rule.Needs(); ok {
+			total += len(needs)
+			known++
+		}
+	}
+	if total > 2_000_000 || known == 0 || known == rules {
+		t.Errorf("%d needs of %d rules", total, known)
+	}
+}

@@ -51,6 +51,18 @@ func (a needs) either(b needs) needs {
 	return needs{true, append(a.any[:len(a.any):len(a.any)], b.any...)}
 }
 
+// mostCopied bounds the needs of all conditions of a set: a define may bring ten thousand into each rule that names it.
+const mostCopied = 2_000_000
+
+// either is needs.either where these may be those of a define.
+func (u *unit) either(a, b needs) needs {
+	out := a.either(b)
+	if u.c.copied += len(out.any); u.c.copied > mostCopied {
+		return needs{}
+	}
+	return out
+}
+
 // both is what holds when a and b do: the more telling of the two.
 func (a needs) both(b needs) needs {
 	if !b.known || a.known && a.worth() >= b.worth() {
@@ -104,8 +116,8 @@ func (u *unit) term(n ast.Node) term {
 	case *ast.ConditionalNode:
 		c, a, b := u.term(n.Cond), u.term(n.Exp1), u.term(n.Exp2)
 		return term{
-			yes: c.yes.both(a.yes).either(c.no.both(b.yes)),
-			no:  c.yes.both(a.no).either(c.no.both(b.no)),
+			yes: u.either(c.yes.both(a.yes), c.no.both(b.yes)),
+			no:  u.either(c.yes.both(a.no), c.no.both(b.no)),
 		}
 	case *ast.BinaryNode:
 		return u.binaryTerm(n)
@@ -127,10 +139,10 @@ func (u *unit) binaryTerm(n *ast.BinaryNode) term {
 	switch n.Operator {
 	case "and", "&&":
 		l, r := u.term(n.Left), u.term(n.Right)
-		return term{yes: l.yes.both(r.yes), no: l.no.either(r.no)}
+		return term{yes: l.yes.both(r.yes), no: u.either(l.no, r.no)}
 	case "or", "||":
 		l, r := u.term(n.Left), u.term(n.Right)
-		return term{yes: l.yes.either(r.yes), no: l.no.both(r.no)}
+		return term{yes: u.either(l.yes, r.yes), no: l.no.both(r.no)}
 	case "==", "!=":
 		t := u.equalTerm(n.Left, n.Right)
 		if n.Operator == "!=" {

@@ -125,7 +125,7 @@ func (d *decision) tokens(tokens []Token) {
 	for _, t := range tokens {
 		for _, r := range d.set.commands(t.Name, d.view.Mailbox.Name) {
 			d.run(r.Shadow).SetValue(t.Value)
-			if why := r.Skipped(d.run(r.Shadow)); why != "" {
+			if why := d.skips(r); why != "" {
 				d.trace.skipped(r, why)
 			} else if d.try(r) == stopped {
 				return
@@ -151,7 +151,7 @@ func (d *decision) walk(p *plan) {
 		for ; todo != 0; todo &= todo - 1 {
 			i := mathbits.TrailingZeros64(todo)
 			r := p.rules[w*64+i]
-			if why := r.Skipped(d.run(r.Shadow)); why != "" {
+			if why := d.skips(r); why != "" {
 				d.trace.skipped(r, why)
 			} else if run&(1<<i) == 0 {
 				d.trace.passed(r, 0)
@@ -162,6 +162,14 @@ func (d *decision) walk(p *plan) {
 		}
 		d.trace.omitted += mathbits.OnesCount64(unseen)
 	}
+}
+
+// skips says why a rule is not asked about this message, "" where it is.
+func (d *decision) skips(r *dsl.Rule) dsl.Skip {
+	if r.Until.IsZero() && r.Sample == 0 {
+		return "" // as nearly all: without a run, which a message may not need
+	}
+	return r.Skipped(d.run(r.Shadow))
 }
 
 // What trying a rule means for the ones after it.

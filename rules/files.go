@@ -21,6 +21,7 @@ import (
 // are some 20 MiB.
 const (
 	MaxRulesFile = 1 << 20
+	MaxRules     = 10 << 20 // all rules files together
 	MaxListFile  = 32 << 20
 	MaxFiles     = 48 << 20
 )
@@ -137,11 +138,17 @@ func (d *folder) readRules() (bad map[string]error, err error) {
 		return nil, err
 	}
 	bad = map[string]error{}
+	size := 0
 	for _, e := range entries {
 		if !isRulesFile(e.Name()) || e.IsDir() {
 			continue
 		}
-		if _, err := d.file(e.Name(), MaxRulesFile); err != nil {
+		b, err := d.file(e.Name(), MaxRulesFile)
+		if size += len(b); err == nil && size > MaxRules {
+			err = fmt.Errorf("%s: the rules files are larger than %d MiB together", e.Name(), MaxRules>>20)
+			delete(d.read, e.Name())
+		}
+		if err != nil {
 			bad[e.Name()] = err
 		}
 	}

@@ -339,7 +339,7 @@ func wellNamed(files map[string]string) error {
 	if len(files) > maxNames {
 		return fault.Errorf(fault.TooLarge, "%d files: at most %d may make a set", len(files), maxNames)
 	}
-	size := 0
+	size, rules := 0, 0
 	for name, text := range files {
 		if !fs.ValidPath(name) || name == "." || len(name) > 500 {
 			return fault.Errorf(fault.Invalid, "%q is no name of a file below the rules folder", name)
@@ -347,7 +347,12 @@ func wellNamed(files map[string]string) error {
 		if isRulesFile(name) && len(text) > MaxRulesFile {
 			return fault.Errorf(fault.TooLarge, "%s is larger than %d MiB", name, MaxRulesFile>>20)
 		}
-		size += len(text)
+		if size += len(text); isRulesFile(name) {
+			rules += len(text)
+		}
+	}
+	if rules > MaxRules {
+		return fault.Errorf(fault.TooLarge, "the rules files are larger than %d MiB together", MaxRules>>20)
 	}
 	if size > MaxFiles*4/3+maxNames*16 { // base64 at most
 		return fault.Errorf(fault.TooLarge, "the files are larger than %d MiB together", MaxFiles>>20)

@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -181,6 +182,11 @@ func TestLoadTrouble(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "larger than 1 MiB"},
+		{"many large rules files", func(t *testing.T, dir string) {
+			for i := range rules.MaxRules/rules.MaxRulesFile + 1 {
+				write(t, dir, map[string]string{fmt.Sprintf("%d.rules", i): strings.Repeat("\n", rules.MaxRulesFile)})
+			}
+		}, "larger than 10 MiB together"},
 		{"a rule among tests", func(t *testing.T, dir string) {
 			write(t, dir, map[string]string{"10_test.rules": `rule "x" { then { tag("x") } }`})
 		}, "10_test.rules:1:"},
