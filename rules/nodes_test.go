@@ -178,6 +178,8 @@ func TestPublishFiles(t *testing.T) {
 		{"a name that leads out", map[string]string{"../1.rules": says("x")}, 2, fault.Invalid, "no name of a file"},
 		{"an absolute name", map[string]string{"/1.rules": says("x")}, 2, fault.Invalid, "no name of a file"},
 		{"a rules file too large", map[string]string{"1.rules": strings.Repeat("\n", rules.MaxRulesFile+1)}, 2, fault.TooLarge, "1.rules"},
+		{"nothing", map[string]string{}, 2, fault.Invalid, "no *.rules file"},
+		{"no rules", map[string]string{"l.txt": "x", "sub/1.rules": "", ".1.rules": ""}, 2, fault.Invalid, "no *.rules file"},
 		{"too much", map[string]string{"a": strings.Repeat("\n", 2*rules.MaxFiles)}, 2, fault.TooLarge, "together"},
 	} {
 		_, err := a.PublishFiles(t.Context(), c.files, rules.Edit{By: "cli", After: c.after})

@@ -252,7 +252,7 @@ func (l *Live) PublishFiles(ctx context.Context, files map[string]string, e Edit
 	if err := l.first(ctx, e); err != nil {
 		return Published{}, err
 	}
-	set, warnings, err := l.handed(files)
+	set, warnings, err := l.Compile(files)
 	if err != nil {
 		return Published{}, err
 	}
@@ -268,7 +268,7 @@ func (l *Live) PublishFiles(ctx context.Context, files map[string]string, e Edit
 
 // Check says what is wrong with a set that somebody hands over, and what he may not have meant; it publishes nothing.
 func (l *Live) Check(ctx context.Context, files map[string]string) (warnings dsl.Diagnostics, err error) {
-	set, warnings, err := l.handed(files)
+	set, warnings, err := l.Compile(files)
 	if err != nil {
 		return nil, err
 	}
@@ -278,14 +278,17 @@ func (l *Live) Check(ctx context.Context, files map[string]string) (warnings dsl
 	return warnings, nil
 }
 
-// handed compiles files that somebody hands over.
-func (l *Live) handed(files map[string]string) (*Set, dsl.Diagnostics, error) {
+// Compile compiles files that somebody hands over, and publishes nothing.
+func (l *Live) Compile(files map[string]string) (*Set, dsl.Diagnostics, error) {
 	if err := wellNamed(files); err != nil {
 		return nil, nil, err
 	}
 	set, diags := FromFiles(files, l.load())
 	if set == nil {
 		return nil, nil, fault.As(fault.Invalid, errorsOf(diags))
+	}
+	if len(set.files.rulesFiles()) == 0 { // the wrong folder, most likely
+		return nil, nil, fault.Errorf(fault.Invalid, "there is no *.rules file among them; to have no rules, send an empty one, none.rules")
 	}
 	return set, diags, nil
 }

@@ -180,9 +180,9 @@ func (s *shadower) keep(ctx context.Context) error {
 
 // Start makes a set the candidate, in place of one that is over.
 func (s *shadower) Start(ctx context.Context, n api.NewShadow, by string) (*issue.Shadow, error) {
-	set, diags := rules.FromFiles(n.Files, rules.LoadOptions{Vocabulary: s.app.policy.Load().Vocabulary})
-	if set == nil {
-		return nil, refused(diags)
+	set, _, err := s.app.rules.Compile(n.Files)
+	if err != nil {
+		return nil, refused(err)
 	}
 	length, err := config.ParseDuration(n.For)
 	if err != nil || length <= 0 || length > longest {
