@@ -205,6 +205,10 @@ func hostiles(size int64) []hostile {
 		{"cr-cr-lf", "", "A: b\r\r\n", size}, {"blanks-before-field", "A: b\r\n", strings.Repeat(" \r\n", 19) + "A: b\r\n", size}, {"many-blanks-before-field", "A: b\r\n", strings.Repeat(" \r\n", 5000) + "A: b\r\n", size}, {"run-on", top + "Content-Type: text/plain", "; a=b charset=c charset=d", size}, {"run-on-value", top + "Content-Type: text/plain; a=b", " charset=c", size}, {"nameless", "A: b\r\n", ": c\r\nA: b\r\n", size}, {"date", "Date: ", "1 : ", size},
 		{"rfc822", top + "Content-Type: message/rfc822\r\n\r\n", "A: b\r\n\r\n", size}, {"8bit", plain, "\xe4\xf6", size}, {"high-subject", "Subject: ", "\xe4", size}, {"brackets", "Subject: ", "[a] ", size},
 		{"armor", plain, "-----BEGIN PGP MESSAGE-----\n> a\n", size}, {"alternative-plains", top + "Content-Type: multipart/alternative; boundary=b\r\n\r\n", "--b\r\n\r\n" + strings.Repeat("a ", 500) + "\r\n", size}, {"near-delimiters", top + "Content-Type: multipart/mixed; boundary=" + strings.Repeat("b", 70) + "\r\n\r\n", "--" + strings.Repeat("B", 69) + "\r\n", size},
+		{"locations-different", mixed + "--b\r\nContent-Type: a/b\r\nContent-Location: x\r\n\r\n--b\r\nContent-Type: text/html\r\nContent-Location: http://a.b/" + strings.Repeat("a/", 900) + "\r\n\r\n", manyLocations(), size},
+		{"marks-drawn", page, "<div style='border:none;border-top:solid #E1E1E1 1.0pt'>a", size}, {"alternative-spaces", top + "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\n" + strings.Repeat(" ", 900<<10) + "a\r\n", "--b\r\n\r\nb\r\n", size},
+		{"many-tnef", mixed, "--b\r\nContent-Type: application/ms-tnef\r\n\r\n" + tnefStart + attribute(1, tnefBody, strings.Repeat("\xa4\xa4", 1<<19)) + "\r\n", size}, {"header-names", "Subject: Re: x\r\n\r\n", "From: a\n" + strings.Repeat("b\n", 39), size},
+		{"wrote-paragraphs", "Subject: Re: x\r\n\r\n", "a@b 2026 15:04\nc:\n\n> d\n", size}, {"wrote-long", "Subject: Re: x\r\n\r\n", strings.Repeat("a@b ", 100) + ":\n\n", size},
 		{"locations", mixed + "--b\r\nContent-Type: a/b\r\nContent-Location: x\r\n\r\n--b\r\nContent-Type: text/html\r\nContent-Location: http://a.b/\r\n\r\n", "<img src=a>", size},
 		{"uu-begins", plain, "begin 644 a\n", size}, {"uu-files", plain, "begin 644 a\n`\nend\n", size}, {"uu-long", plain + "begin 644 a\n", "M" + strings.Repeat("`", 60) + "\n", size}, {"uu-stripped", plain + "begin 644 a\n", "M\n", size}, {"uu-open", plain, "begin 644 a\n" + strings.Repeat("M\n", 1000), size},
 		{"binhex-begins", plain, "(This file must be converted with BinHex 4.0)\n\n:", size}, {"binhex-bomb", plain + binhexBomb(300<<10) + "\n", "a", size}, {"yenc-begins", plain, "=ybegin size=1 name=a\n", size}, {"yenc-ends", plain, "=ybegin size=1 name=a\na\n=yend size=2\n", size},
@@ -228,4 +232,13 @@ func hostiles(size int64) []hostile {
 		{"cms-open", top + "Content-Type: application/pkcs7-mime\r\n\r\n", "0\x80", size}, {"cms-long", top + "Content-Type: application/pkcs7-mime\r\n\r\n", "0\x84\xff\xff\xff\xff", size},
 		{"cms-pieces", top + "Content-Type: application/pkcs7-mime\r\n\r\n" + cmsHead + "\x24\x80", "\x04\x01a\x04\x00\x24\x80", size}, {"cms-bomb", top + "Content-Type: application/pkcs7-mime\r\n\r\n", compressedCMS("\r\n" + strings.Repeat("a\n", int(size/2))), size}, {"cms-text", top + "Content-Type: application/pkcs7-mime\r\n\r\n" + cmsHead + "\x04\x85\xff\xff\xff\xff\xff\r\n", "a\n", size},
 	}
+}
+
+// manyLocations are addresses of pictures, all different.
+func manyLocations() string {
+	var b strings.Builder
+	for i := range 60_000 {
+		fmt.Fprintf(&b, "<a src=%d>", i)
+	}
+	return b.String()
 }

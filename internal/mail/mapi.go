@@ -106,6 +106,9 @@ func padded(n uint32) int64 { return (int64(n) + 3) &^ 3 }
 
 func (t *tnef) messageProperty(id, typ uint16) {
 	m := &t.message
+	if body := id == propBody || id == propHTML || id == propRTF; body && t.p.packed != nil {
+		return // one is enough
+	}
 	switch id {
 	case propSubject:
 		t.set(&m.subject, typ, tnefTextMax)

@@ -124,14 +124,14 @@ func (q *quotes) region(i, free int) int {
 	if r.mark.extent == markAttribution && r.to-i > attributionLines {
 		return i
 	}
+	kind, _ := q.separator(i, q.line(i))
+	if kind == "" && r.mark.drawn && !q.fields(i, min(r.own, q.count(), i+2*headerLines)) {
+		return i // a line drawn for another reason
+	}
 	reason := markedBy + r.mark.whose
 	first, above := i, 0
-	for ; first < r.to && !q.quoted(first); first++ {
+	for ; first < r.to && !q.quoted(first); first++ { // not before it is clear that all of it is covered
 		above += btoi(q.line(first) != "")
-	}
-	kind, _ := q.separator(i, q.line(i))
-	if kind == "" && r.mark.drawn && !q.fields(i, min(r.own, q.count())) {
-		return i // a line drawn for another reason
 	}
 	switch {
 	case kind == "" && r.mark.extent == markHistory:

@@ -6,8 +6,11 @@ import (
 	"strings"
 )
 
-// urlLength is the longest address of a picture that is compared, in bytes.
-const urlLength = 2000
+// urlLength is the longest address of a picture that is compared, in bytes, and urlMax how many of a page are.
+const (
+	urlLength = 2000
+	urlMax    = 1000
+)
 
 // markInline finds the attachments that the HTML shows, by Content-ID or by Content-Location (RFC 2557). Some senders call
 // such pictures attachments, or nothing at all: being shown is what counts.
@@ -17,6 +20,7 @@ func (p *parser) markInline() {
 		return
 	}
 	shown := contentIDs(m.HTML)
+	base := baseURL(p.base)
 	var urls map[string]bool
 	for i := range m.Attachments {
 		a := &m.Attachments[i]
@@ -27,9 +31,9 @@ func (p *parser) markInline() {
 			continue
 		}
 		if urls == nil {
-			urls = shownURLs(m.HTML, p.base)
+			urls = shownURLs(m.HTML, base)
 		}
-		a.Inline = urls[unescaped(a.ContentLocation)] || urls[resolved(p.base, a.ContentLocation)]
+		a.Inline = urls[unescaped(a.ContentLocation)] || urls[resolved(base, a.ContentLocation)]
 	}
 }
 
@@ -43,9 +47,9 @@ func contentLocation(h *header) string {
 }
 
 // shownURLs returns what HTML refers to: by src, background and url(), also as resolved from base.
-func shownURLs(s, base string) map[string]bool {
+func shownURLs(s string, base *url.URL) map[string]bool {
 	urls := map[string]bool{}
-	for {
+	for distinct := 0; distinct < urlMax; {
 		i := strings.IndexAny(s, "=(")
 		if i < 0 {
 			return urls
@@ -66,28 +70,35 @@ func shownURLs(s, base string) map[string]bool {
 		}
 		if n <= urlLength {
 			u := html.UnescapeString(s[:n])
-			urls[unescaped(u)] = true
-			urls[resolved(base, u)] = true
+			if plain := unescaped(u); !urls[plain] {
+				urls[plain], urls[resolved(base, u)] = true, true
+				distinct++
+			}
 		}
 		s = s[n:]
 	}
+	return urls
+}
+
+// baseURL is what addresses are relative to, nil for nothing.
+func baseURL(s string) *url.URL {
+	if u, err := url.Parse(s); err == nil && s != "" {
+		return u
+	}
+	return nil
 }
 
 func unescaped(u string) string { return string(appendUnescaped(nil, u)) }
 
 // resolved is an address as seen from base, or "\x00", which no address is.
-func resolved(base, u string) string {
+func resolved(base *url.URL, u string) string {
 	const none = "\x00"
-	if base == "" {
-		return none
-	}
-	b, err := url.Parse(base)
-	if err != nil {
+	if base == nil {
 		return none
 	}
 	r, err := url.Parse(u)
 	if err != nil {
 		return none
 	}
-	return unescaped(b.ResolveReference(r).String())
+	return unescaped(base.ResolveReference(r).String())
 }

@@ -2,6 +2,7 @@ package mail
 
 import (
 	"bytes"
+	"hash/maphash"
 	"html"
 	"slices"
 	"strings"
@@ -12,9 +13,48 @@ import (
 // A segment is a piece of the message's text in one or two forms. A plain mail has one; a
 // multipart/alternative is one; Apple Mail writes several with pictures between them.
 type segment struct {
-	plain, html             string
-	plainChoice, htmlChoice int
-	hasPlain, hasHTML       bool
+	plain, html       form
+	hasPlain, hasHTML bool
+}
+
+// A form is a text in pieces that stand under each other.
+type form struct {
+	pieces []string
+	choice int             // which part of the alternative it is
+	says   bool            // it is not blank
+	heard  map[uint64]bool // the words of the pieces, by their hash
+}
+
+// set makes s all of the form.
+func (f *form) set(s string, choice int) {
+	*f = form{pieces: append(f.pieces[:0], s), choice: choice, says: !blankText(s)}
+}
+
+// hears says whether a text has other words than the form and what was heard before.
+func (f *form) hears(s string) bool {
+	if f.heard == nil {
+		f.heard = map[uint64]bool{wordsHash(f.pieces...): true}
+	}
+	h := wordsHash(s)
+	if f.heard[h] {
+		return false
+	}
+	f.heard[h] = true
+	return true
+}
+
+var wordsSeed = maphash.MakeSeed()
+
+// wordsHash is a hash of texts without their white space.
+func wordsHash(texts ...string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(wordsSeed)
+	for _, s := range texts {
+		for w := range strings.FieldsSeq(s) {
+			_, _ = h.WriteString(w)
+		}
+	}
+	return h.Sum64()
 }
 
 // finishLeaf reads the text of a leaf and adds it to its segment.
@@ -55,17 +95,19 @@ func (p *parser) finishLeaf(l *leaf) {
 	}
 	seg := l.seg
 	switch {
-	case l.html && (!seg.hasHTML || blankText(seg.html)):
-		seg.html, seg.htmlChoice, seg.hasHTML = s, l.choice, true
-	case l.html && seg.htmlChoice == l.choice:
-		seg.html = p.join(seg.html, s)
+	case l.html && !seg.html.says:
+		seg.hasHTML = true
+		seg.html.set(s, l.choice)
+	case l.html && seg.html.choice == l.choice:
+		seg.html.pieces = append(seg.html.pieces, s)
 	case l.html: // two HTML forms of one text: the last is the richest (RFC 2046 section 5.1.4)
-		seg.html, seg.htmlChoice = s, l.choice
-	case !seg.hasPlain || blankText(seg.plain):
-		seg.plain, seg.plainChoice, seg.hasPlain = s, l.choice, true
-	case seg.plainChoice == l.choice, !sameWords(seg.plain, s):
+		seg.html.set(s, l.choice)
+	case !seg.plain.says:
+		seg.hasPlain = true
+		seg.plain.set(s, l.choice)
+	case seg.plain.choice == l.choice, seg.plain.hears(s):
 		// Two plain forms that differ are no forms of one text: neither is left out.
-		seg.plain = p.join(seg.plain, s)
+		seg.plain.pieces = append(seg.plain.pieces, s)
 	}
 }
 
@@ -76,21 +118,34 @@ func (p *parser) tooLong() {
 	p.msg.Truncated = true
 }
 
-// join puts two pieces of text under each other, as long as the limit allows.
-func (p *parser) join(a, b string) string {
-	if a == "" {
-		return b
-	}
-	if b == "" {
-		return a
-	}
-	if int64(len(a)+len(b))+2 > p.limits.Text {
-		p.tooLong()
-		if b = cutString(b, int(max(0, p.limits.Text-int64(len(a))-2))); b == "" {
-			return a
+// join puts pieces of text under each other, as long as the limit allows.
+func (p *parser) join(pieces []string) string {
+	var b strings.Builder
+	last := "" // not written yet
+	for _, s := range pieces {
+		if last == "" {
+			last = s
+			continue
 		}
+		if strings.Trim(s, "\n") == "" {
+			continue
+		}
+		room := p.limits.Text - int64(b.Len()+len(last)) - 2
+		if int64(len(s)) > room {
+			p.tooLong()
+			if s = cutString(s, int(max(0, room))); s == "" {
+				break
+			}
+		}
+		b.WriteString(strings.TrimRight(last, "\n"))
+		b.WriteString("\n\n")
+		last = s
 	}
-	return strings.TrimRight(a, "\n") + "\n\n" + b
+	if b.Len() == 0 {
+		return last
+	}
+	b.WriteString(last)
+	return b.String()
 }
 
 // finishText makes Text and HTML from the segments.
@@ -103,36 +158,31 @@ func (p *parser) finishText() {
 	for _, s := range p.segments {
 		rich = rich || s.hasHTML
 	}
+	var texts, pages []string
 	for _, s := range p.segments {
-		text := s.plain
-		if s.hasHTML && (blankText(s.plain) || len(s.plain) < pointerMax) {
-			if made := textFromHTML(s.html, &p.layout); blankText(s.plain) || pointsToHTML(s.plain) && !blankText(made) {
+		text, page := p.join(s.plain.pieces), p.join(s.html.pieces)
+		if s.hasHTML && (!s.plain.says || len(text) < pointerMax) {
+			if made := textFromHTML(page, &p.layout); !s.plain.says || pointsToHTML(text) && !blankText(made) {
 				text = made
 				p.made = len(p.segments) == 1
 			}
 		}
-		m.Text = p.join(m.Text, text)
+		texts = append(texts, text)
 		if !rich {
 			continue
 		}
-		page := s.html
 		if !s.hasHTML {
-			page = `<div style="white-space: pre-wrap">` + html.EscapeString(s.plain) + "</div>"
+			page = `<div style="white-space: pre-wrap">` + html.EscapeString(text) + "</div>"
 		}
-		m.HTML = p.join(m.HTML, page)
+		pages = append(pages, page)
 	}
-	m.Text, m.HTML = p.limit(m.Text), p.limit(m.HTML)
+	m.Text, m.HTML = p.limit(p.join(texts)), p.limit(p.join(pages))
 	p.markInline()
 }
 
 // textless says whether the message has no text of its own.
 func (p *parser) textless() bool {
-	for _, s := range p.segments {
-		if !blankText(s.plain) || !blankText(s.html) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(p.segments, func(s *segment) bool { return s.plain.says || s.html.says })
 }
 
 func (p *parser) limit(s string) string {
@@ -185,21 +235,6 @@ func pointsToHTML(s string) bool {
 		}
 	}
 	return false
-}
-
-// sameWords says whether texts differ in nothing but white space.
-func sameWords(a, b string) bool {
-	for {
-		a, b = strings.TrimLeft(a, " \t\n"), strings.TrimLeft(b, " \t\n")
-		n := 0
-		for n < len(a) && n < len(b) && a[n] == b[n] {
-			n++
-		}
-		if n == 0 {
-			return a == "" && b == ""
-		}
-		a, b = a[n:], b[n:]
-	}
 }
 
 func blankText(s string) bool { return strings.TrimSpace(s) == "" }

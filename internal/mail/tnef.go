@@ -104,12 +104,12 @@ func (t *tnef) attribute(level byte, id uint16) {
 	case id == attCodepage:
 		t.cp = codepage(t.u32())
 	case level == 1 && id == attSubject:
-		if s := t.string8(tnefTextMax); t.message.subject == "" {
-			t.message.subject = s
+		if t.message.subject == "" {
+			t.message.subject = t.string8(tnefTextMax)
 		}
 	case level == 1 && id == attBody:
-		if s := t.string8(t.p.limits.Text); t.message.text == "" {
-			t.message.text = s
+		if t.message.text == "" && t.p.packed == nil {
+			t.message.text = t.string8(t.p.limits.Text)
 		}
 	case level == 1 && id == attProperties:
 		t.properties(t.messageProperty)

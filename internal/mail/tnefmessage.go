@@ -26,8 +26,9 @@ func (t *tnef) body() *segment {
 	if blankText(text) && !m.rtf.html {
 		text = m.rtf.text
 	}
-	s.html, s.hasHTML = tidy(html), !blankText(html)
-	s.plain, s.hasPlain = tidy(text), !blankText(text)
+	s.html.set(tidy(html), 0)
+	s.plain.set(tidy(text), 0)
+	s.hasHTML, s.hasPlain = s.html.says, s.plain.says
 	return s
 }
 
