@@ -35,7 +35,7 @@ func appendAddresses(p *parser, list []Address, s string, limit int) (_ []Addres
 		e := a.next()
 		if e.angle == "" && e.spec == "" && !e.hasAngle {
 			// A comma in a name that is not quoted: "Lee, Ann <ann@example.org>".
-			if e.ended == ',' && e.phrase != "" {
+			if e.ended == ',' && e.phrase != "" && !strings.Contains(e.phrase, "@") {
 				if a.loose == "" {
 					a.loose = e.phrase
 				} else if len(a.loose) < phraseMax {

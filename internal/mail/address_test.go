@@ -62,6 +62,8 @@ func TestParseAddresses(t *testing.T) {
 		{`ann@=?utf-8?Q?good.example?=`, []pair{{"ann@=?utf-8?Q?good.example?=", ""}}},
 		{`<=?utf-8?Q?ann=40good.example?=>`, []pair{{"=?utf-8?Q?ann=40good.example?=", ""}}},
 		{`=?utf-8?Q?Ann_<ann=40good.example>,?= eve@evil.example`, []pair{{"Ann <ann@good.example>,", "eve@evil.example"}}},
+		{`=?utf-8?Q?ann=40good.example?=@good.example, eve@evil.example`, []pair{{"ann@good.example@good.example", ""}, {"", "eve@evil.example"}}}, // two to others
+		{`"ann@good.example", <eve@evil.example>`, []pair{{"", "ann@good.example"}, {"", "eve@evil.example"}}},
 		{`=?utf-8?Q?ann=40good.example=3E?= <eve@evil.example>`, []pair{{"ann@good.example>", "eve@evil.example"}}},
 		// Groups. An address in place of a group's name: whose mail it is nobody can say.
 		{`ann@x.example:eve@y.example;`, []pair{{"ann@x.example", ""}, {"", "eve@y.example"}}},
