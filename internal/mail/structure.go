@@ -228,7 +228,7 @@ func (p *parser) adoptBoundary(text []byte) bool {
 		return false
 	}
 	text = bytes.TrimRight(text, " \t")
-	if len(text) > boundaryMax {
+	if len(text) > boundaryMax || len(text) < 3 { // "-- " begins a signature
 		return false
 	}
 	ln, _ := nextLine(p.lines.ahead())

@@ -160,7 +160,7 @@ func (p *parser) finishText() {
 	}
 	var texts, pages []string
 	for _, s := range p.segments {
-		text, page := p.join(s.plain.pieces), p.join(s.html.pieces)
+		text, page := p.limit(p.join(s.plain.pieces)), p.limit(p.join(s.html.pieces)) // also the layout is of what is kept
 		if s.hasHTML && (!s.plain.says || len(text) < pointerMax) {
 			if made := textFromHTML(page, &p.layout); !s.plain.says || pointsToHTML(text) && !blankText(made) {
 				text = made
