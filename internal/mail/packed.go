@@ -30,7 +30,8 @@ func (p *parser) takeFiles(b []byte) []byte {
 			at := from + i
 			f, ok := k.begin(b[at:])
 			if !ok || !p.unpackFile(&f) {
-				from = at + len(k.sign)
+				_, rest := nextLine(b[at:])
+				from = len(b) - len(rest)
 				continue
 			}
 			b = append(b[:at], b[at+f.length:]...)
@@ -40,7 +41,7 @@ func (p *parser) takeFiles(b []byte) []byte {
 	return b
 }
 
-// lineWith finds the first line that begins with sign.
+// lineWith finds the first line that begins with sign. b begins with a line.
 func lineWith(b []byte, sign string) int {
 	for from := 0; ; {
 		i := bytes.Index(b[from:], []byte(sign))

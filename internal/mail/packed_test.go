@@ -243,3 +243,12 @@ func FuzzFilesInText(f *testing.F) {
 		}
 	})
 }
+
+// TestPackedInsideLine: a block begins with a line; in the middle of one it is text.
+func TestPackedInsideLine(t *testing.T) {
+	t.Parallel()
+	text := "begin begin 644 a.txt\n#0V%T\n`\nend\n"
+	if m := parse(t, []byte("Subject: x\n\n"+text)); len(m.Attachments) > 0 || m.Text != text {
+		t.Errorf("text %q, %d files", m.Text, len(m.Attachments))
+	}
+}
