@@ -170,15 +170,20 @@ func stamped(s string) bool {
 
 // uncoloned is attribution where no colon follows: "Ann wrote" and "2013/7/20 Ann <ann@example.org>" right above a quote.
 func (q *quotes) uncoloned(i int) (lines int, sure bool) {
-	if n := q.linkedBelow(i); n > 0 {
-		return n, true
-	}
 	ln := q.line(i)
 	if gmtStamp(ln) {
 		return 1, false
 	}
 	next := q.skipBlank(i+1, 2)
-	if len(ln) > attributionMax || next >= q.count() || !q.marked(next) {
+	if len(ln) > attributionMax || next >= q.count() {
+		return 0, false
+	}
+	if q.text[q.starts[next]] == '<' {
+		if n := q.linkedBelow(i); n > 0 {
+			return n, true
+		}
+	}
+	if !q.marked(next) {
 		return 0, false
 	}
 	s := q.sentence(i, i+1)
@@ -189,10 +194,10 @@ func (q *quotes) uncoloned(i int) (lines int, sure bool) {
 // wrote it for some years, and others write in their logs.
 func gmtStamp(ln string) bool {
 	const form = "2006-01-02 15:04 GMT+01:00 "
-	if len(ln) <= len(form) || len(ln) > 100 || ln[16:20] != " GMT" || ln[4] != '-' || ln[7] != '-' || ln[10] != ' ' || ln[13] != ':' {
+	if !digit(ln[0]) || len(ln) <= len(form) || len(ln) > 100 || ln[16:20] != " GMT" || ln[4] != '-' || ln[7] != '-' || ln[10] != ' ' || ln[13] != ':' {
 		return false
 	}
-	return digit(ln[0]) && digit(ln[22]) && ln[23] == ':' && ln[26] == ' '
+	return digit(ln[22]) && ln[23] == ':' && ln[26] == ' '
 }
 
 // introducedBelow says whether the last of lines [i, j) are an attribution without those above them. A day and an hour alone

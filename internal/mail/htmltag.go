@@ -28,6 +28,9 @@ func (r *renderer) mayHide(raw []byte) bool {
 	if len(raw) > 4096 || len(r.sheet.rules) > 0 {
 		return true
 	}
+	if len(raw) < len("<b hidden>") {
+		return false
+	}
 	r.low = appendLower(r.low[:0], raw)
 	return bytes.Contains(r.low, []byte("style")) || bytes.Contains(r.low, []byte("hidden")) || bytes.Contains(r.low, []byte("presentation"))
 }

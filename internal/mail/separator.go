@@ -86,7 +86,13 @@ var unfancy = strings.NewReplacer("’", "'", "i\u0307", "i")
 // ruleBytes are what lines are drawn with.
 const ruleBytes = "-=_*>#~"
 
-func isRule(c byte) bool { return strings.IndexByte(ruleBytes, c) >= 0 }
+func isRule(c byte) bool {
+	switch c { // ruleBytes: this is asked of every line
+	case '-', '=', '_', '*', '>', '#', '~':
+		return true
+	}
+	return false
+}
 
 // headerKind is which field of a quoted header a label is, in whatever language; one label may be two.
 type headerKind uint8
