@@ -76,6 +76,33 @@ func (e *effect) read(style []byte) {
 	}
 }
 
+// mayStyle says whether a tag in lower case may have a declaration that read makes something of, alone or with others.
+// One that hides what overflows says "hidden".
+func mayStyle(tag []byte) bool {
+	for i, c := range tag {
+		if c == '&' || c >= 0x80 {
+			return true // written in another way
+		}
+		if c != ':' {
+			continue
+		}
+		end := i
+		for end > 0 && tag[end-1] <= ' ' {
+			end--
+		}
+		start := end
+		for start > 0 && (asciiLetter(tag[start-1]) || tag[start-1] == '-') {
+			start--
+		}
+		switch string(tag[start:end]) {
+		case "display", "visibility", "opacity", "font-size", "font", "max-height", "max-width", "position",
+			"text-indent", "margin-left", "margin-top", "clip", "color", "background", "background-color", "bgcolor", "white-space":
+			return true
+		}
+	}
+	return false
+}
+
 func (e *effect) put(l look, on bool) {
 	e.set |= l
 	if e.on &^= l; on {

@@ -32,7 +32,7 @@ func (r *renderer) mayHide(raw []byte) bool {
 		return false
 	}
 	r.low = appendLower(r.low[:0], raw)
-	return bytes.Contains(r.low, []byte("style")) || bytes.Contains(r.low, []byte("hidden")) || bytes.Contains(r.low, []byte("presentation"))
+	return bytes.Contains(r.low, []byte("style")) && mayStyle(r.low) || bytes.Contains(r.low, []byte("hidden")) || bytes.Contains(r.low, []byte("presentation"))
 }
 
 // tagAttrs is what matters of a tag's attributes.
