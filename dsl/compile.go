@@ -68,7 +68,7 @@ func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
 			c.error(f.src, m.offset, message, hint)
 		}
 	}
-	rule := &Rule{Name: b.Name, Pos: b.Pos, Mailboxes: b.Mailboxes, Stage: b.Stage, Shadow: b.Shadow, Token: b.Token, Attributes: b.Attributes}
+	rule := &Rule{Name: b.Name, Pos: b.Pos, Mailboxes: b.Mailboxes, Stage: b.Stage, Shadow: b.Shadow, Token: b.Token, Attributes: b.Attributes, cfg: c.cfg}
 	c.checkAttributes(f, b)
 	s := scope{names: mailNames, stage: b.Stage}
 	switch {

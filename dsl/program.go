@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
 )
@@ -59,6 +60,7 @@ type Rule struct {
 	needs      needs // of when
 	statements []*expression
 	otherwise  []*expression // of else
+	cfg        *conf.Config  // what it was compiled by, for Explain
 }
 
 // Condition is `when` as it was parsed, before anything was resolved, patched or folded; nil when the

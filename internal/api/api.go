@@ -50,6 +50,11 @@ type Options struct {
 	// Shadows has a candidate asked beside the rules that decide. Without it that is answered with 503.
 	Shadows Shadows
 
+	// Explain says why messages and issues are as they are. Without it that is answered with 503.
+	Explain interface {
+		Explain(ctx context.Context, id string, o intake.ExplainOptions) (*intake.Explanation, error)
+		ExplainIssue(ctx context.Context, number int64) (*intake.IssueExplanation, error)
+	}
 	// Backtest tries a set, given by its files or the live one, on stored mail. What is wrong with it is an *InvalidRules. Without it that
 	// is answered with 503.
 	Backtest func(ctx context.Context, files map[string]string, b intake.Backtest) (*intake.BacktestReport, error)

@@ -56,6 +56,8 @@ func (a *API) table() []*route {
 			ok("the issue", jsonOf[IssueDetail]()), notFound, a.getIssue),
 		get("/api/v1/issues/{number}/notes", "listNotes", "An issue's notes, oldest first.", reading, paging(),
 			ok("a piece of the list", jsonOf[List[*issue.Note]]()), notFound, a.listNotes),
+		get("/api/v1/issues/{number}/explanation", "explainIssue", "Why the issue is as it is: which rule gave each field its value, on which of its mails.", reading, nil,
+			ok("the reasons", jsonOf[intake.IssueExplanation]()), notFound, a.explainIssue),
 		get("/api/v1/issues/{number}/attachments/{sha256}", "getIssueAttachment", "A file of one of the issue's mails.", reading, nil,
 			ok(fileMeans, bytes), notFound, a.issueFile),
 
@@ -77,6 +79,9 @@ func (a *API) table() []*route {
 		},
 		get("/api/v1/messages/{id}", "getMessage", "One message with its decision, trace and copies.", reading, nil,
 			ok("the message", jsonOf[MessageDetail]()), notFound, a.getMessage),
+		get("/api/v1/messages/{id}/explanation", "explainMessage", "Why the message became what it is; with the scope rules, too, which rules nearly matched and what was missing.", reading,
+			[]param{{name: "rule", kind: text, max: 200, means: "tell of this rule alone why it did not match; asks for the scope rules"}},
+			ok("the reasons", jsonOf[intake.Explanation]()), notFound, a.explainMessage),
 		get("/api/v1/messages/{id}/raw", "getRaw", "The mail as it came, below our Return-Path and Received.", []string{ScopeRead, ScopeQuarantine}, nil,
 			ok("the mail; ranges are answered", mail), notFound, a.getRaw),
 		get("/api/v1/messages/{id}/html", "getMessageHTML", "The mail's HTML, made harmless: no script, form or frame, and nothing is fetched but its own pictures.", reading,

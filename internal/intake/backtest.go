@@ -145,7 +145,9 @@ func (in *Intake) asOfThen(ctx context.Context, m *issue.Message, set *rules.Set
 	}
 	j := in.jobOf(m, p, w.mailboxOf(in.policy()))
 	q := w.question(j, m)
-	q.set, q.witness = set, witness
+	if q.set, q.witness = set, witness; witness != nil {
+		q.budget = generous(q.budget)
+	}
 	d, err = in.decideWhole(ctx, w, q)
 	return d, w.trace, "", err
 }

@@ -100,6 +100,17 @@ func (r *rig) rules(script string) {
 	r.set.Store(set)
 }
 
+// newRigWith is newRig with its rules published, too.
+func newRigWith(t testing.TB, script string) *rig {
+	t.Helper()
+	r := newRig(t, script)
+	set := r.set.Load()
+	if _, err := r.store.PublishRuleset(t.Context(), issue.Ruleset{Version: set.Version(), Files: set.Files(), PublishedAt: r.now()}, 0); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // send hands one mail over as SMTP would.
 func (r *rig) send(mail string, to ...string) []intake.Outcome {
 	r.t.Helper()
