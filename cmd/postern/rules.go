@@ -20,7 +20,7 @@ func (p *program) rules() *cobra.Command {
   postern rules diff                                # what the last publication changed
   postern rules rollback 41`,
 	}
-	c.AddCommand(p.rulesList(), p.rulesPublish(), p.rulesVersions(), p.rulesShow(), p.rulesDiff(), p.rulesRollback(), p.rulesShadow())
+	c.AddCommand(p.rulesList(), p.rulesPublish(), p.rulesVersions(), p.rulesShow(), p.rulesDiff(), p.rulesRollback(), p.rulesStats(), p.rulesShadow())
 	return c
 }
 

@@ -120,6 +120,8 @@ func (a *API) table() []*route {
 			ok("a piece of the list", jsonOf[List[*issue.Ruleset]]()), nil, a.listRulesets),
 		get("/api/v1/rulesets/{id}", "getRuleset", "A published set with its files: by its number, 8 or more digits of its version, or latest.", ruleReaders, nil,
 			ok("the set", jsonOf[issue.Ruleset]()), notFound, a.getRuleset),
+		get("/api/v1/rulesets/{id}/stats", "rulesetStats", "What each rule of a published set did: matches, errors, time, the last match; idle ones have not matched for 90 days.", ruleReaders, nil,
+			ok("the rules in their order", jsonOf[RulesetStats]()), notFound, a.rulesetStats),
 		get("/api/v1/rulesets/{id}/diff", "diffRulesets", "How a published set differs from another, file by file.", ruleReaders,
 			[]param{{name: "from", kind: text, max: 64, means: "the other one; the publication before it unless told"}},
 			ok("the difference", jsonOf[RulesetDiff]()), notFound, a.diffRulesets),

@@ -55,6 +55,7 @@ type App struct {
 	intake  *intake.Intake
 	shadow  *shadower
 	metrics *metrics.Metrics
+	counter rules.Counter // of what rules did, until it is written
 	api     *api.API
 
 	mail    atomic.Pointer[smtp.Server] // while Run runs

@@ -44,7 +44,8 @@ func (a *App) apiURL() string {
 }
 
 // Decided counts what each rule did.
-func (a *App) Decided(_ string, trace []rules.Entry) {
+func (a *App) Decided(set string, trace []rules.Entry) {
+	a.counter.Add(set, trace, a.o.Now())
 	for _, e := range trace {
 		if e.Rule != "" {
 			a.metrics.Rule(e.Rule, e.Matched, e.Error != "", time.Duration(e.TookMicros)*time.Microsecond)

@@ -113,7 +113,7 @@ func (a *App) Background(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() { defer close(done); _ = a.intake.Run(ctx) }()
-	return func() { cancel(); <-done }
+	return func() { cancel(); <-done; _ = a.flushCounts(context.WithoutCancel(ctx)) }
 }
 
 func exists(path string) bool {

@@ -42,6 +42,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	rest.Go(func() error { a.rules.Watch(back); return nil })
 	rest.Go(func() error { return a.conf.Run(back) })
 	rest.Go(func() error { a.housekeeping(back); return nil })
+	rest.Go(func() error { a.keepCounts(back); return nil })
 	rest.Go(func() error { a.shadow.run(back); return nil })
 	g.Go(func() error { return mail.Run(gctx) })
 	for _, h := range open.http {

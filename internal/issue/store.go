@@ -90,6 +90,11 @@ type Store interface {
 	PutShadowReport(ctx context.Context, shadow, node string, report json.RawMessage) error
 	ShadowReports(ctx context.Context, shadow string) (map[string]json.RawMessage, error) // by node
 
+	// CountRules adds to what rules did; a count may be lost or doubled where a write fails half done. RuleCounts reads it, of one version
+	// or ("") of all together, by stage and name.
+	CountRules(ctx context.Context, counts []RuleCount) error
+	RuleCounts(ctx context.Context, version string) ([]RuleCount, error)
+
 	// Once stores value under key unless the key is there, and returns what is there afterwards:
 	// the key file's fingerprint, the store's own id.
 	Once(ctx context.Context, key, value string) (string, error)

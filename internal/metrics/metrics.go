@@ -35,6 +35,7 @@ type Metrics struct {
 
 	ruleRuns *prometheus.CounterVec
 	ruleTime *prometheus.CounterVec
+	ruleLast *prometheus.GaugeVec
 	perRule  sync.Map // of *ruleCounters by name, since a message counts many rules
 
 	connections     prometheus.Counter
@@ -63,6 +64,9 @@ func New() *Metrics {
 		ruleRuns: counters("postern_rule_runs_total", "Rules that were tried, by result: matched, unmatched or failed.",
 			"rule", "result"),
 		ruleTime: counters("postern_rule_seconds_total", "Time that rules took.", "rule"),
+		ruleLast: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "postern_rule_last_match_timestamp_seconds", Help: "When a rule matched last on this node, since its start; 0: not yet.",
+		}, []string{"rule"}),
 
 		connections: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "postern_smtp_connections_total", Help: "SMTP and LMTP connections accepted.",
@@ -77,7 +81,7 @@ func New() *Metrics {
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.messages, m.messageTime, m.messageBytes, m.ruleRuns, m.ruleTime,
+		m.messages, m.messageTime, m.messageBytes, m.ruleRuns, m.ruleTime, m.ruleLast,
 		m.connections, m.connectionsOpen, m.refused, m.requests, m.requestTime,
 	)
 	return m
@@ -115,7 +119,10 @@ func (m *Metrics) Message(source, mailbox, verdict string, took time.Duration, b
 }
 
 // ruleCounters are the counters of one rule.
-type ruleCounters struct{ matched, unmatched, failed, seconds prometheus.Counter }
+type ruleCounters struct {
+	matched, unmatched, failed, seconds prometheus.Counter
+	last                                prometheus.Gauge
+}
 
 // Rule counts one rule's evaluation on one message.
 func (m *Metrics) Rule(name string, matched, failed bool, took time.Duration) {
@@ -126,6 +133,7 @@ func (m *Metrics) Rule(name string, matched, failed bool, took time.Duration) {
 		c.failed.Inc()
 	case matched:
 		c.matched.Inc()
+		c.last.SetToCurrentTime()
 	default:
 		c.unmatched.Inc()
 	}
@@ -138,7 +146,7 @@ func (m *Metrics) rule(name string) *ruleCounters {
 	label := m.rules.bound(name)
 	c := &ruleCounters{
 		m.ruleRuns.WithLabelValues(label, "matched"), m.ruleRuns.WithLabelValues(label, "unmatched"), m.ruleRuns.WithLabelValues(label, "failed"),
-		m.ruleTime.WithLabelValues(label),
+		m.ruleTime.WithLabelValues(label), m.ruleLast.WithLabelValues(label),
 	}
 	if label == name { // so there are at most maxRules
 		m.perRule.Store(name, c)

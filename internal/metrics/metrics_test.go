@@ -54,6 +54,7 @@ func TestCounts(t *testing.T) {
 		`postern_rule_runs_total{result="matched",rule="vip"} 1`,
 		`postern_rule_runs_total{result="unmatched",rule="vip"} 1`,
 		`postern_rule_runs_total{result="failed",rule="vip"} 1`,
+		`postern_rule_last_match_timestamp_seconds{rule="vip"} 1.`,
 		`postern_smtp_connections_total 2`,
 		`postern_smtp_connections_open 1`,
 		`postern_refused_total{reason="unknown recipient"} 1`,

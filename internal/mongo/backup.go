@@ -59,7 +59,7 @@ var made = map[string]string{"issues": "by", "notes": "by", "links": "by", "part
 func (s *Store) backedUp() []*mongo.Collection {
 	return []*mongo.Collection{
 		s.messages, s.copies, s.issues, s.notes, s.words, s.links, s.participants, s.users, s.ledger, s.events,
-		s.tokens, s.rulesets, s.shadow, s.shadowReports, s.counters, s.meta, s.files, s.chunks,
+		s.tokens, s.rulesets, s.shadow, s.shadowReports, s.ruleCounts, s.counters, s.meta, s.files, s.chunks,
 	}
 }
 

@@ -88,6 +88,7 @@ func (s *Store) makeIndexes(ctx context.Context) error {
 		s.tokens:        {keys("hash")},
 		s.rulesets:      {keys("-seq")},
 		s.shadowReports: {keys("shadow")},
+		s.ruleCounts:    {keys("version", "stage", "rule"), keys("stage", "rule")},
 		s.files:         {keys("touched")},
 		s.chunks:        {keys("files_id", "n")},
 		s.claims:        {keys("at")},

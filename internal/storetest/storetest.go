@@ -94,6 +94,7 @@ var promises = []struct {
 	{"a crash at any write of a rule set", crashRuleset},
 	{"a shadow and its reports", shadows},
 	{"of shadows begun at once one wins", shadowRace},
+	{"what rules did is added up", ruleCounts},
 	{"once", once},
 
 	{"lists page newest first", paging},
