@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postern/internal/issue"
+	"postern/rules"
 )
 
 func (p *program) quarantine() *cobra.Command {
@@ -178,4 +179,11 @@ func authorOf(m *issue.Message) string {
 		return safe(m.From[0].Email)
 	}
 	return "(nobody)"
+}
+
+// traceOf is what the rules did to a message.
+func traceOf(m *issue.Message) []rules.Entry {
+	var trace []rules.Entry
+	_ = json.Unmarshal(m.Decision.Trace, &trace) // none after keep.trace
+	return trace
 }

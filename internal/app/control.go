@@ -28,8 +28,12 @@ func (a *App) control() http.Handler {
 	mux.Handle("/api/", a.api.SocketHandler("local"))
 	mux.HandleFunc("POST /control/deliver", a.answer(a.controlDeliver))
 	mux.HandleFunc("POST /control/eval", a.answer(a.controlEval))
-	mux.HandleFunc("POST /control/replay/{id}", a.answer(func(r *http.Request) (any, error) {
-		return a.intake.Replay(r.Context(), r.PathValue("id"), "cli")
+	mux.HandleFunc("POST /control/replay", a.answer(func(r *http.Request) (any, error) {
+		var q intake.ReplayQuery
+		if err := json.NewDecoder(io.LimitReader(r.Body, maxQuery)).Decode(&q); err != nil {
+			return nil, fault.Errorf(fault.Invalid, "read which messages: %w", err)
+		}
+		return a.intake.ReplayAll(r.Context(), q, "cli")
 	}))
 	mux.HandleFunc("POST /control/backup", a.answer(a.controlBackup))
 	mux.HandleFunc("POST /control/reload", a.answer(func(*http.Request) (any, error) { a.Reload(); return nil, nil }))
@@ -40,6 +44,9 @@ func (a *App) control() http.Handler {
 	}))
 	return mux
 }
+
+// maxQuery bounds the JSON in which a local command says what it wants.
+const maxQuery = 1 << 20
 
 // controlServer has no limit on how long a command may take: a backup takes its time.
 func (a *App) controlServer() *http.Server {

@@ -27,6 +27,8 @@ type Replay struct {
 	Changes rules.Changes `json:"changes"`
 	Trace   []rules.Entry `json:"trace"` // of the new decision; the message has the old one's
 	Note    string        `json:"note,omitempty"`
+
+	Differs []rules.Deviation `json:"differs,omitempty"` // what rules do otherwise, where nothing was changed
 }
 
 // Unable says why a stored message cannot be decided again, in a sentence for whoever asked.
@@ -150,7 +152,7 @@ func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, pas
 	}
 	c := assemble(d, q, j.envelope())
 	c.Event = in.event(ev)
-	c.Event.Detail = fmt.Sprintf("%s, now %s", r.Was, r.Now)
+	c.Event.Detail = ev.Detail + fmt.Sprintf("%s, now %s", r.Was, r.Now)
 	if m.Slot != "" {
 		c.Message.ID, c.Message.Slot, c.Message.Attempt, c.Replaces = m.ID, m.Slot, m.Attempt+1, m.Attempt
 		rename(c, m.ID)
