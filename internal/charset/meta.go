@@ -26,7 +26,7 @@ func Meta(b []byte) string {
 		if end := bytes.IndexByte(b, '>'); end >= 0 {
 			tag = b[:end]
 		}
-		if at := bytes.Index(bytes.ToLower(tag), []byte(word)); at >= 0 {
+		if at := bytes.Index(lower(tag), []byte(word)); at >= 0 {
 			rest := bytes.TrimLeft(tag[at+len(word):], " \t\r\n")
 			if rest, ok := bytes.CutPrefix(rest, []byte("=")); ok {
 				rest = bytes.TrimLeft(rest, " \t\r\n\"'")
@@ -40,4 +40,15 @@ func Meta(b []byte) string {
 		}
 		b = b[len(tag):]
 	}
+}
+
+// lower is a copy in which letters of ASCII are small: as long as b, whatever else its bytes are.
+func lower(b []byte) []byte {
+	out := bytes.Clone(b)
+	for i, c := range out {
+		if 'A' <= c && c <= 'Z' {
+			out[i] += 'a' - 'A'
+		}
+	}
+	return out
 }
