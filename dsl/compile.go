@@ -38,6 +38,7 @@ func Compile(files []*File, opts Options) (*Program, Diagnostics) {
 			p.Tests = append(p.Tests, c.tests(f, b)...)
 		}
 	}
+	p.Points = c.points
 	diags := c.diags.Sorted()
 	if c.errors > 0 {
 		return nil, diags
@@ -70,7 +71,10 @@ func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
 	}
 	rule := &Rule{Name: b.Name, Pos: b.Pos, Mailboxes: b.Mailboxes, Stage: b.Stage, Shadow: b.Shadow, Token: b.Token, Attributes: b.Attributes, cfg: c.cfg}
 	c.checkAttributes(f, b)
-	s := scope{names: mailNames, stage: b.Stage}
+	s := scope{names: mailNames, stage: b.Stage, watch: b.Name, hasElse: len(b.otherwise) > 0}
+	if b.Disabled {
+		s.watch = ""
+	}
 	switch {
 	case b.Token:
 		s.names = tokenNames
@@ -96,10 +100,14 @@ func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
 	if b.when != nil {
 		s.what = "when"
 		if rule.when = c.compile(*b.when, s, mustBeBool); rule.when != nil {
-			if len(b.otherwise) == 0 {
+			if len(b.otherwise) == 0 && !c.opts.Watch {
 				rule.needs = rule.when.term.yes
 			}
 		}
+	}
+	if b.when == nil && c.opts.Watch && !b.Disabled {
+		rule.point = &Point{Pos: b.Pos, Rule: b.Name, Kind: PointWhen, index: len(c.points)}
+		c.points = append(c.points, rule.point)
 	}
 	s.what, s.actions = "a statement", true
 	for _, statement := range b.statements {

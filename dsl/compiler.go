@@ -39,6 +39,7 @@ type compiler struct {
 	patterns    map[string]*pattern
 	mails       map[string][]byte // of tests, by file
 	weight      int               // of all patterns together
+	points      []*Point          // that a watcher is told of
 	row         *row              // the case of a test that is being compiled, or nil
 	copied      int               // needs
 	diags       Diagnostics
@@ -76,6 +77,7 @@ func newCompiler(opts Options) *compiler {
 	for _, f := range guardFunctions() {
 		c.cfg.Functions[f.name] = f.builtin()
 	}
+	c.cfg.Functions["$saw"] = c.sawFunction().builtin()
 	for name := range allowedBuiltins {
 		c.known = append(c.known, name)
 	}
@@ -142,6 +144,7 @@ func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expressi
 		u.syntaxError(err)
 		return nil
 	}
+	sites := u.sites(&tree.Node)
 	u.resolve(&tree.Node)
 	_, err = c.checker.Check(tree, c.cfg)
 	u.explain(tree.Node)
@@ -161,6 +164,7 @@ func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expressi
 		}
 	}
 	u.guard(&tree.Node)
+	u.watch(sites)
 	if _, err = c.checker.Check(tree, c.cfg); err != nil {
 		u.checkError(err)
 		return nil

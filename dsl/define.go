@@ -84,7 +84,7 @@ func (c *compiler) computeDefine(d *Define) {
 		c.tooDeep(d)
 		return
 	}
-	d.value = c.compile(frag, scope{what: "a define", names: mailNames, stage: StageMail, define: d}, nil)
+	d.value = c.compile(frag, scope{what: "a define", names: mailNames, stage: StageMail, define: d, watch: "define " + d.Name}, nil)
 	d.keeps = !d.uses["issue"]
 	if d.depth > deepestDefines && d.value != nil {
 		c.tooDeep(d)
@@ -195,10 +195,7 @@ func (r *Run) defined(d *Define) (any, error) {
 	}
 	r.depth++
 	defer func() { r.depth-- }()
-	for len(r.inner) < r.depth {
-		r.inner = append(r.inner, new(vm.VM))
-	}
-	v, err := d.value.runOn(r.inner[r.depth-1], r)
+	v, err := d.value.runOn(r.beside(), r)
 	if err == nil && d.keeps {
 		for len(r.kept) <= d.index {
 			r.kept = append(r.kept, kept{})
@@ -206,6 +203,14 @@ func (r *Run) defined(d *Define) (any, error) {
 		r.kept[d.index] = kept{true, v}
 	}
 	return v, err
+}
+
+// beside is a machine for what is evaluated within something else, at the depth of now.
+func (r *Run) beside() *vm.VM {
+	for len(r.inner) < r.depth {
+		r.inner = append(r.inner, new(vm.VM))
+	}
+	return r.inner[r.depth-1]
 }
 
 // defineOf is the define that a call that resolve put in evaluates, or nil.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,6 +65,8 @@ type Expect struct {
 
 	condition *expression
 	probes    []probe
+	parts     []part
+	and       bool // the parts are joined by and
 }
 
 // A probe is a part of an expectation whose value says why it does not hold.
@@ -84,7 +87,7 @@ func (c *compiler) test(f *File, b *TestBlock) *Test {
 		e := &Expect{Pos: f.src.pos(frag.start), Source: frag.original()}
 		e.condition = c.compile(frag, scope{what: "expect", names: expectNames, stage: StageMail}, mustBeBool)
 		if e.condition != nil {
-			e.probes = c.probesOf(&frag)
+			e.parts, e.probes, e.and = c.partsOf(&frag, scope{what: "expect", names: expectNames, stage: StageMail})
 		}
 		t.Expects = append(t.Expects, e)
 	}
@@ -94,14 +97,10 @@ func (c *compiler) test(f *File, b *TestBlock) *Test {
 // mostProbes parts of an expectation are shown when it does not hold.
 const mostProbes = 8
 
-// probesOf compiles the operands of an expectation's comparisons, each on its own.
-func (c *compiler) probesOf(frag *fragment) []probe {
-	tree, err := parser.ParseWithConfig(frag.text, c.cfg)
-	if err != nil {
-		return nil
-	}
+// probesOf compiles the operands of a condition's comparisons, each on its own. The tree is fresh, and changed.
+func (c *compiler) probesOf(frag *fragment, s scope, tree ast.Node) []probe {
 	var nodes []ast.Node
-	collectOperands(tree.Node, &nodes)
+	collectOperands(tree, &nodes)
 	var probes []probe
 	seen := map[string]bool{}
 	for _, n := range nodes {
@@ -110,21 +109,86 @@ func (c *compiler) probesOf(frag *fragment) []probe {
 			continue
 		}
 		seen[text] = true
-		u := &unit{c: c, frag: frag, scope: scope{what: "expect", names: expectNames, stage: StageMail}}
-		u.resolve(&n)
-		part := &parser.Tree{Node: n, Source: file.NewSource(frag.text)}
-		if _, err := c.checker.Check(part, c.cfg); err != nil {
-			continue
-		}
-		u.guard(&part.Node)
-		if _, err := c.checker.Check(part, c.cfg); err != nil {
-			continue
-		}
-		if program, err := exprcompiler.Compile(part, c.cfg); err == nil {
+		if program := c.alone(frag, s, n); program != nil {
 			probes = append(probes, probe{text, program})
 		}
 	}
 	return probes
+}
+
+// alone compiles a part of an expression that was found right as a whole; nil where it cannot stand alone.
+func (c *compiler) alone(frag *fragment, s scope, n ast.Node) *vm.Program {
+	u := &unit{c: c, frag: frag, scope: s}
+	u.resolve(&n)
+	part := &parser.Tree{Node: n, Source: file.NewSource(frag.text)}
+	if _, err := c.checker.Check(part, c.cfg); err != nil {
+		return nil
+	}
+	u.guard(&part.Node)
+	if _, err := c.checker.Check(part, c.cfg); err != nil {
+		return nil
+	}
+	program, err := exprcompiler.Compile(part, c.cfg)
+	if err != nil {
+		return nil
+	}
+	return program
+}
+
+// A Part is one of the conditions that and, or join, with what it says.
+type Part struct {
+	Text   string `json:"text"`
+	Holds  bool   `json:"holds"`
+	Values string `json:"values,omitempty"` // of what it looks at: `issue.priority is "normal"`
+	Error  string `json:"error,omitempty"`
+
+	Looks []string `json:"-"` // what it looks at: "issue.priority", …
+}
+
+type part struct {
+	text    string
+	program *vm.Program
+	probes  []probe
+}
+
+const mostParts = 20 // of an expectation
+
+// partsOf takes an expectation apart at and, or.
+func (c *compiler) partsOf(frag *fragment, s scope) (parts []part, all []probe, and bool) {
+	parse := func() *parser.Tree {
+		tree, err := parser.ParseWithConfig(frag.text, c.cfg)
+		if err != nil {
+			return nil
+		}
+		return tree
+	}
+	whole, one, two := parse(), parse(), parse()
+	if whole == nil || one == nil || two == nil {
+		return nil, nil, false
+	}
+	b, ok := whole.Node.(*ast.BinaryNode)
+	and = ok && (b.Operator == "and" || b.Operator == "&&")
+	all = c.probesOf(frag, s, whole.Node)
+	first, second := leaves(one.Node), leaves(two.Node)
+	for i, n := range first {
+		if len(first) < 2 || i == mostParts {
+			break
+		}
+		p := part{text: oneLine(n.String())}
+		p.probes = c.probesOf(frag, s, second[i])
+		if p.program = c.alone(frag, s, n); p.program != nil {
+			parts = append(parts, p)
+		}
+	}
+	return parts, all, and
+}
+
+// leaves are what and, or join.
+func leaves(n ast.Node) []ast.Node {
+	if b, ok := n.(*ast.BinaryNode); ok && isJunction(b) {
+		return append(leaves(b.Left), leaves(b.Right)...)
+	}
+	return []ast.Node{n}
 }
 
 // collectOperands finds what an expectation looks at: the sides of its comparisons that are not
@@ -153,33 +217,52 @@ func collectOperands(n ast.Node, into *[]ast.Node) {
 	}
 }
 
-// Check evaluates the expectation. When it does not hold, got says what there was instead:
-// `issue.priority is "normal"`.
-func (e *Expect) Check(o *Outcome) (ok bool, got string, err error) {
+// Check evaluates the expectation. When it does not hold, got says what there was instead (`issue.priority is "normal"`), of what is
+// to blame where that is clear, and parts says it of each condition that and, or join.
+func (e *Expect) Check(o *Outcome) (ok bool, got string, parts []Part, err error) {
 	if e.condition == nil {
-		return false, "", errors.New("this expectation was not compiled")
+		return false, "", nil, errors.New("this expectation was not compiled")
 	}
 	r := newRun(background(), o.View, Budget{})
 	defer r.Close()
 	r.env.Verdict, r.env.Reason, r.env.Sent, r.env.Outcome = o.Verdict, o.Reason, o.Sent, &o.Effects
 	v, err := e.condition.run(r)
 	if err != nil {
-		return false, "", err
+		return false, "", nil, err
 	}
 	ok, isBool := v.(bool)
 	if !isBool {
-		return false, "", e.condition.failure(0, "expect is neither true nor false, but "+typeName(typeOf(v)), nil)
+		return false, "", nil, e.condition.failure(0, "expect is neither true nor false, but "+typeName(typeOf(v)), nil)
 	}
 	if ok {
-		return true, "", nil
+		return true, "", nil, nil
 	}
-	var parts []string
-	for _, p := range e.probes {
-		if v, err := r.vm.Run(p.program, &r.env); err == nil {
-			parts = append(parts, p.text+" is "+shownValue(v))
+	var blamed []string
+	for _, p := range e.parts {
+		part := Part{Text: p.text, Values: strings.Join(r.shown(p.probes), ", ")}
+		for _, probe := range p.probes {
+			part.Looks = append(part.Looks, probe.text)
 		}
+		if v, err := r.vm.Run(p.program, &r.env); err != nil {
+			part.Error = plainMessage(err.Error())
+		} else if part.Holds, _ = v.(bool); !part.Holds && part.Values != "" && !slices.Contains(blamed, part.Values) {
+			blamed = append(blamed, part.Values)
+		}
+		parts = append(parts, part)
 	}
-	return false, strings.Join(parts, ", "), nil
+	if !e.and || len(blamed) == 0 {
+		blamed = r.shown(e.probes)
+	}
+	return false, strings.Join(blamed, ", "), parts, nil
+}
+
+// Looks are the names that the expectation looks at: "issue.priority", "verdict", …
+func (e *Expect) Looks() []string {
+	var names []string
+	for _, p := range e.probes {
+		names = append(names, p.text)
+	}
+	return names
 }
 
 // shownValue prints a value for a person, cut to what can be read.

@@ -87,7 +87,7 @@ func FuzzCompileRun(f *testing.F) {
 		}
 		for _, test := range p.Tests {
 			for _, e := range test.Expects {
-				_, _, err := e.Check(&dsl.Outcome{View: v, Verdict: "committed"})
+				_, _, _, err := e.Check(&dsl.Outcome{View: v, Verdict: "committed"})
 				checkError(t, err)
 			}
 		}

@@ -33,6 +33,8 @@ type Options struct {
 	Vocabulary Vocabulary
 	// Now is the time by which a rule is over; zero means the clock's.
 	Now time.Time
+	// Watch makes a program that tells what its conditions say: see Watching.
+	Watch bool
 	// Open opens a file that a list or a test names, below the rules folder. Without it file() is an error.
 	Open func(path string) (io.ReadCloser, error)
 }
@@ -43,6 +45,7 @@ type Program struct {
 	Tokens  []*Rule
 	Tests   []*Test
 	Defines []*Define
+	Points  []*Point // of a watched program
 }
 
 // A Rule is one compiled rule or token.
@@ -57,7 +60,8 @@ type Rule struct {
 
 	lets       []*expression
 	when       *expression
-	needs      needs // of when
+	needs      needs  // of when
+	point      *Point // of a watched rule without a condition
 	statements []*expression
 	otherwise  []*expression // of else
 	cfg        *conf.Config  // what it was compiled by, for Explain
@@ -98,6 +102,7 @@ func (rule *Rule) Match(run *Run) (bool, error) {
 		run.lets = append(run.lets, v)
 	}
 	if rule.when == nil {
+		run.saw(rule.point, true)
 		return true, nil
 	}
 	v, err := rule.when.run(run)

@@ -67,7 +67,8 @@ type Run struct {
 	lets    []any // of the rule that was matched last
 	actions []Action
 	recents map[time.Duration]int // what recent said
-	caches  [4]lowered            // of long texts, which many rules ask for
+	watcher Watcher
+	caches  [4]lowered // of long texts, which many rules ask for
 	next    int
 }
 
@@ -85,6 +86,7 @@ func newRun(ctx context.Context, v *View, b Budget) *Run {
 	orDefault(&b.Time, DefaultBudget.Time)
 	orDefault(&b.Bytes, DefaultBudget.Bytes)
 	r := &Run{ctx: ctx, view: v, budget: b, begin: time.Now()}
+	r.watcher, _ = ctx.Value(watchKey{}).(Watcher)
 	r.env.Run = r
 	r.env.Step = func(...any) any {
 		if err := r.step(); err != nil {

@@ -380,7 +380,7 @@ func TestTests(t *testing.T) {
 		{false, `sent is [`},
 		{true, ""},
 	} {
-		ok, got, err := p.Tests[0].Expects[i].Check(o)
+		ok, got, _, err := p.Tests[0].Expects[i].Check(o)
 		if err != nil || ok != want.ok || !strings.HasPrefix(got, want.got) {
 			t.Errorf("%s: %v, %q, %v; want %v, %q", p.Tests[0].Expects[i].Source, ok, got, err, want.ok, want.got)
 		}

@@ -15,6 +15,8 @@ type scope struct {
 	constant bool // a list: nothing of a message
 	lets     []boundLet
 	define   *Define // that is being compiled, or nil
+	watch    string  // the rule, or what else a watcher is told of it
+	hasElse  bool
 }
 
 // A boundLet is a let of the rule: its value has a known type.

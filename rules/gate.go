@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -30,6 +31,9 @@ type TestResult struct {
 	CaseLine int       `json:"caseLine,omitempty"`
 	Failures []Failure `json:"failures,omitempty"` // none: it passed
 	Trace    []Entry   `json:"trace,omitempty"`
+	Near     []Near    `json:"near,omitempty"` // of a failed one: rules that nearly matched
+
+	test int // its place in the program
 }
 
 // A Failure is one expectation that was not met, or a reason why nothing could be expected.
@@ -37,12 +41,25 @@ type Failure struct {
 	dsl.Pos
 	Expect string `json:"expect,omitempty"` // as written
 	Got    string `json:"got,omitempty"`    // what there was instead
-	Error  string `json:"error,omitempty"`
-	Stack  string `json:"stack,omitempty"` // of a panic, which is a bug of ours
+	// Parts are the conditions that and, or join in it, with what each says.
+	Parts []dsl.Part `json:"parts,omitempty"`
+	SetBy []string   `json:"setBy,omitempty"` // which rule gave what it looks at its value
+	Error string     `json:"error,omitempty"`
+	Stack string     `json:"stack,omitempty"` // of a panic, which is a bug of ours
+
+	looks []string // what is to blame looks at
 }
 
 // OK reports whether it passed.
 func (t TestResult) OK() bool { return len(t.Failures) == 0 }
+
+// FullName is the name, and the case of a table.
+func (t TestResult) FullName() string {
+	if t.Case == "" {
+		return t.Name
+	}
+	return t.Name + ", case " + t.Case
+}
 
 // title is what a report calls the test.
 func (t TestResult) title() string {
@@ -82,6 +99,7 @@ func (r Report) Write(w io.Writer, trace bool) error {
 		for _, f := range t.Failures {
 			fmt.Fprintf(&b, "%s: %s: %s\n", f.Pos, t.title(), f.message())
 			if trace {
+				f.detail(&b)
 				b.WriteString(f.Stack)
 			}
 		}
@@ -91,10 +109,34 @@ func (r Report) Write(w io.Writer, trace bool) error {
 					fmt.Fprintf(&b, "    %s\n", e)
 				}
 			}
+			for _, n := range t.Near {
+				fmt.Fprintf(&b, "    %s\n", n)
+			}
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// detail prints the parts of the expectation, and where the values are from.
+func (f Failure) detail(b *strings.Builder) {
+	for _, p := range f.Parts {
+		sign, says := "ok   ", ""
+		if !p.Holds {
+			sign = "false"
+			if says = p.Values; p.Error != "" {
+				says = p.Error
+			}
+		}
+		fmt.Fprintf(b, "    %s  %s", sign, p.Text)
+		if says != "" {
+			b.WriteString("; " + says)
+		}
+		b.WriteByte('\n')
+	}
+	for _, s := range f.SetBy {
+		b.WriteString("    " + s + "\n")
+	}
 }
 
 func (f Failure) message() string {
@@ -141,15 +183,24 @@ func (e Entry) String() string {
 
 // Test runs all tests of the set, in the order in which they stand. It ends early, with the tests run so far and a failure,
 // when ctx ends.
-func (s *Set) Test(ctx context.Context, sim Simulate) Report {
+func (s *Set) Test(ctx context.Context, sim Simulate) Report { return s.TestOnly(ctx, sim, nil) }
+
+// TestOnly runs those tests that are asked for; nil: all.
+func (s *Set) TestOnly(ctx context.Context, sim Simulate, only func(*dsl.Test) bool) Report {
 	began := time.Now()
 	r := Report{Version: s.version, Tests: make([]TestResult, 0, len(s.program.Tests))}
-	for _, t := range s.program.Tests {
-		r.Tests = append(r.Tests, s.test(ctx, sim, t))
+	for i, t := range s.program.Tests {
+		if only != nil && !only(t) {
+			continue
+		}
+		res := s.test(ctx, sim, t)
+		res.test = i
+		r.Tests = append(r.Tests, res)
 		if ctx.Err() != nil {
 			break
 		}
 	}
+	s.explain(ctx, sim, &r)
 	r.Took = time.Since(began)
 	return r
 }
@@ -171,18 +222,23 @@ func (s *Set) test(ctx context.Context, sim Simulate, t *dsl.Test) (res TestResu
 		return res
 	}
 	outcome, trace, err := sim(ctx, s, t)
+	for i := range trace { // as people find the file, like all else in a report
+		if trace[i].File != "" {
+			trace[i].File = s.place(dsl.Pos{File: trace[i].File}).File
+		}
+	}
 	res.Trace = trace
 	if err != nil {
 		fail(t.Pos, Failure{Error: err.Error()})
 		return res
 	}
 	for _, e := range t.Expects {
-		ok, got, err := e.Check(outcome)
+		ok, got, parts, err := e.Check(outcome)
 		switch {
 		case err != nil:
 			fail(e.Pos, Failure{Expect: e.Source, Error: err.Error()})
 		case !ok:
-			fail(e.Pos, Failure{Expect: e.Source, Got: got})
+			fail(e.Pos, Failure{Expect: e.Source, Got: got, Parts: parts, SetBy: origins(blamed(e, parts), trace), looks: blamed(e, parts)})
 		}
 	}
 	return res
@@ -194,4 +250,8 @@ func (s *Set) place(p dsl.Pos) dsl.Pos {
 		p.File = inFolder(s.dir, p.File)
 	}
 	return p
+}
+
+func comparePos(a, b dsl.Pos) int {
+	return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 }

@@ -19,6 +19,8 @@ import (
 type LoadOptions struct {
 	Vocabulary dsl.Vocabulary // the names that rules may use; also what a value known only later is held against
 	Now        time.Time      // by which rules are over, for warnings; zero means the clock's
+
+	watch bool // see dsl.Options.Watch
 }
 
 // A Set is rules that are compiled and ready to decide. It never changes and may be used by many
@@ -93,7 +95,7 @@ func compile(f files, open func(string) ([]byte, error), o LoadOptions) (*Set, d
 		parsed = append(parsed, file)
 	}
 	// Also with errors of syntax, so that all that is wrong is told at once.
-	program, found := dsl.Compile(parsed, dsl.Options{Vocabulary: o.Vocabulary, Now: o.Now, Open: func(name string) (io.ReadCloser, error) {
+	program, found := dsl.Compile(parsed, dsl.Options{Vocabulary: o.Vocabulary, Now: o.Now, Watch: o.watch, Open: func(name string) (io.ReadCloser, error) {
 		clean, err := cleanName(name)
 		if err != nil {
 			return nil, err

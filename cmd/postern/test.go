@@ -1,41 +1,126 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"postern/dsl"
+	"postern/internal/app"
+	"postern/rules"
 )
 
+var testFormats = []string{"text", "tap", "junit", "json"}
+
+// A testRun is what was asked for.
+type testRun struct {
+	only, format string
+	cover        bool
+	coverMin     int
+}
+
 func (p *program) test() *cobra.Command {
-	return p.withJSON(&cobra.Command{
+	var o testRun
+	c := p.withJSON(&cobra.Command{
 		Use: "test", Short: "Run the tests that stand in the rules", Args: none,
-		Long: `Runs every test block of the rules, or of those that are published where rules live in the store. What fails is told a line each, file:line:col: message, with the rules that
-matched below it. Exits 1 when a test fails or the rules are wrong.`,
+		Long: `Runs every test block of the rules. What fails is told a line each, file:line:col: message; below it stand the parts of
+the condition that did not hold, which rule set what it looks at, the rules that matched and those that nearly did. Exits 1 when a test fails
+or the rules are wrong.
+
+--cover also tells what no test has seen: rules that never matched or always did, an else that was never taken, and parts of conditions that
+never were true or never false.`,
 		Example: `  postern test
+  postern test --run 'outage|VIP'
+  postern test --cover --cover-min 80
+  postern test --format junit > report.xml
   postern test -c /etc/postern/postern.yaml --json | jq .tests`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			checked, err := p.checkedRules(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if checked.Wrong {
-				return p.checked(checked, true)
-			}
-			report := checked.Test(cmd.Context())
-			if p.json {
-				if err := p.printJSON(report); err != nil {
-					return err
-				}
-			} else {
-				if err := report.Write(p.out, true); err != nil {
-					return err
-				}
-				fmt.Fprintf(p.out, "%d passed, %d failed\n", len(report.Tests)-report.Failed(), report.Failed())
-			}
-			if !report.OK() {
-				return &exit{code: exitFailed}
-			}
-			return nil
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.runTests(cmd.Context(), o) },
 	})
+	f := c.Flags()
+	f.StringVar(&o.only, "run", "", "run only tests whose name matches a regular expression (not with --cover)")
+	f.StringVar(&o.format, "format", "text", "text, tap, junit or json")
+	f.BoolVar(&o.cover, "cover", false, "tell what no test has seen")
+	f.IntVar(&o.coverMin, "cover-min", 0, "exit 1 where less than so many percent are covered; implies --cover")
+	return c
+}
+
+func (p *program) runTests(ctx context.Context, o testRun) error {
+	if p.json {
+		o.format = "json"
+	}
+	o.cover = o.cover || o.coverMin > 0
+	only, err := o.check()
+	if err != nil {
+		return &exit{exitUsage, err}
+	}
+	p.json = o.format == "json"
+	checked := app.Check(p.options())
+	if checked.Wrong {
+		return p.checked(checked, true)
+	}
+	var report rules.Report
+	var cover *rules.Coverage
+	if o.cover {
+		var c rules.Coverage
+		c, report = checked.Rules.Cover(ctx, checked.Simulate())
+		cover = &c
+	} else {
+		report = checked.Rules.TestOnly(ctx, checked.Simulate(), only)
+	}
+	if err := p.printTests(o.format, report, cover); err != nil {
+		return err
+	}
+	if !report.OK() || cover != nil && cover.Percent() < o.coverMin {
+		return &exit{code: exitFailed}
+	}
+	return nil
+}
+
+// check says which tests are meant.
+func (o testRun) check() (func(*dsl.Test) bool, error) {
+	if !slices.Contains(testFormats, o.format) {
+		return nil, fmt.Errorf("--format %s: there are %s", o.format, strings.Join(testFormats, ", "))
+	}
+	if o.only == "" {
+		return nil, nil
+	}
+	if o.cover {
+		return nil, fmt.Errorf("--run and --cover do not go together: what is covered is said of all tests")
+	}
+	re, err := regexp.Compile(o.only)
+	if err != nil {
+		return nil, fmt.Errorf("--run: %w", err)
+	}
+	return func(t *dsl.Test) bool { return re.MatchString(t.Name) || t.Case != "" && re.MatchString(t.Case) }, nil
+}
+
+func (p *program) printTests(format string, r rules.Report, cover *rules.Coverage) error {
+	switch format {
+	case "json":
+		return p.printJSON(struct {
+			rules.Report
+			Cover *rules.Coverage `json:"cover,omitempty"`
+		}{r, cover})
+	case "tap":
+		return writeTAP(p.out, r)
+	case "junit":
+		return writeJUnit(p.out, r)
+	}
+	if err := r.Write(p.out, true); err != nil {
+		return err
+	}
+	if cover != nil {
+		for _, g := range cover.Gaps {
+			fmt.Fprintln(p.out, g)
+		}
+	}
+	fmt.Fprintf(p.out, "%d passed, %d failed\n", len(r.Tests)-r.Failed(), r.Failed())
+	if cover != nil {
+		fmt.Fprintf(p.out, "%d%% covered: %d of %d\n", cover.Percent(), cover.Covered, cover.Of)
+	}
+	return nil
 }

@@ -79,8 +79,11 @@ func (c *Checked) take(set *rules.Set, diags dsl.Diagnostics) {
 
 // Test runs the tests of the rules.
 func (c *Checked) Test(ctx context.Context) rules.Report {
-	return c.Rules.Test(ctx, intake.Simulate(c.Policy))
+	return c.Rules.Test(ctx, c.Simulate())
 }
+
+// Simulate decides the mails of tests.
+func (c *Checked) Simulate() rules.Simulate { return intake.Simulate(c.Policy) }
 
 // Restore reads a backup into the store of a configuration, which must be empty, with no server running on it.
 func Restore(ctx context.Context, o Options, dir string) (err error) {
