@@ -12,7 +12,10 @@ import (
 // their rules. It finds all errors that it can; with errors the program is nil. What Parse reported
 // is not repeated.
 func Compile(files []*File, opts Options) (*Program, Diagnostics) {
-	c := newCompiler(opts)
+	return newCompiler(opts).program(files)
+}
+
+func (c *compiler) program(files []*File) (*Program, Diagnostics) {
 	lists := c.declareLists(files)
 	c.declareDefines(files)
 	for _, name := range lists {

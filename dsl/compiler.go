@@ -144,6 +144,9 @@ func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expressi
 		u.syntaxError(err)
 		return nil
 	}
+	if f.change != nil {
+		f.change(&tree.Node)
+	}
 	sites := u.sites(&tree.Node)
 	u.resolve(&tree.Node)
 	_, err = c.checker.Check(tree, c.cfg)

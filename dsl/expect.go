@@ -118,8 +118,12 @@ func (c *compiler) probesOf(frag *fragment, s scope, tree ast.Node) []probe {
 
 // alone compiles a part of an expression that was found right as a whole; nil where it cannot stand alone.
 func (c *compiler) alone(frag *fragment, s scope, n ast.Node) *vm.Program {
+	before, diags := c.errors, c.diags
+	defer func() { c.errors, c.diags = before, diags }() // what is wrong was told of the whole
 	u := &unit{c: c, frag: frag, scope: s}
-	u.resolve(&n)
+	if u.resolve(&n); c.errors > before {
+		return nil
+	}
 	part := &parser.Tree{Node: n, Source: file.NewSource(frag.text)}
 	if _, err := c.checker.Check(part, c.cfg); err != nil {
 		return nil

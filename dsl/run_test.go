@@ -375,7 +375,7 @@ func TestTests(t *testing.T) {
 		ok  bool
 		got string
 	}{
-		{false, `issue.priority is "normal", verdict is "committed"`},
+		{false, `issue.priority is "normal"`},
 		{false, `issue.tags is ["a"]`},
 		{false, `sent is [`},
 		{true, ""},

@@ -4,6 +4,8 @@ import (
 	"sort"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/expr-lang/expr/ast"
 )
 
 // A source is a file's text with the means to say where in it something is.
@@ -65,6 +67,7 @@ type fragment struct {
 	start, end int // bytes of the file
 	text       string
 	inserted   []insertion
+	change     func(root *ast.Node) // of a mutant
 }
 
 // An insertion is text that is not in the file.

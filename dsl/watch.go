@@ -98,14 +98,13 @@ func (u *unit) watch(sites []site) {
 	if len(sites) == 0 {
 		return
 	}
-	var fresh []site // whose trees are as written, for the probes
-	if tree, err := parser.ParseWithConfig(u.frag.text, u.c.cfg); err == nil {
-		fresh = sitesOf(&tree.Node, u.scope.what == "when")
-	}
 	for i, s := range sites {
 		p := &Point{Pos: u.frag.src.pos(u.frag.offset(s.at)), Rule: u.scope.watch, Kind: s.kind, Text: oneLine(s.text), Else: u.scope.hasElse && s.kind == PointWhen, index: len(u.c.points)}
-		if len(fresh) == len(sites) {
-			p.probes = u.c.probesOf(u.frag, u.scope, *fresh[i].slot)
+		// Each has a tree of its own: those of its parts are changed already.
+		if tree, err := parser.ParseWithConfig(u.frag.text, u.c.cfg); err == nil {
+			if fresh := sitesOf(&tree.Node, u.scope.what == "when"); len(fresh) == len(sites) {
+				p.probes = u.c.probesOf(u.frag, u.scope, *fresh[i].slot)
+			}
 		}
 		u.c.points = append(u.c.points, p)
 		index := &ast.IntegerNode{Value: p.index}

@@ -84,8 +84,19 @@ func FromFiles(stored map[string]string, o LoadOptions) (*Set, dsl.Diagnostics) 
 }
 
 func compile(f files, open func(string) ([]byte, error), o LoadOptions) (*Set, dsl.Diagnostics) {
-	var parsed []*dsl.File
-	var diags dsl.Diagnostics
+	parsed, options, diags := f.parse(open, o)
+	// Also with errors of syntax, so that all that is wrong is told at once.
+	program, found := dsl.Compile(parsed, options)
+	diags = append(diags, found...).Sorted()
+	if diags.HasErrors() || program == nil {
+		return nil, diags
+	}
+	s := &Set{version: f.version(), files: f, vocabulary: o.Vocabulary}
+	return s.with(program), diags
+}
+
+// parse reads the rules files, for a compiler that finds the others by open.
+func (f files) parse(open func(string) ([]byte, error), o LoadOptions) (parsed []*dsl.File, options dsl.Options, diags dsl.Diagnostics) {
 	for _, name := range f.rulesFiles() {
 		file, found := dsl.Parse(name, f[name])
 		diags = append(diags, found...)
@@ -94,8 +105,7 @@ func compile(f files, open func(string) ([]byte, error), o LoadOptions) (*Set, d
 		}
 		parsed = append(parsed, file)
 	}
-	// Also with errors of syntax, so that all that is wrong is told at once.
-	program, found := dsl.Compile(parsed, dsl.Options{Vocabulary: o.Vocabulary, Now: o.Now, Watch: o.watch, Open: func(name string) (io.ReadCloser, error) {
+	return parsed, dsl.Options{Vocabulary: o.Vocabulary, Now: o.Now, Watch: o.watch, Open: func(name string) (io.ReadCloser, error) {
 		clean, err := cleanName(name)
 		if err != nil {
 			return nil, err
@@ -105,27 +115,28 @@ func compile(f files, open func(string) ([]byte, error), o LoadOptions) (*Set, d
 			return nil, err
 		}
 		return io.NopCloser(bytes.NewReader(b)), nil
-	}})
-	diags = append(diags, found...).Sorted()
-	if diags.HasErrors() || program == nil {
-		return nil, diags
-	}
-	s := &Set{version: f.version(), files: f, program: program, vocabulary: o.Vocabulary, tokens: map[string]command{}}
-	s.envelope = newPlan(program.Rules, dsl.StageEnvelope)
-	s.mail = newPlan(program.Rules, dsl.StageMail)
+	}}, diags
+}
+
+// with is the set with a program of its files.
+func (s *Set) with(program *dsl.Program) *Set {
+	out := *s
+	out.program, out.tokens = program, map[string]command{}
+	out.envelope = newPlan(program.Rules, dsl.StageEnvelope)
+	out.mail = newPlan(program.Rules, dsl.StageMail)
 	for _, r := range program.Tokens {
 		if r.Disabled {
 			continue // what a sender writes is then just text
 		}
 		key := strings.ToLower(r.Name)
-		c, ok := s.tokens[key]
+		c, ok := out.tokens[key]
 		if !ok {
 			c.name = r.Name
 		}
 		c.rules = append(c.rules, r)
-		s.tokens[key] = c
+		out.tokens[key] = c
 	}
-	return s, diags
+	return &out
 }
 
 // onlyTests: what decides mail should not hide in a file whose name says that it tests.

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +22,9 @@ type testRun struct {
 	only, format string
 	cover        bool
 	coverMin     int
+	mutate       bool
+	mutateMin    int
+	mutateTime   time.Duration
 }
 
 func (p *program) test() *cobra.Command {
@@ -32,10 +36,12 @@ the condition that did not hold, which rule set what it looks at, the rules that
 or the rules are wrong.
 
 --cover also tells what no test has seen: rules that never matched or always did, an else that was never taken, and parts of conditions that
-never were true or never false.`,
+never were true or never false. --mutate changes one thing in one rule at a time, a condition negated, a comparison turned round, a side of and, or
+left out, a statement left out, and tells what no test noticed.`,
 		Example: `  postern test
   postern test --run 'outage|VIP'
   postern test --cover --cover-min 80
+  postern test --mutate --mutate-min 90
   postern test --format junit > report.xml
   postern test -c /etc/postern/postern.yaml --json | jq .tests`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.runTests(cmd.Context(), o) },
@@ -45,6 +51,9 @@ never were true or never false.`,
 	f.StringVar(&o.format, "format", "text", "text, tap, junit or json")
 	f.BoolVar(&o.cover, "cover", false, "tell what no test has seen")
 	f.IntVar(&o.coverMin, "cover-min", 0, "exit 1 where less than so many percent are covered; implies --cover")
+	f.BoolVar(&o.mutate, "mutate", false, "change the rules, and tell which changes no test notices")
+	f.IntVar(&o.mutateMin, "mutate-min", 0, "exit 1 where fewer than so many percent of the changes are noticed; implies --mutate")
+	f.DurationVar(&o.mutateTime, "mutate-time", time.Minute, "try no new change after this time")
 	return c
 }
 
@@ -52,7 +61,7 @@ func (p *program) runTests(ctx context.Context, o testRun) error {
 	if p.json {
 		o.format = "json"
 	}
-	o.cover = o.cover || o.coverMin > 0
+	o.cover, o.mutate = o.cover || o.coverMin > 0, o.mutate || o.mutateMin > 0
 	only, err := o.check()
 	if err != nil {
 		return &exit{exitUsage, err}
@@ -64,17 +73,23 @@ func (p *program) runTests(ctx context.Context, o testRun) error {
 	}
 	var report rules.Report
 	var cover *rules.Coverage
-	if o.cover {
+	var mutation *rules.Mutation
+	switch {
+	case o.mutate:
+		var m rules.Mutation
+		m, report = checked.Rules.Mutate(ctx, checked.Simulate(), o.mutateTime)
+		mutation = &m
+	case o.cover:
 		var c rules.Coverage
 		c, report = checked.Rules.Cover(ctx, checked.Simulate())
 		cover = &c
-	} else {
+	default:
 		report = checked.Rules.TestOnly(ctx, checked.Simulate(), only)
 	}
-	if err := p.printTests(o.format, report, cover); err != nil {
+	if err := p.printTests(o.format, report, cover, mutation); err != nil {
 		return err
 	}
-	if !report.OK() || cover != nil && cover.Percent() < o.coverMin {
+	if !report.OK() || cover != nil && cover.Percent() < o.coverMin || mutation != nil && mutation.Percent() < o.mutateMin {
 		return &exit{code: exitFailed}
 	}
 	return nil
@@ -85,11 +100,14 @@ func (o testRun) check() (func(*dsl.Test) bool, error) {
 	if !slices.Contains(testFormats, o.format) {
 		return nil, fmt.Errorf("--format %s: there are %s", o.format, strings.Join(testFormats, ", "))
 	}
+	if o.cover && o.mutate {
+		return nil, fmt.Errorf("--cover and --mutate do not go together: run one after the other")
+	}
 	if o.only == "" {
 		return nil, nil
 	}
-	if o.cover {
-		return nil, fmt.Errorf("--run and --cover do not go together: what is covered is said of all tests")
+	if o.cover || o.mutate {
+		return nil, fmt.Errorf("--run does not go together with --cover and --mutate, which are about all tests")
 	}
 	re, err := regexp.Compile(o.only)
 	if err != nil {
@@ -98,13 +116,14 @@ func (o testRun) check() (func(*dsl.Test) bool, error) {
 	return func(t *dsl.Test) bool { return re.MatchString(t.Name) || t.Case != "" && re.MatchString(t.Case) }, nil
 }
 
-func (p *program) printTests(format string, r rules.Report, cover *rules.Coverage) error {
+func (p *program) printTests(format string, r rules.Report, cover *rules.Coverage, mutation *rules.Mutation) error {
 	switch format {
 	case "json":
 		return p.printJSON(struct {
 			rules.Report
-			Cover *rules.Coverage `json:"cover,omitempty"`
-		}{r, cover})
+			Cover  *rules.Coverage `json:"cover,omitempty"`
+			Mutate *rules.Mutation `json:"mutate,omitempty"`
+		}{r, cover, mutation})
 	case "tap":
 		return writeTAP(p.out, r)
 	case "junit":
@@ -118,9 +137,20 @@ func (p *program) printTests(format string, r rules.Report, cover *rules.Coverag
 			fmt.Fprintln(p.out, g)
 		}
 	}
+	if mutation != nil {
+		for _, s := range mutation.Survivors {
+			fmt.Fprintln(p.out, s)
+		}
+	}
 	fmt.Fprintf(p.out, "%d passed, %d failed\n", len(r.Tests)-r.Failed(), r.Failed())
 	if cover != nil {
 		fmt.Fprintf(p.out, "%d%% covered: %d of %d\n", cover.Percent(), cover.Covered, cover.Of)
+	}
+	if mutation != nil && r.OK() {
+		fmt.Fprintf(p.out, "%d%% of %d changes noticed\n", mutation.Percent(), mutation.Of)
+		if mutation.Untried > 0 {
+			fmt.Fprintf(p.out, "%d more were not tried: the time was over (--mutate-time)\n", mutation.Untried)
+		}
 	}
 	return nil
 }
