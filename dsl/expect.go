@@ -65,7 +65,7 @@ type Expect struct {
 
 	condition *expression
 	probes    []probe
-	parts     []part
+	parts     []clause
 	and       bool // the parts are joined by and
 }
 
@@ -139,8 +139,8 @@ func (c *compiler) alone(frag *fragment, s scope, n ast.Node) *vm.Program {
 	return program
 }
 
-// A Part is one of the conditions that and, or join, with what it says.
-type Part struct {
+// A Clause is one of the conditions that and, or join, with what it says.
+type Clause struct {
 	Text   string `json:"text"`
 	Holds  bool   `json:"holds"`
 	Values string `json:"values,omitempty"` // of what it looks at: `issue.priority is "normal"`
@@ -149,16 +149,16 @@ type Part struct {
 	Looks []string `json:"-"` // what it looks at: "issue.priority", …
 }
 
-type part struct {
+type clause struct {
 	text    string
 	program *vm.Program
 	probes  []probe
 }
 
-const mostParts = 20 // of an expectation
+const mostClauses = 20 // of an expectation
 
 // partsOf takes an expectation apart at and, or.
-func (c *compiler) partsOf(frag *fragment, s scope) (parts []part, all []probe, and bool) {
+func (c *compiler) partsOf(frag *fragment, s scope) (parts []clause, all []probe, and bool) {
 	parse := func() *parser.Tree {
 		tree, err := parser.ParseWithConfig(frag.text, c.cfg)
 		if err != nil {
@@ -175,10 +175,10 @@ func (c *compiler) partsOf(frag *fragment, s scope) (parts []part, all []probe, 
 	all = c.probesOf(frag, s, whole.Node)
 	first, second := leaves(one.Node), leaves(two.Node)
 	for i, n := range first {
-		if len(first) < 2 || i == mostParts {
+		if len(first) < 2 || i == mostClauses {
 			break
 		}
-		p := part{text: oneLine(n.String())}
+		p := clause{text: oneLine(n.String())}
 		p.probes = c.probesOf(frag, s, second[i])
 		if p.program = c.alone(frag, s, n); p.program != nil {
 			parts = append(parts, p)
@@ -223,7 +223,7 @@ func collectOperands(n ast.Node, into *[]ast.Node) {
 
 // Check evaluates the expectation. When it does not hold, got says what there was instead (`issue.priority is "normal"`), of what is
 // to blame where that is clear, and parts says it of each condition that and, or join.
-func (e *Expect) Check(o *Outcome) (ok bool, got string, parts []Part, err error) {
+func (e *Expect) Check(o *Outcome) (ok bool, got string, parts []Clause, err error) {
 	if e.condition == nil {
 		return false, "", nil, errors.New("this expectation was not compiled")
 	}
@@ -243,7 +243,7 @@ func (e *Expect) Check(o *Outcome) (ok bool, got string, parts []Part, err error
 	}
 	var blamed []string
 	for _, p := range e.parts {
-		part := Part{Text: p.text, Values: strings.Join(r.shown(p.probes), ", ")}
+		part := Clause{Text: p.text, Values: strings.Join(r.shown(p.probes), ", ")}
 		for _, probe := range p.probes {
 			part.Looks = append(part.Looks, probe.text)
 		}

@@ -42,10 +42,10 @@ type Failure struct {
 	Expect string `json:"expect,omitempty"` // as written
 	Got    string `json:"got,omitempty"`    // what there was instead
 	// Parts are the conditions that and, or join in it, with what each says.
-	Parts []dsl.Part `json:"parts,omitempty"`
-	SetBy []string   `json:"setBy,omitempty"` // which rule gave what it looks at its value
-	Error string     `json:"error,omitempty"`
-	Stack string     `json:"stack,omitempty"` // of a panic, which is a bug of ours
+	Parts []dsl.Clause `json:"parts,omitempty"`
+	SetBy []string     `json:"setBy,omitempty"` // which rule gave what it looks at its value
+	Error string       `json:"error,omitempty"`
+	Stack string       `json:"stack,omitempty"` // of a panic, which is a bug of ours
 
 	looks []string // what is to blame looks at
 }

@@ -121,7 +121,7 @@ func (s *Set) near(ctx context.Context, sim Simulate, res *TestResult) (out []Ne
 }
 
 // blamed is what the false parts of an expectation look at, or all of it where it has no parts.
-func blamed(e *dsl.Expect, parts []dsl.Part) (looks []string) {
+func blamed(e *dsl.Expect, parts []dsl.Clause) (looks []string) {
 	for _, p := range parts {
 		for _, name := range p.Looks {
 			if !p.Holds && !slices.Contains(looks, name) {
