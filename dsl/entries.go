@@ -7,8 +7,8 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Entries are texts that are looked up: in constant time, four to eight bytes each beside the texts themselves. A map of
-// a million domains would need three times as much.
+// Entries are texts that are looked up in constant time. As pieces of one text with a table of numbers a million domains take
+// 44 MB, as texts of their own in a list and a map 75.
 type Entries struct {
 	texts []string
 	table []uint32 // 0 for empty, else the place of a text, from 1; as many as a power of two, half of them empty at least
