@@ -54,7 +54,7 @@ func testWorld(t *dsl.Test, p *parsed, now time.Time) *given {
 		w.people = participants(p, nil, nil)
 	}
 	if w.issue.Requester.Email == "" {
-		if g.Participants != nil && len(g.Participants) > 0 {
+		if len(g.Participants) > 0 {
 			w.issue.Requester.Email = g.Participants[0]
 		} else {
 			w.issue.Requester = issue.Person{Email: p.author().Email, Name: p.author().Name}
