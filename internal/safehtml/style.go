@@ -14,7 +14,8 @@ const (
 	length   = `(?:0|[0-9]{0,4}(?:\.[0-9]{1,6})?(?:px|pt|pc|em|rem|ex|ch|in|cm|mm|%))`
 	tint     = `(?:#[0-9a-f]{3,8}|[a-z]{3,25}|(?:rgb|hsl)a?\([0-9 .,%]{1,60}\))`
 	keyword  = `[a-z][a-z-]{0,24}`
-	family   = `(?:"[\pL\pN ._-]{1,60}"|'[\pL\pN ._-]{1,60}'|[\pL\pN ._-]{1,60})`
+	name     = `[\pL\pN._][\pL\pN._-]*(?: [\pL\pN._][\pL\pN._-]*)*`
+	family   = `(?:"` + name + `"|'` + name + `'|` + name + `)`
 	families = family + `(?:, ?` + family + `){0,15}`
 )
 
