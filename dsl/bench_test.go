@@ -72,10 +72,10 @@ func TestManyRules(t *testing.T) {
 	p := must(t, text)
 	took := cpu() - begin
 	t.Logf("10,000 rules in %v", took)
-	if took > 10*time.Second { // two seconds on a machine of one's own without the race detector
+	if took > 30*time.Second { // two seconds on a machine of one's own without the race detector
 		t.Errorf("took %v", took)
 	}
-	r := p.NewRun(context.Background(), view(), dsl.Budget{})
+	r := p.NewRun(context.Background(), view(), dsl.Budget{Time: time.Minute}) // on a machine that does much else
 	defer r.Close()
 	begin = cpu()
 	for _, rule := range p.Rules {
