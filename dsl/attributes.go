@@ -168,7 +168,7 @@ func (c *compiler) checkAttributes(f *File, b *RuleBlock) {
 		c.error(f.src, b.sample.offset, "sample is not possible at stage envelope: the message's key is known with its body", "leave it out, or decide in a mail rule")
 	}
 	if now := c.opts.now(); !b.Until.IsZero() && !now.Before(b.Until) && !b.Disabled {
-		c.report(f.src, b.until.offset, SeverityWarning, "this "+kindOf(b)+" is over since "+b.Until.Format("2006-01-02 15:04")+" UTC: it is skipped", "remove it, or give it more time")
+		c.warn(f.src, b.until.offset, "over", "this "+kindOf(b)+" is over since "+b.Until.Format("2006-01-02 15:04")+" UTC: it is skipped", "remove it, or give it more time")
 	}
 }
 

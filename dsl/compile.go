@@ -60,7 +60,7 @@ func kindOf(b *RuleBlock) string {
 func (c *compiler) once(f *File, offset int, kind, name string, pos Pos, seen map[string]Pos) {
 	key := kind + "\x00" + name
 	if first, ok := seen[key]; ok {
-		c.error(f.src, offset, "there is another "+kind+" "+strconv.Quote(name), "the first is at "+first.String())
+		c.error(f.src, offset, "there is another "+kind+" "+strconv.Quote(name), "give one of them another name", Related{first, "the first is here"})
 		return
 	}
 	seen[key] = pos
@@ -131,7 +131,7 @@ func (c *compiler) newLet(f *File, s *scope, name word) bool {
 		return true
 	}
 	if d != nil {
-		c.error(f.src, name.offset, "the name "+name.text+" is taken", "it is defined at "+d.Pos.String())
+		c.error(f.src, name.offset, "the name "+name.text+" is taken", "choose another", Related{d.Pos, "it is defined here"})
 		return false
 	}
 	c.error(f.src, name.offset, "the name "+name.text+" is taken", "choose another")

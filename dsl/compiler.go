@@ -85,17 +85,26 @@ func newCompiler(opts Options) *compiler {
 	return c
 }
 
-func (c *compiler) report(src *source, offset int, severity Severity, message, hint string) {
-	if severity == SeverityError {
+// report takes one in, unless there are too many.
+func (c *compiler) report(d Diagnostic) {
+	if d.Severity == SeverityError {
 		c.errors++
 	}
-	if len(c.diags) < mostDiagnostics || severity == SeverityError && c.errors == 1 { // an error shows behind any number of warnings
-		c.diags = append(c.diags, src.diagnostic(offset, severity, message, hint))
+	if len(c.diags) < mostDiagnostics || d.Severity == SeverityError && c.errors == 1 { // an error shows behind any number of warnings
+		c.diags = append(c.diags, d)
 	}
 }
 
-func (c *compiler) error(src *source, offset int, message, hint string) {
-	c.report(src, offset, SeverityError, message, hint)
+func (c *compiler) error(src *source, offset int, message, hint string, related ...Related) {
+	d := src.diagnostic(offset, SeverityError, message, hint)
+	d.Related = related
+	c.report(d)
+}
+
+func (c *compiler) warn(src *source, offset int, code, message, hint string, related ...Related) {
+	d := src.diagnostic(offset, SeverityWarning, message, hint)
+	d.Code, d.Related = code, related
+	c.report(d)
 }
 
 // pattern compiles a regular expression, once however often it is asked for.
@@ -198,36 +207,61 @@ func (u *unit) at(offset int, message, hint string) {
 	u.c.error(u.frag.src, offset, message, hint)
 }
 
-// error reports an error at the beginning of a node.
-func (u *unit) error(n ast.Node, message, hint string) {
-	u.atRune(startOf(n), message, hint)
-}
-
-func (u *unit) errorAt(loc file.Location, message, hint string) {
-	u.atRune(loc.From, message, hint)
+// error reports an error about a node.
+func (u *unit) error(n ast.Node, message, hint string, related ...Related) {
+	if u.full() {
+		u.c.errors++ // without looking for a place that nobody will read
+		return
+	}
+	u.report(n, SeverityError, "", message, hint, related)
 }
 
 // full says whether so much was reported that one more error is only counted.
 func (u *unit) full() bool { return len(u.c.diags) >= mostDiagnostics && u.c.errors > 0 }
 
-// atRune reports an error at a rune of the fragment.
-func (u *unit) atRune(at int, message, hint string) {
+func (u *unit) errorAt(loc file.Location, message, hint string) {
 	if u.full() {
-		u.c.errors++ // without looking for a place that nobody will read
+		u.c.errors++
 		return
 	}
-	u.at(u.frag.offset(at), message, hint)
+	u.c.report(u.frag.src.between(u.frag.offset(loc.From), u.frag.offset(loc.To), SeverityError, message, hint))
 }
 
-func (u *unit) warn(n ast.Node, message, hint string) { u.warnRune(startOf(n), message, hint) }
-
-func (u *unit) warnAt(loc file.Location, message, hint string) { u.warnRune(loc.From, message, hint) }
-
-func (u *unit) warnRune(at int, message, hint string) {
+// warn reports a warning about a node; its code says what kind of warning it is.
+func (u *unit) warn(n ast.Node, code, message, hint string, related ...Related) {
 	if len(u.c.diags) < mostDiagnostics {
-		u.c.report(u.frag.src, u.frag.offset(at), SeverityWarning, message, hint)
+		u.report(n, SeverityWarning, code, message, hint, related)
 	}
 }
+
+func (u *unit) warnAt(loc file.Location, code, message, hint string) {
+	if len(u.c.diags) < mostDiagnostics {
+		d := u.frag.src.between(u.frag.offset(loc.From), u.frag.offset(loc.To), SeverityWarning, message, hint)
+		d.Code = code
+		u.c.report(d)
+	}
+}
+
+func (u *unit) report(n ast.Node, severity Severity, code, message, hint string, related []Related) {
+	from, to := u.extent(n)
+	d := u.frag.src.between(from, to, severity, message, hint)
+	d.Code, d.Related = code, related
+	u.c.report(d)
+}
+
+// extent is where in the file a node begins and ends.
+func (u *unit) extent(n ast.Node) (from, to int) {
+	last := lastRune(0)
+	ast.Walk(&n, &last)
+	from = u.frag.offset(startOf(n))
+	return from, u.frag.src.closed(from, u.frag.offset(int(last)), u.frag.end)
+}
+
+// lastRune is where the last word of a tree ends.
+type lastRune int
+
+// Visit is called by ast.Walk.
+func (l *lastRune) Visit(n *ast.Node) { *l = max(*l, lastRune((*n).Location().To)) }
 
 // startOf is the rune at which a node's text begins; expr's location of an operator or a member is
 // that of the sign or the name.
@@ -248,8 +282,13 @@ func startOf(n ast.Node) int {
 			return startOf(v.Nodes[0])
 		}
 	case *ast.CallNode:
-		if m, ok := v.Callee.(*ast.MemberNode); ok {
-			return startOf(m)
+		switch callee := v.Callee.(type) {
+		case *ast.MemberNode:
+			return startOf(callee)
+		case *ast.IdentifierNode: // a method, or a group of a find, that resolve put in: behind what it is asked of
+			if strings.HasPrefix(callee.Value, "$") && len(v.Arguments) > 1 {
+				return startOf(v.Arguments[1])
+			}
 		}
 	}
 	return n.Location().From

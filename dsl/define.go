@@ -48,11 +48,11 @@ func (c *compiler) declareDefines(files []*File) {
 	for _, f := range files {
 		for _, b := range f.Defines {
 			if other, ok := c.defines[b.Name]; ok {
-				c.error(f.src, b.offset, "there is another define "+b.Name, "the first is at "+other.Pos.String())
+				c.error(f.src, b.offset, "there is another define "+b.Name, "give one of them another name", Related{other.Pos, "the first is here"})
 				continue
 			}
 			if list, ok := c.lists[b.Name]; ok {
-				c.error(f.src, b.offset, "the name "+b.Name+" is taken", "the list "+b.Name+" is at "+list.block.Pos.String())
+				c.error(f.src, b.offset, "the name "+b.Name+" is taken", "choose another", Related{list.block.Pos, "the list " + b.Name + " is here"})
 				continue
 			}
 			if c.taken(b.Name) {
@@ -143,13 +143,13 @@ func (u *unit) resolveDefine(node *ast.Node, n *ast.IdentifierNode, d *Define) {
 func (u *unit) definedAtEnvelope(n ast.Node, d *Define) {
 	for _, name := range mailNames {
 		if d.uses[name] && !slices.Contains(envelopeNames, name) {
-			u.error(n, d.Name+" uses "+name+", which is not known at stage envelope: that comes before the body", "it is defined at "+d.Pos.String())
+			u.error(n, d.Name+" uses "+name+", which is not known at stage envelope: that comes before the body", "decide in a mail rule", Related{d.Pos, d.Name + " is defined here"})
 			return
 		}
 	}
 	for use := range d.uses {
 		if field, ok := cutSender(use); ok {
-			u.warn(n, d.Name+" uses sender."+field+", which is always false or empty at stage envelope", nobodyYet)
+			u.warn(n, "nobody-yet", d.Name+" uses sender."+field+", which is always false or empty at stage envelope", nobodyYet)
 			return
 		}
 	}

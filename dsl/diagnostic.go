@@ -46,10 +46,19 @@ func (s Severity) String() string {
 // A Diagnostic is one thing that is wrong, or odd, in a rules file.
 type Diagnostic struct {
 	Pos
+	End      Pos // just behind what it is about
 	Severity Severity
-	Message  string // what is wrong, in one line
-	Hint     string // what to do about it; may be ""
-	Snippet  string // the line, and below it a caret under the column
+	Code     string    // what kind of warning it is, for programs: "never", "shadowed", …; "" for an error
+	Message  string    // what is wrong, in one line
+	Hint     string    // what to do about it; may be ""
+	Snippet  string    // the line, and below it a caret under the column
+	Related  []Related // other places that it is about
+}
+
+// A Related place is another one that a diagnostic is about, and what stands there.
+type Related struct {
+	Pos
+	Message string `json:"message"`
 }
 
 // String is "file:line:col: message", with "warning: " before the message of a warning.
@@ -60,7 +69,7 @@ func (d Diagnostic) String() string {
 	return d.Pos.String() + ": " + d.Message
 }
 
-// Text is all there is to say: String, the snippet and the hint.
+// Text is all there is to say: String, the snippet, the other places and the hint.
 func (d Diagnostic) Text() string {
 	var b strings.Builder
 	b.WriteString(d.String())
@@ -68,6 +77,9 @@ func (d Diagnostic) Text() string {
 	if d.Snippet != "" {
 		b.WriteString(d.Snippet)
 		b.WriteByte('\n')
+	}
+	for _, r := range d.Related {
+		b.WriteString("    " + r.Pos.String() + ": " + r.Message + "\n")
 	}
 	if d.Hint != "" {
 		b.WriteString("    " + d.Hint + "\n")

@@ -61,7 +61,7 @@ func (u *unit) explainMember(n *ast.MemberNode) {
 			u.use("sender." + name.Value)
 		}
 		if base == typeSender.Elem() && u.scope.stage == StageEnvelope && name.Value != "email" {
-			u.warnAt(name.Location(), "sender."+name.Value+" is always false or empty at stage envelope", nobodyYet)
+			u.warnAt(name.Location(), "nobody-yet", "sender."+name.Value+" is always false or empty at stage envelope", nobodyYet)
 		}
 		return
 	}

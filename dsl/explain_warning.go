@@ -25,7 +25,7 @@ func (u *unit) warnCapitals(side, literal ast.Node) {
 	}
 	for _, s := range literals(literal) {
 		if lower := strings.ToLower(s.Value); lower != s.Value {
-			u.warn(s, quoteShort(s.Value)+" has capitals, and what it is compared with is always lower case", "write "+quoteShort(lower))
+			u.warn(s, "capitals", quoteShort(s.Value)+" has capitals, and what it is compared with is always lower case", "write "+quoteShort(lower))
 		}
 	}
 }
@@ -56,7 +56,7 @@ func (u *unit) warnNames(side, literal ast.Node) {
 			continue
 		}
 		if message, hint := u.c.opts.Vocabulary.unknown(what, s.Value); message != "" {
-			u.warn(s, message, hint)
+			u.warn(s, "unknown-name", message, hint)
 		}
 	}
 }
@@ -75,7 +75,7 @@ func (u *unit) warnField(n *ast.MemberNode, name *ast.StringNode) {
 	if len(fields) > 0 {
 		hint = "the fields are: " + enumerate(fields)
 	}
-	u.warnAt(name.Location(), "unknown field "+quoteShort(name.Value)+didYouMean(name.Value, fields), hint)
+	u.warnAt(name.Location(), "unknown-name", "unknown field "+quoteShort(name.Value)+didYouMean(name.Value, fields), hint)
 }
 
 // lowerFields are fields that are lower case whatever the mail says.

@@ -121,7 +121,7 @@ func (c *compiler) givenMap(g givenLine, into *Given) {
 		}
 		for _, key := range []string{"role", "organization"} {
 			if v, said := values[key]; said && v != "" && s.Trust != "authenticated" {
-				c.report(g.value.src, c.keyOffset(g.value, key), SeverityWarning, "this sender's "+key+" is not proven: rules see it in sender.claimed."+key+" alone",
+				c.warn(g.value.src, c.keyOffset(g.value, key), "unproven", "this sender's "+key+" is not proven: rules see it in sender.claimed."+key+" alone",
 					`add trust: "authenticated"`)
 			}
 		}

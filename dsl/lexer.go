@@ -48,7 +48,7 @@ type lexer struct {
 
 func lex(src *source) *lexer {
 	l := &lexer{src: src, text: src.text, tokens: make([]token, 0, len(src.text)/4+1)}
-	l.at = len(l.text) - len(strings.TrimPrefix(l.text, "\uFEFF"))
+	l.at = len(l.text) - len(strings.TrimPrefix(l.text, byteOrderMark))
 	for l.at < len(l.text) {
 		l.next()
 	}

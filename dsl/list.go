@@ -53,7 +53,7 @@ func (c *compiler) declareLists(files []*File) (order []string) {
 		for _, b := range f.Lists {
 			frag := b.value
 			if other, ok := c.lists[b.Name]; ok {
-				c.error(frag.src, b.offset, "there is another list "+b.Name, "the first is at "+other.block.Pos.String())
+				c.error(frag.src, b.offset, "there is another list "+b.Name, "give one of them another name", Related{other.block.Pos, "the first is here"})
 				continue
 			}
 			if c.taken(b.Name) {

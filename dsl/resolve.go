@@ -115,7 +115,7 @@ func (u *unit) resolveName(node *ast.Node, n *ast.IdentifierNode) {
 		}
 		if texts, ok := list.value.([]string); ok && len(texts) == 0 && !u.scope.constant && !list.told {
 			list.told = true
-			u.warn(n, "the list "+name+" is empty: nothing is in it", "it is at "+list.block.Pos.String())
+			u.warn(n, "empty-list", "the list "+name+" is empty: nothing is in it", "put something into it, or leave out what asks for it", Related{list.block.Pos, "the list is here"})
 		}
 		ast.Patch(node, &ast.ConstantNode{Value: list.value})
 		return

@@ -146,7 +146,7 @@ func (u *unit) resolveMethod(node *ast.Node, n *ast.CallNode, callee *ast.Member
 		u.use("sender.recent")
 	}
 	if f.name == "recent" && u.scope.stage == StageEnvelope {
-		u.warnAt(property.Location(), "sender.recent is always 0 at stage envelope", nobodyYet)
+		u.warnAt(property.Location(), "nobody-yet", "sender.recent is always 0 at stage envelope", nobodyYet)
 	}
 	args := append([]ast.Node{callee.Node}, n.Arguments...)
 	switch arity := f.arity(len(args)); {

@@ -69,7 +69,11 @@ func Load(dir string, o LoadOptions) (*Set, dsl.Diagnostics) {
 		}
 	}
 	for i := range diags {
-		diags[i].File = inFolder(dir, diags[i].File)
+		d := &diags[i]
+		d.File, d.End.File = inFolder(dir, d.File), inFolder(dir, d.End.File)
+		for j := range d.Related {
+			d.Related[j].File = inFolder(dir, d.Related[j].File)
+		}
 	}
 	return s, diags
 }

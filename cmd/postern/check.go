@@ -16,7 +16,8 @@ func (p *program) check() *cobra.Command {
 		Use: "check", Short: "Read configuration and rules, and say what is wrong", Args: none,
 		Long: `Reads the configuration and the rules without starting anything. Everything that is wrong is told at once, a line
 each: file:line:col: message. Exits 1 when something is an error; warnings alone exit 0. When all is well it prints the
-configuration as it counts, after defaults, file and environment, secrets hidden.`,
+configuration as it counts, after defaults, file and environment, secrets hidden. With --json each problem has its file,
+line, column, endLine, endColumn, severity, message, hint, the code of a warning, and the related places.`,
 		Example: `  postern check
   postern check --quiet     # only what is wrong
   postern check --schema > postern.schema.json   # for editors`,
@@ -36,7 +37,7 @@ configuration as it counts, after defaults, file and environment, secrets hidden
 // checked tells what was found, and how the configuration counts where nothing is wrong.
 func (p *program) checked(c *app.Checked, quiet bool) error {
 	if p.json {
-		if err := p.printJSON(map[string]any{"ok": !c.Wrong, "problems": nonNil(c.Problems)}); err != nil {
+		if err := p.printJSON(map[string]any{"ok": !c.Wrong, "problems": nonNil(c.Found)}); err != nil {
 			return err
 		}
 	} else {
@@ -65,9 +66,9 @@ func (p *program) checked(c *app.Checked, quiet bool) error {
 	return err
 }
 
-func nonNil(s []string) []string {
+func nonNil[T any](s []T) []T {
 	if s == nil {
-		return []string{}
+		return []T{}
 	}
 	return s
 }

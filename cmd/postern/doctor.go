@@ -80,7 +80,8 @@ func (p *program) examine(ctx context.Context) []finding {
 
 	checked := app.Check(p.options())
 	c := checked.Config
-	for _, line := range checked.Problems {
+	for _, all := range checked.Problems {
+		line, _, _ := strings.Cut(all, "\n")
 		say("warning", "configuration and rules", line, "")
 	}
 	if checked.Wrong {

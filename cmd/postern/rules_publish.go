@@ -160,6 +160,9 @@ func places(dir, what string, problems []api.RulesProblem) string {
 		if d.Snippet != "" {
 			text += d.Snippet + "\n"
 		}
+		for _, r := range d.Related {
+			text += fmt.Sprintf("    %s:%d:%d: %s\n", filepath.ToSlash(filepath.Join(dir, filepath.FromSlash(r.File))), r.Line, r.Column, r.Message)
+		}
 		if d.Hint != "" {
 			text += "    " + d.Hint + "\n"
 		}

@@ -49,12 +49,25 @@ func (e *InvalidRules) Error() string {
 
 // A RulesProblem is one thing that is wrong with a set of rules, or one expectation that a test of it did not meet.
 type RulesProblem struct {
+	File      string       `json:"file"`
+	Line      int          `json:"line"`
+	Column    int          `json:"column"`
+	EndLine   int          `json:"endLine,omitempty"` // just behind what it is about
+	EndColumn int          `json:"endColumn,omitempty"`
+	Severity  string       `json:"severity,omitempty"` // "error", "warning"
+	Code      string       `json:"code,omitempty"`     // what kind of warning it is: "never", "shadowed", …
+	Message   string       `json:"message"`
+	Hint      string       `json:"hint,omitempty"`
+	Snippet   string       `json:"snippet,omitempty"` // the line, and a caret under the column
+	Related   []RulesPlace `json:"related,omitempty"` // other places that it is about
+}
+
+// A RulesPlace is a place in a set of rules, and what stands there.
+type RulesPlace struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`
 	Column  int    `json:"column"`
 	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-	Snippet string `json:"snippet,omitempty"` // the line, and a caret under the column
 }
 
 // A NewRuleset is what POST /api/v1/rulesets takes.

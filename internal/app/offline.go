@@ -5,8 +5,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"postern/dsl"
+	"postern/internal/api"
 	"postern/internal/config"
 	"postern/internal/intake"
 	"postern/internal/mongo"
@@ -30,8 +32,9 @@ type Checked struct {
 	Config   *config.Config
 	Rules    *rules.Set // nil when something is wrong
 	Policy   *intake.Policy
-	Problems []string // "file:line:col: message" each, warnings too
-	Wrong    bool     // one of them is an error
+	Problems []string // what to print, line by line: "file:line:col: message", what stands there, a hint; warnings too
+	Found    []api.RulesProblem
+	Wrong    bool // one of them is an error
 }
 
 // Check reads configuration and rules, and opens nothing.
@@ -40,6 +43,11 @@ func Check(o Options) *Checked {
 	c, found := config.Load(config.Find(o.Config), o.Getenv)
 	for _, p := range append(found, config.UnknownVariables(o.Environ)...) {
 		out.Problems = append(out.Problems, p.String())
+		one := api.RulesProblem{File: p.File, Line: p.Line, Column: p.Column, Severity: "error", Message: p.Message}
+		if p.Warning {
+			one.Severity = "warning"
+		}
+		out.Found = append(out.Found, one)
 	}
 	if out.Config = c; c == nil {
 		out.Wrong = true
@@ -66,14 +74,9 @@ func (c *Checked) Take(files map[string]string) {
 
 func (c *Checked) take(set *rules.Set, diags dsl.Diagnostics) {
 	for _, d := range diags {
-		c.Problems = append(c.Problems, d.String())
-		if d.Snippet != "" {
-			c.Problems = append(c.Problems, d.Snippet)
-		}
-		if d.Hint != "" {
-			c.Problems = append(c.Problems, "    "+d.Hint)
-		}
+		c.Problems = append(c.Problems, strings.TrimSuffix(d.Text(), "\n"))
 	}
+	c.Found = append(c.Found, problemsOf(diags)...)
 	c.Rules, c.Wrong = set, set == nil
 }
 

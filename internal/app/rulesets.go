@@ -55,7 +55,12 @@ func rulesetOf(p rules.Publication) issue.Ruleset {
 func problemsOf(diags dsl.Diagnostics) []api.RulesProblem {
 	out := []api.RulesProblem{}
 	for _, d := range diags {
-		out = append(out, api.RulesProblem{File: d.File, Line: d.Line, Column: d.Column, Message: d.Message, Hint: d.Hint, Snippet: d.Snippet})
+		p := api.RulesProblem{File: d.File, Line: d.Line, Column: d.Column, EndLine: d.End.Line, EndColumn: d.End.Column, Severity: d.Severity.String(),
+			Code: d.Code, Message: d.Message, Hint: d.Hint, Snippet: d.Snippet}
+		for _, r := range d.Related {
+			p.Related = append(p.Related, api.RulesPlace{File: r.File, Line: r.Line, Column: r.Column, Message: r.Message})
+		}
+		out = append(out, p)
 	}
 	return out
 }
