@@ -110,10 +110,10 @@ func TestDefinesHaveABudget(t *testing.T) {
 		}
 		return text + "rule \"r\" { when d60 then { stop() } }"
 	}
-	if _, err := holds(t, chain("issue.isNew"), dsl.Budget{}); !errors.Is(err, dsl.ErrBudget) {
+	if _, err := holds(t, chain("issue.isNew"), dsl.Budget{}); !errors.Is(err, dsl.ErrRuleBudget) {
 		t.Errorf("got %v", err)
 	}
-	if got, err := holds(t, chain("count(mail.to, true) == 2"), dsl.Budget{Steps: 200}); !got || err != nil {
+	if got, err := holds(t, chain("count(mail.to, true) == 2"), dsl.Budget{Steps: 800}); !got || err != nil {
 		t.Errorf("computed more than once: %v, %v", got, err)
 	}
 }

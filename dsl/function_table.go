@@ -122,7 +122,9 @@ func (r *Run) recent(s *Sender, within time.Duration) (any, error) {
 	if r.recents == nil {
 		r.recents = map[time.Duration]int{}
 	}
+	began := time.Now()
 	n := s.Count(within)
+	r.Away(time.Since(began))
 	r.recents[within] = n
 	return n, nil
 }

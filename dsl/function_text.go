@@ -135,12 +135,10 @@ func repeat(r *Run, args []any) (any, error) {
 		return nil, err
 	case n < 0:
 		return nil, fmt.Errorf("repeat cannot repeat %d times", n)
-	case len(s) > 0 && n > r.budget.Bytes/len(s):
-		return nil, r.spend()
 	case len(s) == 0:
 		return "", nil
 	}
-	if err := r.make(len(s) * n); err != nil {
+	if err := r.makeRepeated(len(s), n); err != nil {
 		return nil, err
 	}
 	return strings.Repeat(s, n), nil
@@ -148,11 +146,11 @@ func repeat(r *Run, args []any) (any, error) {
 
 func replace(r *Run, a []string) (string, error) {
 	count := strings.Count(a[0], a[1])
-	if size := len(a[0]) + count*max(0, len(a[2])-len(a[1])); size > 0 && count > 0 {
-		if count > 0 && len(a[2]) > r.budget.Bytes/count {
-			return "", r.spend()
+	if count > 0 {
+		if err := r.make(len(a[0])); err != nil {
+			return "", err
 		}
-		if err := r.make(size); err != nil {
+		if err := r.makeRepeated(max(0, len(a[2])-len(a[1])), count); err != nil {
 			return "", err
 		}
 	}
@@ -195,14 +193,13 @@ func join(r *Run, args []any) (any, error) {
 			return nil, err
 		}
 	}
-	if len(separator) > 0 && len(parts) > r.budget.Bytes/len(separator) {
-		return nil, r.spend()
+	if err := r.makeRepeated(len(separator), len(parts)); err != nil {
+		return nil, err
 	}
-	size := len(separator) * len(parts)
+	size := 0
 	for _, p := range parts {
-		size += len(p)
-		if size > r.budget.Bytes {
-			return nil, r.spend()
+		if size += len(p); size > r.budget.Bytes {
+			return nil, r.tooLarge()
 		}
 	}
 	if err := r.make(size); err != nil {

@@ -2,7 +2,6 @@ package dsl_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -207,40 +206,6 @@ func TestHostileSets(t *testing.T) {
 			}
 			if text := diags.Text(); !strings.Contains(text, c.want) || c.want == "" && len(diags) > 0 {
 				t.Errorf("want %q, got %.500s", c.want, text)
-			}
-		})
-	}
-}
-
-// The budget is that of the message: once it is spent no rule is evaluated.
-func TestBudget(t *testing.T) {
-	t.Parallel()
-	p := must(t, `
-		rule "spends" { when any(1..1000, any(1..1000, any(1..1000, false))) then { stop() } }
-		rule "next" { then { stop() } }`)
-	for name, c := range map[string]struct {
-		ctx    func() (context.Context, context.CancelFunc)
-		budget dsl.Budget
-	}{
-		"steps": {func() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) }, dsl.Budget{Steps: 1000}},
-		"time":  {func() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) }, dsl.Budget{Time: time.Millisecond}},
-		"deadline": {func() (context.Context, context.CancelFunc) {
-			return context.WithTimeout(context.Background(), time.Millisecond)
-		}, dsl.Budget{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ctx, cancel := c.ctx()
-			defer cancel()
-			r := p.NewRun(ctx, view(), c.budget)
-			defer r.Close()
-			for _, rule := range p.Rules {
-				if _, err := rule.Match(r); !errors.Is(err, dsl.ErrBudget) || !strings.Contains(err.Error(), rule.Name) {
-					t.Errorf("%s: %v", rule.Name, err)
-				}
-			}
-			if _, err := p.Rules[1].Do(r, true, 0); !errors.Is(err, dsl.ErrBudget) {
-				t.Errorf("do: %v", err)
 			}
 		})
 	}

@@ -85,8 +85,9 @@ func (rule *Rule) branch(matched bool) []*expression {
 }
 
 // Match evaluates the rule's lets, then its condition; without a condition it is true. An error is
-// ErrBudget (errors.Is), or the rule's own: a *RuleError.
+// ErrBudget (errors.Is), or the rule's own: a *RuleError, which is ErrRuleBudget where the rule took more than its share.
 func (rule *Rule) Match(run *Run) (bool, error) {
+	run.beginRule()
 	if run.tried++; run.tried%4 == 1 || run.spent {
 		if err := run.pause(); err != nil {
 			return false, rule.failed(err)
@@ -145,12 +146,16 @@ func (rule *Rule) Do(run *Run, matched bool, i int) ([]Action, error) {
 	return run.actions, nil
 }
 
-// failed names the rule in an error of its budget.
+// failed names the rule in an error that has no place yet.
 func (rule *Rule) failed(err error) error {
 	if errors.Is(err, ErrBudget) {
 		return fmt.Errorf("%s: rule %q: %w", rule.Pos, rule.Name, ErrBudget)
 	}
-	return err
+	var placed *RuleError
+	if errors.As(err, &placed) {
+		return err
+	}
+	return &RuleError{Diagnostic: Diagnostic{Pos: rule.Pos, Message: plainMessage(err.Error())}, Err: err}
 }
 
 // onlyActions makes sure that a statement's value, where its type was not known before, is an

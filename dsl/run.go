@@ -2,7 +2,6 @@ package dsl
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -11,20 +10,6 @@ import (
 
 	"github.com/expr-lang/expr/vm"
 )
-
-// ErrBudget says that a message's budget is spent. It is the message's trouble, not that of the
-// rule in which it showed.
-var ErrBudget = errors.New("the message's budget for rules is spent")
-
-// A Budget bounds what all rules of one message may cost together. Zero values mean DefaultBudget's.
-type Budget struct {
-	Steps int           // turns of predicates, and elements looked at
-	Time  time.Duration // on the clock
-	Bytes int           // of text and lists that expressions make
-}
-
-// DefaultBudget is generous for rules and small for attackers.
-var DefaultBudget = Budget{Steps: 2_000_000, Time: 2 * time.Second, Bytes: 64 << 20}
 
 // mostActions bounds what one statement may ask for.
 const mostActions = 1000
@@ -57,14 +42,10 @@ type Run struct {
 	depth   int
 	shared  float64 // what share says, 0 before
 	kept    []kept  // what defines said
-	budget  Budget
-	begin   time.Time
-	steps   int
-	bytes   int
-	spent   bool
-	tried   int   // rules: the clock is looked at before some of them
-	lists   bool  // it computes lists while rules are loaded, and no message
-	lets    []any // of the rule that was matched last
+	purse           // what it has spent of its budget
+	tried   int     // rules: the clock is looked at before some of them
+	lists   bool    // it computes lists while rules are loaded, and no message
+	lets    []any   // of the rule that was matched last
 	actions []Action
 	recents map[time.Duration]int // what recent said
 	watcher Watcher
@@ -82,10 +63,7 @@ func newRun(ctx context.Context, v *View, b Budget) *Run {
 	if v == nil {
 		v = &View{}
 	}
-	orDefault(&b.Steps, DefaultBudget.Steps)
-	orDefault(&b.Time, DefaultBudget.Time)
-	orDefault(&b.Bytes, DefaultBudget.Bytes)
-	r := &Run{ctx: ctx, view: v, budget: b, begin: time.Now()}
+	r := &Run{ctx: ctx, view: v, purse: newPurse(b)}
 	r.watcher, _ = ctx.Value(watchKey{}).(Watcher)
 	r.env.Run = r
 	r.env.Step = func(...any) any {
@@ -96,12 +74,6 @@ func newRun(ctx context.Context, v *View, b Budget) *Run {
 	}
 	r.look()
 	return r
-}
-
-func orDefault[T int | time.Duration](v *T, def T) {
-	if *v <= 0 {
-		*v = def
-	}
 }
 
 // look takes over what the view points at now.
@@ -123,47 +95,10 @@ func keep[T any](dst **T, src *T) {
 }
 
 // Close ends the run: it lets go of the message.
-func (r *Run) Close() { *r = Run{spent: true, view: &View{}, ctx: context.Background()} }
+func (r *Run) Close() { *r = Run{purse: purse{spent: true}, view: &View{}, ctx: context.Background()} }
 
 // SetValue sets what `value` says in a token.
 func (r *Run) SetValue(s string) { r.env.Value = s }
-
-// step counts one turn, and looks at the clock from time to time.
-func (r *Run) step() error {
-	r.steps++
-	if r.spent || r.steps > r.budget.Steps {
-		return r.spend()
-	}
-	if r.steps%8 == 0 {
-		return r.pause()
-	}
-	return nil
-}
-
-// pause looks at the clock and at the context.
-func (r *Run) pause() error {
-	if r.spent || time.Since(r.begin) > r.budget.Time || r.ctx.Err() != nil {
-		return r.spend()
-	}
-	return nil
-}
-
-func (r *Run) spend() error {
-	r.spent = true
-	return ErrBudget
-}
-
-// make counts bytes that are about to be made.
-func (r *Run) make(n int) error {
-	if n < 0 || n > r.budget.Bytes-r.bytes {
-		return r.spend()
-	}
-	r.bytes += n
-	if n > 4096 {
-		return r.pause()
-	}
-	return nil
-}
 
 // makeList counts a list that is about to be made.
 func (r *Run) makeList(n int) error {

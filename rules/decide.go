@@ -299,6 +299,7 @@ func (d *decision) apply(a dsl.Action, does *doing) error {
 	if d.host == nil && placement(&Changes{}, st) != "" {
 		return wrong(a, "there is no issue yet at this stage")
 	}
+	asked := time.Now()
 	switch a.Name {
 	case "stop":
 		does.ended = true
@@ -324,6 +325,9 @@ func (d *decision) apply(a dsl.Action, does *doing) error {
 	if err != nil {
 		return &hostError{err}
 	}
+	if st.target != nil || a.Name == "thread" {
+		d.waited(time.Since(asked))
+	}
 	if len(d.board.steps) == maxSteps {
 		return wrong(a, "more than %d actions for one message", maxSteps)
 	}
@@ -333,6 +337,15 @@ func (d *decision) apply(a dsl.Action, does *doing) error {
 	}
 	does.note(field)
 	return nil
+}
+
+// waited leaves the time of a look-up out of what rules may take: a slow store is no fault of theirs.
+func (d *decision) waited(took time.Duration) {
+	for _, r := range d.runs {
+		if r != nil {
+			r.Away(took)
+		}
+	}
 }
 
 // note remembers that a field was set.
