@@ -102,6 +102,7 @@ type Statistic struct {
 	Took      time.Duration `json:"took"`               // nanoseconds, of those that matched or failed
 	Ever      int64         `json:"ever"`               // … and in all sets that had a rule of that name
 	LastMatch *time.Time    `json:"lastMatch,omitzero"` // in any of them
+	Failing   int           `json:"failing,omitempty"`  // times in a row, where the set decides on this node and the rule fails again and again
 	Idle      bool          `json:"idle"`               // it had its chance, and has not matched for IdleAfter
 }
 

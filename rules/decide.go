@@ -40,6 +40,7 @@ type decision struct {
 	budget dsl.Budget
 	past   []string
 	watch  Witness
+	fails  OnFailing
 	now    func() time.Time
 	at     time.Time // when the rule before this one was done
 
@@ -50,7 +51,7 @@ type decision struct {
 }
 
 func (s *Set) decide(ctx context.Context, v *dsl.View, host Host, o Options, stage string, p *plan) *Result {
-	d := &decision{set: s, ctx: ctx, view: v, host: host, budget: budget(o.Budget), past: o.Past, watch: o.Witness, now: o.Now,
+	d := &decision{set: s, ctx: ctx, view: v, host: host, budget: budget(o.Budget), past: o.Past, watch: o.Witness, fails: o.OnFailing, now: o.Now,
 		res: &Result{Ruleset: s.version}, board: newBoard(v, s.vocabulary)}
 	if d.now == nil {
 		d.now = time.Now
@@ -166,6 +167,9 @@ func (d *decision) walk(p *plan) {
 
 // skips says why a rule is not asked about this message, "" where it is.
 func (d *decision) skips(r *dsl.Rule) dsl.Skip {
+	if d.fails == SetAsideFailing && d.set.failures.failing(r) {
+		return SkipSetAside
+	}
 	if r.Until.IsZero() && r.Sample == 0 {
 		return "" // as nearly all: without a run, which a message may not need
 	}
@@ -189,6 +193,7 @@ func (d *decision) try(r *dsl.Rule) next {
 		d.watch(r, run)
 	}
 	if err == nil && !matched && !r.HasElse() {
+		d.worked(r)
 		d.at = d.now()
 		d.trace.passed(r, d.at.Sub(began))
 		return goesOn
@@ -205,6 +210,7 @@ func (d *decision) try(r *dsl.Rule) next {
 		e.Error = describe(err)
 	}
 	d.trace.add(e)
+	d.count(r, err)
 
 	if r.Shadow {
 		// Its stop stops nothing, and its failing or overspending is only its own.
@@ -219,6 +225,25 @@ func (d *decision) try(r *dsl.Rule) next {
 		d.res.Verdict, d.res.Reason, d.res.Bounce = does.verdict, does.reason, does.bounce
 	}
 	return next(does.ended)
+}
+
+// count counts what is the rule's own failing: not that a message's budget is spent, or a store does not answer.
+func (d *decision) count(r *dsl.Rule, err error) {
+	var own *dsl.RuleError
+	switch {
+	case err == nil:
+		d.worked(r)
+	case d.fails != IgnoreFailing && d.ctx.Err() == nil && errors.As(err, &own):
+		if f, now := d.set.failures.failed(r, d.trace.stage, own.Pos, d.at); now {
+			d.res.Failing = append(d.res.Failing, f)
+		}
+	}
+}
+
+func (d *decision) worked(r *dsl.Rule) {
+	if d.fails != IgnoreFailing {
+		d.set.failures.worked(r)
+	}
 }
 
 func (d *decision) failed(r *dsl.Rule, err error) next {

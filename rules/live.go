@@ -86,6 +86,8 @@ type Status struct {
 	Behind string `json:"behind,omitempty"`
 	// Folder is the version of a good set in the folder that others have replaced since.
 	Folder string `json:"folder,omitempty"`
+	// Failing are rules that fail again and again on this node.
+	Failing []Failing `json:"failing,omitempty"`
 }
 
 // NewLive makes a Live that has no set yet.
@@ -125,6 +127,7 @@ func (l *Live) Status() Status {
 	var st Status
 	if p := l.shown.Load(); p != nil {
 		st.Version, st.From, st.Number, st.By, st.PublishedAt = p.set.Version(), p.from, p.pub.Number, p.pub.By, p.pub.At
+		st.Failing = p.set.Failing()
 		st.Rules, st.Tests = len(p.set.program.Rules)+len(p.set.program.Tokens), len(p.set.program.Tests)
 	}
 	if f := l.failed.Load(); f != nil {

@@ -26,6 +26,9 @@ type Result struct {
 	Failed  int     // rules that failed, took none of their actions, and were skipped
 	Spent   bool    // the message's budget is spent, and the verdict is Quarantined
 
+	// Failing are rules that failed for the FailsInARow-th time in a row just now: to be told once.
+	Failing []Failing
+
 	// Err is set when nothing could be decided: a look-up failed or ctx ended. The message has to be
 	// decided again later; nothing else in the result counts.
 	Err error
@@ -51,7 +54,9 @@ type Options struct {
 	Envelope *Result    // for Decide: what the envelope rules said of this recipient; nil when none were asked
 	Tokens   []Token    // for Decide: the commands in the mail that its sender may use, in order
 	Witness  Witness    // hears of each rule that did not match, and then every rule is run; nil for nobody
-	Past     []string   // rules whose verdict a person has overruled: they may do all else, and end nothing
+	// OnFailing says what becomes of rules that fail again and again.
+	OnFailing OnFailing
+	Past      []string // rules whose verdict a person has overruled: they may do all else, and end nothing
 
 	// Now tells the time for the trace's durations; nil means time.Now. The clock that rules see is View.Now.
 	Now func() time.Time

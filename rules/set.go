@@ -29,6 +29,7 @@ type Set struct {
 	version    string
 	files      files
 	program    *dsl.Program
+	failures   *failures // of its rules on this node, which alone changes
 	vocabulary dsl.Vocabulary
 	dir        string // what people call the folder; "" for stored and built-in sets
 
@@ -95,7 +96,7 @@ func compile(f files, open func(string) ([]byte, error), o LoadOptions) (*Set, d
 	if diags.HasErrors() || program == nil {
 		return nil, diags
 	}
-	s := &Set{version: f.version(), files: f, vocabulary: o.Vocabulary}
+	s := &Set{version: f.version(), files: f, failures: &failures{}, vocabulary: o.Vocabulary}
 	return s.with(program), diags
 }
 

@@ -16,7 +16,7 @@ func (p *program) rulesStats() *cobra.Command {
 		Use: "stats [ID]", Short: "What did each rule do? And which have not matched for 90 days", Args: atMost("ID"),
 		Long: `Lists the rules of the set that decides, or of another by its number or version: how often each matched and failed in that set, how long
 it took on average where it did, how often a rule of that name ever matched, and when last. A rule that was there 90 days ago and has
-not matched since is marked idle: it may be in the wrong place, or no longer needed. Counts of other nodes are up to 30 seconds old.`,
+not matched since is marked idle: it may be in the wrong place, or no longer needed. One that failed 20 times in a row on the node that is asked is marked failing. Counts of other nodes are up to 30 seconds old.`,
 		Example: `  postern rules stats
   postern rules stats --idle                        # those that nobody would miss
   postern rules stats 41 --json | jq -r '.rules[] | select(.errors > 0) | .rule'`,
@@ -67,6 +67,8 @@ func (p *program) printStats(s *api.RulesetStats) error {
 		switch {
 		case r.Disabled:
 			word = "disabled"
+		case r.Failing > 0:
+			word = fmt.Sprintf("failing, %d times in a row", r.Failing)
 		case r.Idle:
 			word = "idle"
 		case r.Shadow:

@@ -21,6 +21,7 @@ type RuleStatistic struct {
 	Took      time.Duration `json:"took"`                // of those that matched or failed
 	Ever      int64         `json:"ever"`                // matches in all sets that had a rule of that name
 	LastMatch *time.Time    `json:"lastMatch,omitempty"` // in any of them
+	Failing   int           `json:"failing,omitempty"`   // so often in a row on this node, 20 times or more, and not once well since
 	Idle      bool          `json:"idle"`                // it was there 90 days ago, and has not matched since
 }
 

@@ -69,10 +69,25 @@ func (a *App) statistics(ctx context.Context, r *issue.Ruleset) ([]api.RuleStati
 	}
 	stats, err := rules.Statistics(r.Files, before, mine, all, now)
 	out := make([]api.RuleStatistic, 0, len(stats))
+	failing := a.failingOf(r.Version)
 	for _, s := range stats {
+		s.Failing = failing[[2]string{s.Stage, s.Rule}]
 		out = append(out, api.RuleStatistic(s))
 	}
 	return out, err
+}
+
+// failingOf are the rules that fail again and again, by stage and name, where the version is the one that decides here.
+func (a *App) failingOf(version string) map[[2]string]int {
+	cur := a.rules.Current()
+	if cur == nil || cur.Version() != version {
+		return nil
+	}
+	out := map[[2]string]int{}
+	for _, f := range cur.Failing() {
+		out[[2]string{f.Stage, f.Rule}] = f.Times
+	}
+	return out
 }
 
 func (a *App) counts(ctx context.Context, version string) ([]rules.Count, error) {

@@ -61,10 +61,10 @@ func (a *App) smtpObserver() smtp.Observer {
 	}
 }
 
-// ruleset says which rule set decides, and whether a newer one cannot.
-func (a *App) ruleset() (version string, failed bool) {
+// ruleset says which rule set decides, whether a newer one cannot, and how many of its rules fail again and again.
+func (a *App) ruleset() (version string, failed bool, failing int) {
 	st := a.rules.Status()
-	return st.Version, st.LastError != "" || st.Behind != ""
+	return st.Version, st.LastError != "" || st.Behind != "", len(st.Failing)
 }
 
 // health says whether mail can be taken now, and what is wrong where not.

@@ -10,7 +10,7 @@ import (
 // policy is what the road needs of a configuration.
 func policy(c *config.Config) *intake.Policy {
 	byName := map[string]*intake.Mailbox{}
-	p := &intake.Policy{Ours: c.Ours, Marker: c.Marker, TextLimit: int64(c.Limits.Text), Vocabulary: vocabulary(c)}
+	p := &intake.Policy{Ours: c.Ours, Marker: c.Marker, TextLimit: int64(c.Limits.Text), Vocabulary: vocabulary(c), SetAside: c.FailingRules == "set-aside"}
 	for _, m := range c.Mailboxes {
 		mb := &intake.Mailbox{
 			Name: m.Name, Active: m.Active, Addresses: m.Addresses, MaxFile: int64(m.Attachments.MaxSize), Visibility: m.Notes,

@@ -21,17 +21,18 @@ import (
 
 // A Config is the whole configuration, checked and complete. It is never changed after Load.
 type Config struct {
-	Store     Store     `yaml:"store" restart:"true" doc:"Where issues are kept. MongoDB when it is configured, else SQLite."`
-	Data      string    `yaml:"data" path:"true" restart:"true" doc:"The data folder: lock, control socket, mail while it is being received, the key file. The SQLite folder when not set."`
-	KeyFile   string    `yaml:"key-file" path:"true" restart:"true" doc:"The key file, the same on all nodes (see postern keys). postern.key in the data folder when not set."`
-	Rules     string    `yaml:"rules" path:"true" word:"store" restart:"true" doc:"The folder of rules; or store, where they live in the store alone and postern rules publish brings them there. Without this key it is the folder rules beside the configuration, and while that holds no rules the built-in examples are used."`
-	SMTP      SMTP      `yaml:"smtp" doc:"Mail that is pushed to us by SMTP."`
-	LMTP      LMTP      `yaml:"lmtp" doc:"Mail that a mail server on our side hands us by LMTP."`
-	HTTP      HTTP      `yaml:"http" doc:"The API, health and metrics."`
-	Limits    Limits    `yaml:"limits" doc:"What one mail, and all mail at once, may cost us."`
-	Sources   later     `yaml:"sources" doc:"Accounts that feed several mailboxes, by IMAP, POP3 or Microsoft Graph."`
-	Hooks     later     `yaml:"hooks" doc:"Webhooks of mail providers."`
-	Mailboxes []Mailbox `yaml:"mailboxes" doc:"Our policy for mail, chosen by its recipient. Without this key there is one, support, that takes every recipient."`
+	Store        Store     `yaml:"store" restart:"true" doc:"Where issues are kept. MongoDB when it is configured, else SQLite."`
+	Data         string    `yaml:"data" path:"true" restart:"true" doc:"The data folder: lock, control socket, mail while it is being received, the key file. The SQLite folder when not set."`
+	KeyFile      string    `yaml:"key-file" path:"true" restart:"true" doc:"The key file, the same on all nodes (see postern keys). postern.key in the data folder when not set."`
+	Rules        string    `yaml:"rules" path:"true" word:"store" restart:"true" doc:"The folder of rules; or store, where they live in the store alone and postern rules publish brings them there. Without this key it is the folder rules beside the configuration, and while that holds no rules the built-in examples are used."`
+	FailingRules string    `yaml:"failing-rules" words:"report|set-aside" doc:"What becomes of a rule that fails 20 times in a row on a node: it is reported, in the log, health details, metrics and postern rules stats; or it is also not asked any more until the rules are published anew or the node restarts. With set-aside a stranger whose mail makes a rule fail can switch it off for everybody: not for rules that refuse mail."`
+	SMTP         SMTP      `yaml:"smtp" doc:"Mail that is pushed to us by SMTP."`
+	LMTP         LMTP      `yaml:"lmtp" doc:"Mail that a mail server on our side hands us by LMTP."`
+	HTTP         HTTP      `yaml:"http" doc:"The API, health and metrics."`
+	Limits       Limits    `yaml:"limits" doc:"What one mail, and all mail at once, may cost us."`
+	Sources      later     `yaml:"sources" doc:"Accounts that feed several mailboxes, by IMAP, POP3 or Microsoft Graph."`
+	Hooks        later     `yaml:"hooks" doc:"Webhooks of mail providers."`
+	Mailboxes    []Mailbox `yaml:"mailboxes" doc:"Our policy for mail, chosen by its recipient. Without this key there is one, support, that takes every recipient."`
 
 	Types      Names `yaml:"types" doc:"The types of issues: names, or a tree of names (a type below another is written A/B). Empty: any text will do; likewise the next five."`
 	Classes    Names `yaml:"classes" doc:"The classes of issues."`
@@ -218,16 +219,17 @@ const day = 24 * time.Hour
 // finds out: see Load.
 func Default() *Config {
 	return &Config{
-		Store:      Store{SQLite: "./data"},
-		SMTP:       SMTP{Listen: []Listener{{Network: "tcp", Address: "127.0.0.1:2525"}}, MaxSize: 50e6, Limits: defaultLimits()},
-		HTTP:       HTTP{Listen: []Listener{{Network: "tcp", Address: "127.0.0.1:8025"}}},
-		Limits:     Limits{Memory: 128 << 20, Text: 1 << 20},
-		Mailboxes:  []Mailbox{withName(defaultMailbox(), "support", "*")},
-		Priorities: Names{"low", "normal", "high", "urgent"},
-		Statuses:   Names{"new", "open", "pending", "closed"},
-		Marker:     "[[",
-		Keep:       Keep{Raw: 90 * day, Quarantine: 30 * day, Ledger: 90 * day, Trace: 90 * day},
-		Log:        Log{Level: "info", Format: "text"},
+		Store:        Store{SQLite: "./data"},
+		SMTP:         SMTP{Listen: []Listener{{Network: "tcp", Address: "127.0.0.1:2525"}}, MaxSize: 50e6, Limits: defaultLimits()},
+		HTTP:         HTTP{Listen: []Listener{{Network: "tcp", Address: "127.0.0.1:8025"}}},
+		Limits:       Limits{Memory: 128 << 20, Text: 1 << 20},
+		Mailboxes:    []Mailbox{withName(defaultMailbox(), "support", "*")},
+		Priorities:   Names{"low", "normal", "high", "urgent"},
+		Statuses:     Names{"new", "open", "pending", "closed"},
+		FailingRules: "report",
+		Marker:       "[[",
+		Keep:         Keep{Raw: 90 * day, Quarantine: 30 * day, Ledger: 90 * day, Trace: 90 * day},
+		Log:          Log{Level: "info", Format: "text"},
 	}
 }
 

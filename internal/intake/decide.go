@@ -34,6 +34,7 @@ type question struct {
 
 	then    *facts        // of a stored message: what its decision saw takes the place of what would be found now
 	witness rules.Witness // hears of rules that do not match; nil for nobody
+	fails   rules.OnFailing
 }
 
 func (j *job) question() *question {
@@ -103,7 +104,7 @@ func decide(ctx context.Context, w World, q *question) (*decision, error) {
 
 	h := &host{w: w, q: q, now: now, d: d, fresh: func() *dsl.Issue { return newIssueView(q.mailbox, v.Mail, now) }}
 	d.result = q.set.Decide(ctx, v, h, rules.Options{
-		Budget: q.budget, Past: q.past, Envelope: q.envelope, Tokens: q.tokens(id, th), Witness: q.witness,
+		Budget: q.budget, Past: q.past, Envelope: q.envelope, Tokens: q.tokens(id, th), Witness: q.witness, OnFailing: q.fails,
 	})
 	if h.err != nil {
 		return nil, h.err
@@ -296,6 +297,6 @@ func envelopeRules(ctx context.Context, q *question) (*rules.Result, error) {
 		Sender: &dsl.Sender{Email: from.Email, Trust: trust}, Now: q.env.Received,
 	}
 	v.Issue = newIssueView(q.mailbox, v.Mail, q.env.Received)
-	res := q.set.Envelope(ctx, v, rules.Options{Budget: q.budget, Witness: q.witness})
+	res := q.set.Envelope(ctx, v, rules.Options{Budget: q.budget, Witness: q.witness, OnFailing: q.fails})
 	return res, fault.As(fault.Unavailable, res.Err)
 }

@@ -120,10 +120,11 @@ func (t *Transaction) Recipient(ctx context.Context, address string) error {
 		t.from, t.fromRead = mail.ParseAddress(t.env.From), true
 	}
 	view := envelopeView(&t.env, t.from, address)
-	res, err := envelopeRules(ctx, &question{env: &t.env, policy: t.pol, set: t.set, mailbox: mb, to: address, view: view, budget: t.in.budget})
+	res, err := envelopeRules(ctx, &question{env: &t.env, policy: t.pol, set: t.set, mailbox: mb, to: address, view: view, budget: t.in.budget, fails: t.pol.onFailing()})
 	if err != nil {
 		return err
 	}
+	t.in.tellFailing(ctx, t.set, res)
 	if v, reason := verdictOf(res); v == Rejected || v == TryLater {
 		r := &Refusal{Temporary: v == TryLater, Reason: reason}
 		t.refused(address, mb.Name, r)

@@ -104,7 +104,7 @@ func (j *job) fail(ctx context.Context, err error) {
 func (j *job) attempt(ctx context.Context) (done bool, err error) {
 	in := j.t.in
 	q := j.question() // a new one, with an id of its own, for each attempt
-	q.assume = !j.looks
+	q.assume, q.fails = !j.looks, j.t.pol.onFailing()
 	slot, others := slotKeys(j.mailbox.Name, j.p, j.t.env.Received)
 	slot += "/0"
 	looked := !q.assume || len(others) > 0
@@ -135,6 +135,7 @@ func (j *job) attempt(ctx context.Context) (done bool, err error) {
 		return true, j.duplicate(ctx, held)
 	}
 	j.asked, j.last = q, d
+	in.tellFailing(ctx, q.set, d.result)
 	if j.wait && d.verdict == Rejected {
 		if q.assume { // nothing is written now that would check it
 			j.looks = true

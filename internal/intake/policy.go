@@ -19,6 +19,7 @@ type Policy struct {
 	TextLimit  int64                                 // bytes each of decoded text and HTML that rules see; 0 means the default of package mail
 	Mailboxes  []*Mailbox
 	Vocabulary dsl.Vocabulary
+	SetAside   bool // rules that fail again and again are not asked any more
 }
 
 // A Mailbox is our policy for the mail of its recipients.

@@ -36,7 +36,7 @@ func TestCounts(t *testing.T) {
 	m.Disconnected()
 	m.Refused("unknown recipient")
 	version, failed := "old", false
-	if err := m.Register(metrics.Ruleset(func() (string, bool) { return version, failed })); err != nil {
+	if err := m.Register(metrics.Ruleset(func() (string, bool, int) { return version, failed, 2 })); err != nil {
 		t.Fatal(err)
 	}
 	if got := scrape(t, m); !strings.Contains(got, `postern_ruleset_info{version="old"} 1`) || !strings.Contains(got, "postern_ruleset_failed 0") {
@@ -60,6 +60,7 @@ func TestCounts(t *testing.T) {
 		`postern_refused_total{reason="unknown recipient"} 1`,
 		`postern_ruleset_info{version="new"} 1`,
 		`postern_ruleset_failed 1`,
+		`postern_rules_failing 2`,
 		`postern_http_requests_total{method="GET",route="/api/v1/issues",status="200"} 1`,
 		`postern_http_requests_total{method="other",route="none",status="404"} 1`,
 		`go_goroutines`,
