@@ -129,9 +129,9 @@ func TestFunctionsHaveBounds(t *testing.T) {
 				t.Errorf("it took %v", took)
 			}
 			switch {
-			case want == "budget" && !errors.Is(err, dsl.ErrRuleBudget), want != "budget" && want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			case want == "budget" && !errors.Is(err, dsl.ErrRuleBudget) && !errors.Is(err, dsl.ErrBudget), want != "budget" && want != "" && (err == nil || !strings.Contains(err.Error(), want)):
 				t.Errorf("%v, %v", ok, err)
-			case want == "" && err != nil && !errors.Is(err, dsl.ErrRuleBudget):
+			case want == "" && err != nil && !errors.Is(err, dsl.ErrRuleBudget) && !errors.Is(err, dsl.ErrBudget):
 				t.Error(err)
 			}
 		})
