@@ -31,6 +31,7 @@ type GivenIssue struct {
 	MessageIDs   []string // the Message-IDs of its mail, with angle brackets
 	Participants []string // addresses; nil: everybody whom the test's mail names
 	Thread       string   // a key that it is found by
+	Texts        []string // of its earlier mails
 }
 
 // A Person is somebody whom a test assumes to be known.
@@ -203,13 +204,17 @@ func (c *compiler) keyOffset(f fragment, key string) int {
 // setGiven sets the field that scripts know by the key.
 func setGiven(target reflect.Value, into *Given, kind, key string, v any) error {
 	switch {
-	case kind == "issue" && (key == "messageIds" || key == "participants"):
+	case kind == "issue" && (key == "messageIds" || key == "participants" || key == "texts"):
 		texts, err := asTexts([]any{v}, 0)
 		if err != nil {
 			return fmt.Errorf("%s needs a list of texts", key)
 		}
-		if key == "messageIds" {
+		switch key {
+		case "messageIds":
 			into.Issue.MessageIDs = texts
+			return nil
+		case "texts":
+			into.Issue.Texts = texts
 			return nil
 		}
 		into.Issue.Participants = make([]string, 0, len(texts))
@@ -244,7 +249,7 @@ func setGiven(target reflect.Value, into *Given, kind, key string, v any) error 
 	if i < 0 {
 		switch kind {
 		case "issue":
-			names = append(names, "messageIds", "participants", "thread")
+			names = append(names, "messageIds", "participants", "thread", "texts")
 		case "sender":
 			names = append(names, "trust", "recent")
 		}

@@ -125,6 +125,10 @@ func (d *decision) close() {
 func (d *decision) tokens(tokens []Token) {
 	for _, t := range tokens {
 		for _, r := range d.set.commands(t.Name, d.view.Mailbox.Name) {
+			if t.Ignored != "" {
+				d.trace.skipped(r, dsl.Skip(t.Ignored))
+				continue
+			}
 			d.run(r.Shadow).SetValue(t.Value)
 			if why := d.skips(r); why != "" {
 				d.trace.skipped(r, why)

@@ -20,6 +20,8 @@ const (
 type Token struct {
 	Name  string // as the token block spells it
 	Value string // without the white space around it
+	// Ignored is why it is not obeyed, "" where it is: the caller's to say. The trace tells.
+	Ignored string
 	// Start and End are where it stands, in bytes; End is behind the closing marker.
 	Start, End int
 }

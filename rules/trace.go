@@ -27,7 +27,7 @@ type Entry struct {
 	Shadow     bool     `json:"shadow,omitempty"`
 	Matched    bool     `json:"matched"`
 	Else       bool     `json:"else,omitempty"`      // it did not match, and did what its else says
-	Skipped    string   `json:"skipped,omitempty"`   // why it was not asked: "until", "not sampled", "set aside"
+	Skipped    string   `json:"skipped,omitempty"`   // why it was not asked: "until", "not sampled", "set aside"; why a command is not obeyed
 	Actions    []string `json:"actions,omitempty"`   // as they would be written; of a failed rule: what it would have done until then
 	Fields     []string `json:"fields,omitempty"`    // what its actions set: "priority", "tags", "fields.order", "verdict", …
 	Overruled  bool     `json:"overruled,omitempty"` // a person let the message go past its verdict

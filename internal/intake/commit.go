@@ -49,7 +49,7 @@ func assemble(d *decision, q *question, env issue.Envelope) *issue.Commit {
 	keepTexts(c, q.p, hide)
 	c.Relies = d.thread.Relies
 	if d.verdict == Committed {
-		c.Threads = threadNames(q.p, d.result.Changes.ThreadKey)
+		c.Threads = append(threadNames(q.p, d.result.Changes.ThreadKey), saidNames(d, q)...)
 		c.Participants = participants(q.p, q.policy.Ours, []string{strings.ToLower(q.to)})
 		if len(q.p.msg.From) == 1 && q.p.author().Email != "" && d.who.user == nil {
 			a := q.p.author()
@@ -201,6 +201,9 @@ func fileIssue(c *issue.Commit, d *decision, q *question, hide redaction) {
 			Visibility: visibility, Message: m.ID, CreatedAt: now,
 		})
 		m.Note = c.Notes[0].ID
+	}
+	if text := d.said.remark(); text != "" {
+		c.Notes = append(c.Notes, &issue.Note{ID: issue.NewID(now), Kind: "rule", Text: hide.text(text), Visibility: "internal", Message: m.ID, CreatedAt: now})
 	}
 	for _, text := range ch.Notes {
 		c.Notes = append(c.Notes, &issue.Note{ID: issue.NewID(now), Kind: "rule", Text: cut(text, issue.InlineText), Visibility: "internal", Message: m.ID, CreatedAt: now})

@@ -55,9 +55,13 @@ type decision struct {
 	thread  *thread
 	facts   *facts
 	who     who
+	said    *wall // the commands in it; nil where nobody was asked
 	marked  bool
 	took    time.Duration
 }
+
+// maxPasses is how often the rules of one mail are asked, when what it may command depends on where they put it.
+const maxPasses = 3
 
 // decide is the road between parse and commit: identify, thread, the mailbox's defaults, tokens, mail rules.
 // It changes nothing anywhere; real mail, dry runs and the tests of a rule set all come through here.
@@ -67,6 +71,32 @@ func decide(ctx context.Context, w World, q *question) (*decision, error) {
 	if err != nil {
 		return nil, err
 	}
+	said, err := q.commands(ctx, w, id, th)
+	if err != nil {
+		return nil, err
+	}
+	for pass := 1; ; pass++ {
+		d, err := q.ask(ctx, w, id, th, said)
+		if err != nil {
+			return nil, err
+		}
+		again, err := said.joins(ctx, int64(d.view.Issue.Number))
+		switch {
+		case err != nil:
+			return nil, err
+		case again && pass == maxPasses-1:
+			said.giveUp()
+		case !again || pass == maxPasses:
+			said.done(d)
+			d.took = time.Since(began)
+			return d, nil
+		}
+	}
+}
+
+// ask lets the rules decide.
+func (q *question) ask(ctx context.Context, w World, id who, found *thread, said *wall) (*decision, error) {
+	th := &thread{Number: found.Number, By: found.By, Suspected: found.Suspected, Relies: slices.Clone(found.Relies)}
 	now := q.env.Received
 	v := &dsl.View{
 		Mail: mailView(q.id, q.p), Envelope: q.view, Mailbox: mailboxView(q.mailbox),
@@ -94,6 +124,7 @@ func decide(ctx context.Context, w World, q *question) (*decision, error) {
 		d.facts.Recent[within.String()] = n
 		return n
 	}
+	var err error
 	if v.Issue, err = startingIssue(ctx, w, th, q, v.Mail, now); err != nil {
 		return nil, err
 	}
@@ -104,7 +135,7 @@ func decide(ctx context.Context, w World, q *question) (*decision, error) {
 
 	h := &host{w: w, q: q, now: now, d: d, fresh: func() *dsl.Issue { return newIssueView(q.mailbox, v.Mail, now) }}
 	d.result = q.set.Decide(ctx, v, h, rules.Options{
-		Budget: q.budget, Past: q.past, Envelope: q.envelope, Tokens: q.tokens(id, th), Witness: q.witness, OnFailing: q.fails,
+		Budget: q.budget, Past: q.past, Envelope: q.envelope, Tokens: said.tokens, Witness: q.witness, OnFailing: q.fails,
 	})
 	if h.err != nil {
 		return nil, h.err
@@ -117,7 +148,6 @@ func decide(ctx context.Context, w World, q *question) (*decision, error) {
 	}
 	d.verdict, d.reason = verdictOf(d.result)
 	d.marked = d.result.Failed > 0
-	d.took = time.Since(began)
 	return d, nil
 }
 
@@ -166,20 +196,6 @@ func verdictOf(r *rules.Result) (Verdict, string) {
 		return TryLater, orElse(reason, "try again later")
 	}
 	return Committed, ""
-}
-
-// tokens are the commands a sender wrote, if he may give any: only a proven one may, only in text that is surely his,
-// and in the subject only of a mail that starts an issue.
-func (q *question) tokens(id who, th *thread) []rules.Token {
-	m := q.p.msg
-	if id.trust != trustAuthenticated || echoes(m.Kind) {
-		return nil
-	}
-	tokens := q.set.FindTokens(surelyNew(m), q.policy.Marker)
-	if th.Number == 0 && ownSubject(m) {
-		tokens = append(q.set.FindTokens(m.Subject, q.policy.Marker), tokens...)
-	}
-	return tokens
 }
 
 // echoes reports whether mail of a kind is made by programs of what others wrote: its subject and its text repeat that, and its

@@ -139,11 +139,12 @@ func explained(m *issue.Message) *Explanation {
 		e.Note = "the trace of its decision is gone (keep.trace), or no rule was asked"
 	}
 	for _, r := range trace {
-		if r.Rule == "" || !r.Acted() && r.Error == "" {
+		ignored := r.Stage == rules.StageToken && r.Skipped != ""
+		if r.Rule == "" || !r.Acted() && r.Error == "" && !ignored {
 			continue
 		}
 		e.Rules = append(e.Rules, r)
-		if r.Shadow || r.Error != "" {
+		if r.Shadow || r.Error != "" || ignored {
 			continue
 		}
 		for _, field := range r.Fields {

@@ -46,7 +46,7 @@ func Simulate(pol *Policy) rules.Simulate {
 		if err != nil {
 			return nil, nil, err
 		}
-		d, err := dryRun(ctx, testWorld(t, p, q.env.Received), q)
+		d, err := dryRun(ctx, testWorld(t, p, pol.Marker, q.env.Received), q)
 		if err != nil {
 			return nil, nil, err
 		}

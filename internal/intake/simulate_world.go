@@ -9,6 +9,7 @@ import (
 	"postern/dsl"
 	"postern/internal/fault"
 	"postern/internal/issue"
+	"postern/rules"
 )
 
 // given is the world of a test.
@@ -16,6 +17,7 @@ type given struct {
 	issue  *issue.Issue
 	ids    []string // by which it is found: of its mail, and of its key
 	key    string
+	said   map[string]bool
 	people []string // who take part in it
 	users  map[string]*issue.User
 	recent int
@@ -25,7 +27,7 @@ var _ World = (*given)(nil)
 
 // testWorld is what the test gives: perhaps one issue, people we know, and how much the sender wrote before. Where the test does not say
 // who takes part in the issue, everybody of its mail does.
-func testWorld(t *dsl.Test, p *parsed, now time.Time) *given {
+func testWorld(t *dsl.Test, p *parsed, marker string, now time.Time) *given {
 	w := &given{users: map[string]*issue.User{}, recent: t.Given.Recent}
 	for _, u := range t.Given.People {
 		w.users[u.Email] = &issue.User{Email: u.Email, Name: u.Name, Role: u.Role, Organization: u.Organization}
@@ -47,6 +49,14 @@ func testWorld(t *dsl.Test, p *parsed, now time.Time) *given {
 		Number: int64(max(g.Number, 1)), Subject: g.Subject, Description: g.Description, Type: g.Type, Class: g.Class, Priority: g.Priority,
 		Status: g.Status, Assignee: g.Assignee, Template: g.Template, Requester: issue.Person{Email: g.Requester.Email, Name: g.Requester.Name},
 		Watchers: list(g.Watchers), Tags: list(g.Tags), Fields: g.Fields, CreatedAt: g.CreatedAt,
+	}
+	said := rules.NewSaid(marker)
+	for _, text := range g.Texts {
+		said.Add(text)
+	}
+	w.said = map[string]bool{}
+	for name := range saidBy(said, false) {
+		w.said[issue.SaidID(name, w.issue.Number)] = true
 	}
 	if g.Participants != nil {
 		w.people = append(slices.Clone(g.Participants), w.issue.Requester.Email)
@@ -70,13 +80,15 @@ func testWorld(t *dsl.Test, p *parsed, now time.Time) *given {
 	return w
 }
 
-// FindThread finds the issue by the ids of its mail and by its key.
+// FindThread finds the issue by the ids of its mail, by its key, and by the commands in its texts.
 func (w *given) FindThread(_ context.Context, _ string, ids []string) ([]issue.Link, error) {
 	var links []issue.Link
 	for _, id := range ids {
 		switch {
 		case slices.Contains(w.ids, id):
 			links = append(links, issue.Link{ID: id, Issue: w.issue.Number, Kind: issue.Own, At: w.issue.CreatedAt})
+		case w.said[id]:
+			links = append(links, issue.Link{ID: id, Issue: w.issue.Number, Kind: issue.Said, At: w.issue.CreatedAt})
 		case w.key != "" && id == w.key:
 			links = append(links, issue.Link{ID: id, Issue: w.issue.Number, Kind: issue.Key, At: w.issue.CreatedAt})
 		}

@@ -227,6 +227,9 @@ type facts struct {
 
 	// Issues are those that rules turned to besides, by thread(key) or attachTo(number), as they were; null where there is none.
 	Issues map[int]*dsl.Issue `json:"issues,omitempty"`
+
+	// Stood are the commands in the mail that stood in earlier mail of an issue, by rules.Token.Key.
+	Stood map[int][]string `json:"stood,omitempty"`
 }
 
 func (f *facts) encode() json.RawMessage {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"strconv"
 	"time"
 
 	"postern/internal/spool"
@@ -172,12 +173,30 @@ const (
 	Own       LinkKind = "own"       // a message of the issue has this Message-ID
 	Mentioned LinkKind = "mentioned" // a message of the issue names it in In-Reply-To or References
 	Key       LinkKind = "key"       // a rule's thread(key): ids of this kind start with "key:"
+	Said      LinkKind = "said"      // a command stood in a message of the issue: ids of this kind start with "said:", see SaidID
 )
 
-// A ThreadName makes an id lead to the commit's issue.
+// A ThreadName makes an id lead to the commit's issue. One of kind Said is what was said; its id is SaidID's, since the number of a new
+// issue is the store's to give.
 type ThreadName struct {
 	ID   string
 	Kind LinkKind
+}
+
+// NoMailbox stands for the mailbox of ids of kind Said: an issue may have mail of several.
+const NoMailbox = "*"
+
+// SaidID is the id that leads to an issue where something was said in it, in NoMailbox.
+func SaidID(what string, number int64) string {
+	return "said:" + strconv.FormatInt(number, 10) + ":" + what
+}
+
+// Leads are the mailbox and the id that make a message's name lead to its issue.
+func (t ThreadName) Leads(mailbox string, number int64) (in, id string) {
+	if t.Kind == Said {
+		return NoMailbox, SaidID(t.ID, number)
+	}
+	return mailbox, t.ID
 }
 
 // An IssueChange is what a message changes on an issue that is there. Nil pointers leave a field alone;

@@ -186,9 +186,10 @@ func (m *messageDoc) linkDocs() []any {
 		return nil
 	}
 	return list(m.Todo.Threads, func(_ int, t issue.ThreadName) any {
-		key := threadKey(m.Mailbox, t.ID)
+		mailbox, id := t.Leads(m.Mailbox, m.Issue)
+		key := threadKey(mailbox, id)
 		return linkDoc{
-			ID: linkID(key, m.Issue, t.Kind), Key: key, Name: t.ID, Issue: m.Issue,
+			ID: linkID(key, m.Issue, t.Kind), Key: key, Name: id, Issue: m.Issue,
 			Kind: t.Kind, Rank: rank(t.Kind), At: m.ReceivedAt, By: m.By,
 		}
 	})
@@ -203,7 +204,7 @@ func (s *Store) refreshLinks(ctx context.Context, m *messageDoc) error {
 	var later []mongo.WriteModel
 	for _, t := range m.Todo.Threads {
 		later = append(later, mongo.NewUpdateOneModel().
-			SetFilter(bson.D{{Key: "_id", Value: linkID(threadKey(m.Mailbox, t.ID), m.Issue, t.Kind)}, {Key: "at", Value: bson.M{"$lt": m.ReceivedAt}}}).
+			SetFilter(bson.D{{Key: "_id", Value: linkID(nameKey(t, m.Mailbox, m.Issue), m.Issue, t.Kind)}, {Key: "at", Value: bson.M{"$lt": m.ReceivedAt}}}).
 			SetUpdate(bson.M{"$max": bson.M{"at": m.ReceivedAt}}))
 	}
 	if len(later) == 0 {

@@ -35,6 +35,11 @@ func threadKey(mailbox, id string) string {
 	return key
 }
 
+// nameKey is the threadKey of a name that leads to an issue.
+func nameKey(t issue.ThreadName, mailbox string, number int64) string {
+	return threadKey(t.Leads(mailbox, number))
+}
+
 // claimed are the ids that a commit looked at or makes lead somewhere, in order, and what it replays. A decision that makes nothing lead
 // anywhere needs no ids: it only has to be right at one moment.
 func claimed(c *issue.Commit) []string {
@@ -46,8 +51,14 @@ func claimed(c *issue.Commit) []string {
 		for _, r := range c.Relies {
 			out = append(out, threadKey(r.Mailbox, r.ID))
 		}
+		number := c.Message.Issue
+		if c.Change != nil {
+			number = c.Change.Number
+		}
 		for _, t := range c.Threads {
-			out = append(out, threadKey(c.Message.Mailbox, t.ID))
+			if t.Kind != issue.Said || c.NewIssue == nil { // what was said in a new issue nobody has asked for
+				out = append(out, nameKey(t, c.Message.Mailbox, number))
+			}
 		}
 	}
 	slices.Sort(out)

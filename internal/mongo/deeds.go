@@ -56,7 +56,7 @@ func messageName(id string) string { return "the message " + id }
 func (m *messageDoc) leads() []string {
 	var out []string
 	for _, t := range m.Todo.Threads {
-		out = append(out, threadKey(m.Mailbox, t.ID))
+		out = append(out, nameKey(t, m.Mailbox, m.Issue))
 	}
 	for _, u := range m.Todo.Users {
 		out = append(out, userName(u.Email))

@@ -383,9 +383,10 @@ func putLinks(t *tx, p *plan, number int64, is *issue.Issue) error {
 			is = p.NewIssue
 		}
 		for _, name := range p.Threads {
+			mailbox, id := name.Leads(p.m.Mailbox, number)
 			if _, err := t.write("thread", `INSERT INTO threads (mailbox, id, kind, issue, at) VALUES (?, ?, ?, ?, ?)
 				ON CONFLICT DO UPDATE SET at = max(at, excluded.at)`,
-				p.m.Mailbox, name.ID, kindNumber(name.Kind), number, p.m.ReceivedAt); err != nil {
+				mailbox, id, kindNumber(name.Kind), number, p.m.ReceivedAt); err != nil {
 				return err
 			}
 		}

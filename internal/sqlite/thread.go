@@ -19,7 +19,7 @@ import (
 const maxLinks = 20
 
 // Kinds of links as numbers, the strongest first.
-var linkKinds = [...]issue.LinkKind{issue.Own, issue.Key, issue.Mentioned}
+var linkKinds = [...]issue.LinkKind{issue.Own, issue.Key, issue.Mentioned, issue.Said}
 
 func kindNumber(k issue.LinkKind) int {
 	return max(slices.Index(linkKinds[:], k), 0)

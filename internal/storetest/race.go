@@ -244,6 +244,29 @@ func threads(w *world) {
 	w.same(w.links("support", root), []issue.Link{
 		{ID: root, Issue: il, Kind: issue.Own, At: late.Message.ReceivedAt},
 	}, "an id that an issue owns and others mention")
+
+	// What was said in an issue is known in every mailbox.
+	said := issue.SaidID("0123", ia)
+	r = w.reply(ia, "do it")
+	r.Message.Mailbox = "sales"
+	r.Threads = []issue.ThreadName{{ID: "0123", Kind: issue.Said}}
+	r.Relies = []issue.Reliance{{Mailbox: issue.NoMailbox, ID: said}}
+	w.commit(r)
+	leads := []issue.Link{{ID: said, Issue: ia, Kind: issue.Said, At: r.Message.ReceivedAt}}
+	w.same(w.links(issue.NoMailbox, said, issue.SaidID("0123", ib)), leads, "what was said in one issue")
+	w.same(w.links("sales", said), []issue.Link{}, "the same in the message's mailbox")
+	began := w.mail()
+	began.Threads = []issue.ThreadName{{ID: "0123", Kind: issue.Said}}
+	number := w.commit(began).Issue
+	said = issue.SaidID("0123", number)
+	w.same(w.links(issue.NoMailbox, said), []issue.Link{{ID: said, Issue: number, Kind: issue.Said, At: began.Message.ReceivedAt}},
+		"what was said in the mail that made an issue")
+	again := w.reply(ia, "do it again")
+	again.Relies = r.Relies
+	_, err := w.s.Commit(background(), again)
+	w.kind(err, fault.Conflict, "it leads somewhere now")
+	again.Relies = []issue.Reliance{{Mailbox: issue.NoMailbox, ID: leads[0].ID, Links: leads}}
+	w.commit(again)
 }
 
 func replaces(w *world) {
