@@ -50,12 +50,13 @@ func (a *API) listMessages(c *call) error {
 	return c.json(http.StatusOK, list(summaries(items), next))
 }
 
-// summaries are messages as a list has them: without text, spans, trace and facts.
+// summaries are messages as a list has them: without text, spans, and all but the name of what decided them.
 func summaries(items []*issue.Message) []*issue.Message {
 	out := make([]*issue.Message, len(items))
 	for i, m := range items {
 		w := wholeMessage(m)
 		w.Text, w.Spans, w.HTMLSpans, w.Decision.Trace, w.Decision.Facts = "", nil, nil, nil, nil
+		w.Decision.Changes, w.Former = nil, nil
 		out[i] = w
 	}
 	return out

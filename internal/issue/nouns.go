@@ -37,6 +37,9 @@ type Issue struct {
 	UpdatedAt   time.Time         `json:"updatedAt"`
 	ClosedAt    *time.Time        `json:"closedAt,omitempty"`
 	Message     string            `json:"message"` // the id of the message that made it
+
+	// WithdrawnAt is when a replay found that there should be no such issue. Its number is kept; no list has it unless asked.
+	WithdrawnAt *time.Time `json:"withdrawnAt,omitempty"`
 }
 
 // A Note is an addition to an issue: a mail that joined it, or a rule's remark.
@@ -49,6 +52,8 @@ type Note struct {
 	Visibility string    `json:"visibility"`
 	Message    string    `json:"message"`
 	CreatedAt  time.Time `json:"createdAt"`
+
+	WithdrawnAt *time.Time `json:"withdrawnAt,omitempty"` // as an issue's
 }
 
 // InlineText is how much text, in bytes, an issue or a note carries itself. The whole text stays with its message.
@@ -83,6 +88,9 @@ type Message struct {
 	ReplayOf   string `json:"replayOf,omitempty"`   // the message without a slot that this one decided again
 	ReplayedBy string `json:"replayedBy,omitempty"` // its opposite
 
+	Run    string  `json:"run,omitempty"`    // the replay that decided it last; "" where none did
+	Former *Former `json:"former,omitempty"` // what it was before that
+
 	ReceivedAt time.Time `json:"receivedAt"`
 	Envelope   Envelope  `json:"envelope"`
 
@@ -112,7 +120,7 @@ type Message struct {
 
 	Verdict  string   `json:"verdict"`
 	Reason   string   `json:"reason,omitempty"`
-	Issue    int64    `json:"issue,omitempty"`
+	Issue    int64    `json:"issue,omitempty"` // also one that was withdrawn
 	Note     string   `json:"note,omitempty"`
 	Decision Decision `json:"decision"`
 	Marked   bool     `json:"marked,omitempty"` // a rule failed on it
@@ -137,10 +145,20 @@ type Envelope struct {
 // A Decision is what the rules made of a message, with every fact they could see that is not in
 // the mail, so that it can be explained and decided again as of its own time.
 type Decision struct {
-	Ruleset string          `json:"ruleset"`         // the set's version, a content hash
-	Facts   json.RawMessage `json:"facts,omitempty"` // envelope, sender, mailbox, auth, thread, counts, clock
-	Trace   json.RawMessage `json:"trace,omitempty"` // a list of rules.Entry; bounded
-	Took    time.Duration   `json:"took"`            // nanoseconds
+	Ruleset string          `json:"ruleset"`           // the set's version, a content hash
+	Facts   json.RawMessage `json:"facts,omitempty"`   // envelope, sender, mailbox, auth, thread, counts, clock
+	Trace   json.RawMessage `json:"trace,omitempty"`   // a list of rules.Entry; bounded
+	Changes json.RawMessage `json:"changes,omitempty"` // rules.Changes: what the rules wanted done
+	Took    time.Duration   `json:"took"`              // nanoseconds
+}
+
+// A Former is what a message was before a replay decided it again.
+type Former struct {
+	Run      string   `json:"run,omitempty"` // that decided it then
+	Verdict  string   `json:"verdict"`
+	Reason   string   `json:"reason,omitempty"`
+	Marked   bool     `json:"marked,omitempty"`
+	Decision Decision `json:"decision"`
 }
 
 // A User is somebody we know.

@@ -36,7 +36,7 @@ type Store interface {
 	// Commit writes a decided message and all that comes of it, durably, wholly or not at all.
 	// Conflict means that what the decision relied on has changed (c.Relies), that the slot was
 	// taken, or that the message to be replaced has been decided again, or dropped, by somebody else: read again
-	// and decide again. The store fills in Issue.Number and returns what was written.
+	// and decide again. So is a revision that withdraws an issue which others have worked on. The store fills in Issue.Number and returns what was written.
 	Commit(ctx context.Context, c *Commit) (Committed, error)
 
 	// KeepCopy adds a copy to a message. Beyond MaxCopies it only counts.
@@ -47,10 +47,14 @@ type Store interface {
 
 	// Reading. Lists are newest first.
 	Issue(ctx context.Context, number int64) (*Issue, error)
+	// History reads an issue with what its fields were given.
+	History(ctx context.Context, number int64) (*History, error)
 	Issues(ctx context.Context, q IssueQuery) ([]*Issue, Cursor, error)
-	Notes(ctx context.Context, number int64, p Page) ([]*Note, Cursor, error) // oldest first
+	Notes(ctx context.Context, number int64, p Page) ([]*Note, Cursor, error) // oldest first, without those withdrawn
+	// MessageNotes are the notes that one message made on an issue, those withdrawn too, oldest first.
+	MessageNotes(ctx context.Context, number int64, message string) ([]*Note, error)
 	Message(ctx context.Context, id string) (*Message, error)
-	Messages(ctx context.Context, q MessageQuery) ([]*Message, Cursor, error) // without Decision.Trace and Facts
+	Messages(ctx context.Context, q MessageQuery) ([]*Message, Cursor, error) // without Decision.Facts, Trace and Changes, and Former
 	Copies(ctx context.Context, message string) ([]*Copy, error)
 	Ledger(ctx context.Context, q LedgerQuery) ([]*LedgerLine, Cursor, error)
 	Events(ctx context.Context, p Page) ([]*Event, Cursor, error)
@@ -139,7 +143,8 @@ type Commit struct {
 	Participants []string // addresses
 
 	NewIssue *Issue       // or
-	Change   *IssueChange // a note on an existing one
+	Change   *IssueChange // a note on an existing one; one that was withdrawn is there again
+	Revise   *Revision    // or, of a message that has an issue and is decided again in place, what it gives it now
 	Notes    []*Note      // the mail's own note, and rules' remarks; Issue is filled in for a new issue
 
 	Users  []User // made known; an existing user is left as it is
@@ -250,6 +255,7 @@ type IssueQuery struct {
 	Requester string
 	Assignee  string
 	Tag       string
+	Withdrawn bool // those that were withdrawn, and no others
 }
 
 // MessageQuery chooses messages.
@@ -261,6 +267,7 @@ type MessageQuery struct {
 	Author    string
 	Since     time.Time
 	MessageID string
+	Run       string // decided last by this replay
 }
 
 // RulesetQuery chooses publications.
@@ -283,5 +290,5 @@ type Retention struct {
 	Raw        time.Time // raw of committed, discarded, rejected and try-later messages
 	Quarantine time.Time // quarantined messages' raw, text and attachments
 	Ledger     time.Time
-	Trace      time.Time // decisions' traces and facts
+	Trace      time.Time // decisions' traces and facts, and what messages were before a replay
 }

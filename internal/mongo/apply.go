@@ -159,6 +159,14 @@ func (s *Store) makeChanges(ctx context.Context, m *messageDoc) error {
 			return err
 		}
 	}
+	if m.Todo.Revise != nil {
+		if err := s.reviseNotes(ctx, m); err != nil {
+			return err
+		}
+		if err := s.change(ctx, m); err != nil {
+			return err
+		}
+	}
 	if m.ReplayOf != "" {
 		return s.markReplayed(ctx, m)
 	}

@@ -16,21 +16,23 @@ import (
 
 // change changes an issue unless this decision did so before: read, change, write where nobody wrote in between.
 func (s *Store) change(ctx context.Context, m *messageDoc) error {
-	c := m.Todo.Change
-	unlock, err := s.changes.lock(ctx, []string{strconv.FormatInt(c.Number, 10)})
+	number := m.Todo.touches()
+	unlock, err := s.changes.lock(ctx, []string{strconv.FormatInt(number, 10)})
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	for try := 0; ; try++ {
 		var d issueDoc
-		if err := s.issues.FindOne(ctx, byID(c.Number)).Decode(&d); err != nil {
-			return failed(fmt.Sprintf("read issue %d", c.Number), err)
+		if err := s.issues.FindOne(ctx, byID(number)).Decode(&d); err != nil {
+			return failed(fmt.Sprintf("read issue %d", number), err)
 		}
 		rev, now := d.Rev, s.now()
 		switch i := slices.IndexFunc(d.Applied, func(a applied) bool { return a.By == m.By }); {
 		case i < 0:
-			merge(&d.Issue, c)
+			if err := s.changeDoc(ctx, &d, m); err != nil {
+				return err
+			}
 			d.Applied = append(d.Applied, applied{m.By, now})
 		case now.Sub(d.Applied[i].At) > appliedLife/2: // it has been waiting for long and is to be remembered for as long again
 			d.Applied[i].At = now
@@ -44,17 +46,44 @@ func (s *Store) change(ctx context.Context, m *messageDoc) error {
 		if err := s.step("change issue"); err != nil {
 			return err
 		}
-		res, err := s.issues.ReplaceOne(ctx, bson.D{{Key: "_id", Value: c.Number}, {Key: "rev", Value: rev}}, d)
+		res, err := s.issues.ReplaceOne(ctx, bson.D{{Key: "_id", Value: number}, {Key: "rev", Value: rev}}, d)
 		if err != nil && !raced(err) {
-			return failed(fmt.Sprintf("change issue %d", c.Number), err)
+			return failed(fmt.Sprintf("change issue %d", number), err)
 		}
 		if err == nil && res.MatchedCount == 1 {
 			return nil
 		}
 		if err := pause(ctx, try); err != nil { // ctx ends it
-			return fault.As(fault.Unavailable, fmt.Errorf("change issue %d: %w", c.Number, err))
+			return fault.As(fault.Unavailable, fmt.Errorf("change issue %d: %w", number, err))
 		}
 	}
+}
+
+// touches is the number of the issue that a todo changes, 0 for none.
+func (t *todo) touches() int64 {
+	switch {
+	case t.Change != nil:
+		return t.Change.Number
+	case t.Revise != nil:
+		return t.Revise.Number
+	}
+	return 0
+}
+
+// changeDoc changes an issue's document as a decision says. What others have come to work on since it was checked is not withdrawn.
+func (s *Store) changeDoc(ctx context.Context, d *issueDoc, m *messageDoc) error {
+	h := issue.History{Issue: &d.Issue, Sets: d.Sets}
+	if m.Todo.Change != nil {
+		h.Change(m.Todo.Change, m.ID)
+	} else if err := s.mayWithdraw(ctx, &h, m.Todo.Revise); fault.Is(err, fault.Conflict) {
+		return nil
+	} else if err != nil {
+		return err
+	} else {
+		h.Revise(m.Todo.Revise)
+	}
+	d.Sets = h.Sets
+	return nil
 }
 
 // remembered is which decisions an issue goes on remembering: those of the last hour, and older ones whose message still waits and so may be
@@ -71,54 +100,6 @@ func (s *Store) remembered(ctx context.Context, d *issueDoc, now time.Time) ([]a
 	return slices.DeleteFunc(d.Applied, func(a applied) bool {
 		return old(a) && !slices.ContainsFunc(waiting, func(m *messageDoc) bool { return m.By == a.By })
 	}), nil
-}
-
-// merge changes is as c says.
-func merge(is *issue.Issue, c *issue.IssueChange) {
-	set := func(field *string, v *string) {
-		if v != nil {
-			*field = *v
-		}
-	}
-	set(&is.Subject, c.Subject)
-	set(&is.Type, c.Type)
-	set(&is.Class, c.Class)
-	set(&is.Priority, c.Priority)
-	set(&is.Status, c.Status)
-	set(&is.Assignee, c.Assignee)
-	set(&is.Team, c.Team)
-	set(&is.Template, c.Template)
-	set(&is.Visibility, c.Visibility)
-	is.DueAt = moment(is.DueAt, c.DueAt)
-	is.ClosedAt = moment(is.ClosedAt, c.ClosedAt)
-	is.Tags = without(with(is.Tags, c.AddTags), c.RemoveTags)
-	is.Watchers = without(with(is.Watchers, c.AddWatchers), c.DropWatchers)
-	for k, v := range c.Fields {
-		if v == "" {
-			delete(is.Fields, k)
-			continue
-		}
-		if is.Fields == nil {
-			is.Fields = map[string]string{}
-		}
-		is.Fields[k] = v
-	}
-	if c.UpdatedAt.After(is.UpdatedAt) {
-		is.UpdatedAt = issue.Time(c.UpdatedAt)
-	}
-}
-
-// moment is what becomes of a time: nil leaves it, zero clears it.
-func moment(have, change *time.Time) *time.Time {
-	switch {
-	case change == nil:
-		return have
-	case change.IsZero():
-		return nil
-	default:
-		t := issue.Time(*change)
-		return &t
-	}
 }
 
 func with(have, more []string) []string {

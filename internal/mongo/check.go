@@ -16,14 +16,18 @@ func (s *Store) check(ctx context.Context, c *issue.Commit) error {
 	if err := s.checkReliances(ctx, c.Relies); err != nil {
 		return err
 	}
-	if c.Change != nil {
+	if n := (&todo{Change: c.Change, Revise: c.Revise}).touches(); n != 0 {
 		// Earlier decisions about the issue come first, so that for one field the last commit wins.
-		if err := s.applyPendingOf(ctx, c.Change.Number); err != nil {
+		if err := s.applyPendingOf(ctx, n); err != nil {
 			return err
 		}
-		err := s.issues.FindOne(ctx, byID(c.Change.Number), options.FindOne().SetProjection(bson.M{"_id": 1})).Err()
+		var d issueDoc
+		err := s.issues.FindOne(ctx, byID(n), options.FindOne().SetProjection(bson.M{"_id": 1, "message": 1, "sets": 1})).Decode(&d)
 		if err != nil {
-			return failed(fmt.Sprintf("issue %d", c.Change.Number), err)
+			return failed(fmt.Sprintf("issue %d", n), err)
+		}
+		if err := s.mayWithdraw(ctx, &issue.History{Issue: &d.Issue, Sets: d.Sets}, c.Revise); err != nil {
+			return err
 		}
 	}
 	if of := c.Message.ReplayOf; of != "" {

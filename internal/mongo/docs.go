@@ -29,6 +29,9 @@ type messageDoc struct {
 	FactsBlob string `bson:"factsBlob,omitempty"` // in place of decision.facts when they are long
 	TraceBlob string `bson:"traceBlob,omitempty"` // in place of decision.trace
 
+	ChangesBlob string `bson:"changesBlob,omitempty"` // in place of decision.changes
+	FormerBlob  string `bson:"formerBlob,omitempty"`  // in place of former, as JSON
+
 	Pending *time.Time `bson:"pending,omitempty"` // since when the todo waits; gone when it is done
 	Todo    *todo      `bson:"todo,omitempty"`
 
@@ -40,6 +43,7 @@ type todo struct {
 	NewIssue     *issue.Issue       `bson:"newIssue,omitempty"`
 	AsText       bool               `bson:"asText,omitempty"` // the new issue's description is the message's text, and stands there only
 	Change       *issue.IssueChange `bson:"change,omitempty"`
+	Revise       *issue.Revision    `bson:"revise,omitempty"`
 	Notes        []*issue.Note      `bson:"notes,omitempty"`
 	Users        []issue.User       `bson:"users,omitempty"`
 	Threads      []issue.ThreadName `bson:"threads,omitempty"`
@@ -91,6 +95,8 @@ type issueDoc struct {
 	By      string    `bson:"by"`      // the decision that made it
 	Rev     int64     `bson:"rev"`     // one more with each change
 	Applied []applied `bson:"applied"` // the decisions that changed it lately
+
+	Sets []issue.Set `bson:"sets,omitempty"` // what its fields were given, and by which message
 }
 
 // applied says that a decision has changed this issue.
@@ -106,13 +112,15 @@ type noteDoc struct {
 
 	By    string `bson:"by"`
 	Place string `bson:"place"` // its place among the issue's notes: time, message, which of the message's notes
+
+	Attempt int `bson:"attempt,omitempty"` // of the message, that revised it last
 }
 
 // A wordsDoc has the words by which an issue is found: those of its subject and description ("issue 12"), or those of a note ("note ID").
 type wordsDoc struct {
 	ID    string   `bson:"_id"`
 	Issue int64    `bson:"issue"`
-	Rev   int64    `bson:"rev"` // that of the issue when they were read from it
+	Rev   int64    `bson:"rev"` // that of the issue when they were read from it; of a note the message's attempt
 	By    string   `bson:"by"`  // the decision that made the issue or note
 	Words []string `bson:"words"`
 }

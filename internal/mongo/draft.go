@@ -20,6 +20,9 @@ func (s *Store) draft(c *issue.Commit) (*messageDoc, error) {
 	if c.Message == nil || c.Message.ID == "" {
 		return nil, fault.Errorf(fault.Invalid, "a commit without a message")
 	}
+	if c.Revise != nil && (c.Replaces == 0 || c.NewIssue != nil || c.Change != nil) {
+		return nil, fault.Errorf(fault.Invalid, "only what is decided again in place revises its issue, and does nothing else to one")
+	}
 	m := &messageDoc{Message: *c.Message}
 	m.ReceivedAt = issue.Time(m.ReceivedAt)
 	m.Attempt = max(m.Attempt, 1)
@@ -33,7 +36,7 @@ func (s *Store) draft(c *issue.Commit) (*messageDoc, error) {
 	now := s.now()
 	m.Pending = &now
 	m.Todo = &todo{
-		Change: c.Change, Users: c.Users, Threads: c.Threads, Participants: c.Participants,
+		Change: c.Change, Revise: c.Revise, Users: c.Users, Threads: c.Threads, Participants: c.Participants,
 		Ledger: c.Ledger, Event: c.Event, Claims: claimed(c),
 	}
 	if c.Ledger != nil {
@@ -47,8 +50,8 @@ func (s *Store) draft(c *issue.Commit) (*messageDoc, error) {
 			is.Description = ""
 		}
 	}
-	if c.Change != nil {
-		m.Issue = c.Change.Number
+	if n := m.Todo.touches(); n != 0 {
+		m.Issue = n
 	}
 	for _, n := range c.Notes {
 		n := *n
@@ -91,7 +94,7 @@ func (m *messageDoc) number(n int64) {
 
 // names lists the blobs that the document names, each once.
 func (m *messageDoc) names() []string {
-	out := []string{m.Raw.SHA256, m.TextBlob.SHA256, m.HTMLBlob.SHA256, m.FactsBlob, m.TraceBlob}
+	out := []string{m.Raw.SHA256, m.TextBlob.SHA256, m.HTMLBlob.SHA256, m.FactsBlob, m.TraceBlob, m.ChangesBlob, m.FormerBlob}
 	for _, a := range m.Attachments {
 		out = append(out, a.SHA256)
 	}
@@ -100,7 +103,7 @@ func (m *messageDoc) names() []string {
 	return slices.DeleteFunc(out, func(sha string) bool { return sha == "" })
 }
 
-// keepBodies makes every blob that the message names be there, long facts and traces among them, and fills in m.Blobs.
+// keepBodies makes every blob that the message names be there, what is long of its decisions among them, and fills in m.Blobs.
 func (s *Store) keepBodies(ctx context.Context, m *messageDoc, bodies []*spool.Body) error {
 	spill := func(raw *json.RawMessage, name *string) {
 		if len(*raw) > issue.InlineText {
@@ -111,6 +114,17 @@ func (s *Store) keepBodies(ctx context.Context, m *messageDoc, bodies []*spool.B
 	}
 	spill(&m.Decision.Facts, &m.FactsBlob)
 	spill(&m.Decision.Trace, &m.TraceBlob)
+	spill(&m.Decision.Changes, &m.ChangesBlob)
+	if m.Former != nil {
+		raw, err := json.Marshal(m.Former)
+		if err != nil {
+			return fault.As(fault.Invalid, fmt.Errorf("encode message: %w", err))
+		}
+		short := json.RawMessage(raw)
+		if spill(&short, &m.FormerBlob); short == nil {
+			m.Former = nil
+		}
+	}
 	m.Blobs = m.names()
 	return s.putBlobs(ctx, m.Blobs, bodies)
 }

@@ -3,6 +3,7 @@ package mongo
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -62,6 +63,14 @@ func cut[T any](items []T, limit int, list byte, at func(T) string) ([]T, issue.
 
 // Issue reads an issue, with all that was committed before, on whichever node.
 func (s *Store) Issue(ctx context.Context, number int64) (*issue.Issue, error) {
+	d, err := s.issueDoc(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	return &d.Issue, nil
+}
+
+func (s *Store) issueDoc(ctx context.Context, number int64) (*issueDoc, error) {
 	if err := s.deeds.await(ctx, issueName(number)); err != nil {
 		return nil, err
 	}
@@ -76,7 +85,7 @@ func (s *Store) Issue(ctx context.Context, number int64) (*issue.Issue, error) {
 	if err != nil {
 		return nil, failed(fmt.Sprintf("read issue %d", number), err)
 	}
-	return &d.Issue, nil
+	return &d, nil
 }
 
 // Notes reads an issue's notes, oldest first.
@@ -94,7 +103,9 @@ func (s *Store) Notes(ctx context.Context, number int64, p issue.Page) ([]*issue
 			return nil, "", err
 		}
 	}
-	docs, err := find[noteDoc](ctx, s.notes, bson.D{{Key: "issue", Value: number}, {Key: "place", Value: bson.M{"$gt": after}}},
+	docs, err := find[noteDoc](ctx, s.notes, bson.D{
+		{Key: "issue", Value: number}, {Key: "place", Value: bson.M{"$gt": after}}, {Key: "withdrawnAt", Value: bson.M{"$exists": false}},
+	},
 		options.Find().SetSort(keys("place")).SetLimit(int64(limit+1)))
 	if err != nil {
 		return nil, "", err
@@ -119,12 +130,16 @@ func (s *Store) Message(ctx context.Context, id string) (*issue.Message, error) 
 	return s.whole(ctx, m)
 }
 
-// whole is a message with long facts and traces read from their blobs.
+// whole is a message with what is long of its decisions read from its blobs.
 func (s *Store) whole(ctx context.Context, m *messageDoc) (*issue.Message, error) {
+	var former []byte
 	for _, long := range []struct {
 		blob string
 		into *[]byte
-	}{{m.FactsBlob, (*[]byte)(&m.Decision.Facts)}, {m.TraceBlob, (*[]byte)(&m.Decision.Trace)}} {
+	}{
+		{m.FactsBlob, (*[]byte)(&m.Decision.Facts)}, {m.TraceBlob, (*[]byte)(&m.Decision.Trace)},
+		{m.ChangesBlob, (*[]byte)(&m.Decision.Changes)}, {m.FormerBlob, &former},
+	} {
 		if long.blob == "" {
 			continue
 		}
@@ -138,11 +153,16 @@ func (s *Store) whole(ctx context.Context, m *messageDoc) (*issue.Message, error
 			return nil, fmt.Errorf("read the decision of message %s: %w", m.ID, err)
 		}
 	}
+	if former != nil {
+		if err := json.Unmarshal(former, &m.Former); err != nil {
+			return nil, fmt.Errorf("read the decision of message %s: %w", m.ID, err)
+		}
+	}
 	return &m.Message, nil
 }
 
 // short leaves out of a list of messages what a list does not show.
-var short = bson.M{"todo": 0, "decision.facts": 0, "decision.trace": 0, "blobs": 0, "keeps": 0}
+var short = bson.M{"todo": 0, "decision.facts": 0, "decision.trace": 0, "decision.changes": 0, "former": 0, "blobs": 0, "keeps": 0}
 
 // Messages reads messages, newest first.
 func (s *Store) Messages(ctx context.Context, q issue.MessageQuery) ([]*issue.Message, issue.Cursor, error) {
@@ -159,6 +179,7 @@ func (s *Store) Messages(ctx context.Context, q issue.MessageQuery) ([]*issue.Me
 	f = equal(f, "mailbox", q.Mailbox)
 	f = equal(f, "author", q.Author)
 	f = equal(f, "messageId", q.MessageID)
+	f = equal(f, "run", q.Run)
 	if q.Issue != 0 {
 		f = append(f, bson.E{Key: "issue", Value: q.Issue})
 	}
@@ -264,6 +285,7 @@ func (s *Store) Issues(ctx context.Context, q issue.IssueQuery) ([]*issue.Issue,
 	f = equal(f, "requester.email", q.Requester)
 	f = equal(f, "assignee", q.Assignee)
 	f = equal(f, "tags", q.Tag)
+	f = append(f, bson.E{Key: "withdrawnAt", Value: bson.M{"$exists": q.Withdrawn}})
 
 	words, err := searchWords(q.Words)
 	if err != nil {
@@ -294,5 +316,5 @@ func (s *Store) listIssues(ctx context.Context, f bson.D, last int64, limit int)
 		f = append(f, bson.E{Key: "_id", Value: bson.M{"$lt": last}})
 	}
 	return find[issueDoc](ctx, s.issues, all(f), options.Find().SetSort(keys("-_id")).SetLimit(int64(limit)).
-		SetProjection(bson.M{"applied": 0}))
+		SetProjection(bson.M{"applied": 0, "sets": 0}))
 }

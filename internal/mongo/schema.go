@@ -14,7 +14,7 @@ import (
 )
 
 // schemaVersion is raised when documents change so that an older Postern would misread them.
-const schemaVersion = 1
+const schemaVersion = 2
 
 const (
 	metaSchema  = "schema"
@@ -48,6 +48,13 @@ func (s *Store) checkSchema(ctx context.Context) error {
 	}
 	if have.Version > schemaVersion {
 		return fault.Errorf(fault.Invalid, "the database has schema %d, this Postern knows schemas up to %d: use the newer Postern that wrote it", have.Version, schemaVersion)
+	}
+	if have.Version < schemaVersion { // what is new may be missing: there is nothing to move
+		_, err := s.meta.UpdateOne(ctx, bson.D{{Key: "_id", Value: metaSchema}, {Key: "version", Value: bson.M{"$lt": schemaVersion}}},
+			bson.M{"$set": bson.M{"version": schemaVersion}})
+		if err != nil {
+			return failed("write schema version", err)
+		}
 	}
 	err = s.meta.FindOne(ctx, byID(metaRestore)).Err()
 	if err == nil {
@@ -96,8 +103,8 @@ func (s *Store) makeIndexes(ctx context.Context) error {
 		s.participants:  {},
 		s.events:        {},
 	}
-	// Of what waits to be applied, which is little: an issue may have any number of messages that do not.
-	pending := map[*mongo.Collection][]bson.D{s.messages: {keys("pending"), keys("issue", "pending")}}
+	// Of few messages: an issue may have any number that do not wait to be applied, and hardly any is replayed.
+	partial := map[string][]bson.D{"pending": {keys("pending"), keys("issue", "pending")}, "run": {keys("run", "-id")}}
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(4)
@@ -106,8 +113,12 @@ func (s *Store) makeIndexes(ctx context.Context) error {
 		for _, k := range list {
 			models = append(models, mongo.IndexModel{Keys: k})
 		}
-		for _, k := range pending[coll] {
-			models = append(models, mongo.IndexModel{Keys: k, Options: options.Index().SetPartialFilterExpression(bson.M{"pending": bson.M{"$exists": true}})})
+		if coll == s.messages {
+			for field, list := range partial {
+				for _, k := range list {
+					models = append(models, mongo.IndexModel{Keys: k, Options: options.Index().SetPartialFilterExpression(bson.M{field: bson.M{"$exists": true}})})
+				}
+			}
 		}
 		if len(models) == 0 {
 			continue

@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -99,6 +100,9 @@ func (s *Store) index(ctx context.Context, batch []*deed) []error {
 		if c := d.m.Todo.Change; errs[i] == nil && c != nil && c.Subject != nil {
 			errs[i] = s.reindex(ctx, c.Number)
 		}
+		if r := d.m.Todo.Revise; errs[i] == nil && r != nil {
+			errs[i] = errors.Join(s.reindex(ctx, r.Number), s.reindexNotes(ctx, d.m))
+		}
 	}
 	return errs
 }
@@ -129,7 +133,12 @@ func (s *Store) reindex(ctx context.Context, number int64) error {
 		return failed(fmt.Sprintf("read issue %d", number), err)
 	}
 	doc := wordsDoc{ID: issueWords(number), Issue: number, Rev: d.Rev, By: d.By, Words: issue.Words(d.Subject + "\n" + d.Description)}
-	if err := s.step("index issue"); err != nil {
+	return s.putWords(ctx, doc)
+}
+
+// putWords writes words in place of those of an earlier state.
+func (s *Store) putWords(ctx context.Context, doc wordsDoc) error {
+	if err := s.step("index " + doc.ID); err != nil {
 		return err
 	}
 	err := persist(ctx, func() error {
@@ -140,5 +149,5 @@ func (s *Store) reindex(ctx context.Context, number int64) error {
 	if isDuplicate(err) {
 		return nil
 	}
-	return failed(fmt.Sprintf("index issue %d", number), err)
+	return failed("index "+doc.ID, err)
 }

@@ -169,7 +169,8 @@ func (s *Store) Retain(ctx context.Context, r issue.Retention) (int, error) {
 		{"raw", r.Raw, func(m *messageDoc) { m.Raw = issue.Blob{} }},
 		{"quarantine", r.Quarantine, (*messageDoc).strip},
 		{"trace", r.Trace, func(m *messageDoc) {
-			m.Decision.Facts, m.Decision.Trace, m.FactsBlob, m.TraceBlob = nil, nil, "", ""
+			m.Decision.Facts, m.Decision.Trace, m.Decision.Changes, m.Former = nil, nil, nil, nil
+			m.FactsBlob, m.TraceBlob, m.ChangesBlob, m.FormerBlob = "", "", "", ""
 		}},
 	} {
 		n, err := s.retain(ctx, k.kind, k.before, k.take)

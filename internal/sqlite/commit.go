@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -49,7 +48,9 @@ func (s *Store) plan(c *issue.Commit) (*plan, error) {
 		return nil, fault.Errorf(fault.Invalid, "commit: a message with an id is missing")
 	case c.NewIssue != nil && c.Change != nil:
 		return nil, fault.Errorf(fault.Invalid, "commit of message %s: a new issue and a change of another exclude each other", m.ID)
-	case len(c.Notes) > 0 && c.NewIssue == nil && c.Change == nil:
+	case c.Revise != nil && (c.Replaces == 0 || c.NewIssue != nil || c.Change != nil):
+		return nil, fault.Errorf(fault.Invalid, "commit of message %s: only what is decided again in place revises its issue, and does nothing else to one", m.ID)
+	case len(c.Notes) > 0 && c.NewIssue == nil && c.Change == nil && c.Revise == nil:
 		return nil, fault.Errorf(fault.Invalid, "commit of message %s: notes without an issue", m.ID)
 	case m.Slot != "" && !strings.Contains(m.Slot, "/"):
 		return nil, fault.Errorf(fault.Invalid, "commit of message %s: slot %q is not of the form key/n", m.ID, m.Slot)
@@ -88,14 +89,19 @@ func (s *Store) apply(t *tx, p *plan) (issue.Committed, error) {
 	}
 	var number int64
 	notes := 0
+	var h *issue.History
 	var is *issue.Issue
 	switch {
 	case p.NewIssue != nil:
 		s.number++ // one that is not used in the end is a gap
 		number = s.number
-	case p.Change != nil:
-		number = p.Change.Number
-		if is, notes, err = readIssue(t.conn, number); err != nil {
+	case p.Change != nil || p.Revise != nil:
+		number = touches(p.Commit)
+		if h, notes, err = readHistory(t.conn, number); err != nil {
+			return issue.Committed{}, err
+		}
+		is = h.Issue
+		if err := mayWithdraw(t.conn, h, p.Revise); err != nil {
 			return issue.Committed{}, err
 		}
 	default:
@@ -123,8 +129,8 @@ func (s *Store) apply(t *tx, p *plan) (issue.Committed, error) {
 	switch {
 	case p.NewIssue != nil:
 		err = putIssue(t, p, number)
-	case p.Change != nil:
-		err = changeIssue(t, p.Change, is, notes+len(p.Notes))
+	case h != nil:
+		err = changeIssue(t, p, h, notes+len(p.Notes))
 	}
 	if err != nil {
 		return issue.Committed{}, err
@@ -223,18 +229,18 @@ func (s *Store) putMessage(t *tx, p *plan, old *former, number int64) (seq int64
 	}
 	values := []any{
 		m.ID, slot, m.Mailbox, m.ReceivedAt, author, m.Subject, m.MessageID, m.Verdict, m.Reason, number, m.Note, attempt,
-		m.ReplayOf, m.ReplayedBy, m.Marked, stamp(m.DeletedAt), hash(m.Raw.SHA256), m.Raw.Size, p.trace != nil, p.doc, p.trace,
+		m.ReplayOf, m.ReplayedBy, m.Marked, stamp(m.DeletedAt), hash(m.Raw.SHA256), m.Raw.Size, p.trace != nil, p.doc, p.trace, m.Run,
 	}
 	if old != nil {
 		_, err := t.write("message", `UPDATE messages SET id = ?, slot = ?, mailbox = ?, received_at = ?, author = ?, subject = ?, message_id = ?,
 			verdict = ?, reason = ?, issue = ?, note = ?, attempt = ?, replay_of = ?, replayed_by = ?, marked = ?, deleted_at = ?,
-			raw = ?, raw_size = ?, traced = ?, doc = ?, trace = ? WHERE seq = ?`, append(values, old.seq)...)
+			raw = ?, raw_size = ?, traced = ?, doc = ?, trace = ?, run = ? WHERE seq = ?`, append(values, old.seq)...)
 		return old.seq, err
 	}
 	s.message++
 	n, err := t.write("message", `INSERT INTO messages (seq, id, slot, mailbox, received_at, author, subject, message_id, verdict, reason, issue,
-		note, attempt, replay_of, replayed_by, marked, copies, deleted_at, raw, raw_size, traced, doc, trace)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		note, attempt, replay_of, replayed_by, marked, copies, deleted_at, raw, raw_size, traced, doc, trace, run)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		append([]any{s.message}, values...)...)
 	if err != nil {
 		return 0, err
@@ -255,8 +261,8 @@ func putIssue(t *tx, p *plan, number int64) error {
 	if is.Message == "" {
 		is.Message = p.m.ID
 	}
-	is.Tags = merge(nil, is.Tags, nil)
-	if _, err := t.write("issue", "INSERT INTO issues ("+issueColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	is.Tags = unique(is.Tags)
+	if _, err := t.write("issue", "INSERT INTO issues ("+issueColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		issueValues(&is, len(p.Notes))...); err != nil {
 		return err
 	}
@@ -266,56 +272,41 @@ func putIssue(t *tx, p *plan, number int64) error {
 	return enqueue(t, number, 0)
 }
 
+// touches is the number of the issue that a commit changes.
+func touches(c *issue.Commit) int64 {
+	if c.Revise != nil {
+		return c.Revise.Number
+	}
+	return c.Change.Number
+}
+
 // changeIssue applies a change to the issue as it is now: this is the only writer, so none is lost.
-func changeIssue(t *tx, c *issue.IssueChange, is *issue.Issue, notes int) error {
-	before := is.Tags
-	for to, v := range map[*string]*string{
-		&is.Subject: c.Subject, &is.Type: c.Type, &is.Class: c.Class, &is.Priority: c.Priority, &is.Status: c.Status,
-		&is.Assignee: c.Assignee, &is.Team: c.Team, &is.Template: c.Template, &is.Visibility: c.Visibility,
-	} {
-		if v != nil {
-			*to = *v
-		}
-	}
-	if c.DueAt != nil {
-		is.DueAt = stamp(c.DueAt)
-	}
-	if c.ClosedAt != nil {
-		is.ClosedAt = stamp(c.ClosedAt)
-	}
-	if at := issue.Time(c.UpdatedAt); at.After(is.UpdatedAt) {
-		is.UpdatedAt = at
-	}
-	is.Tags = merge(is.Tags, c.AddTags, c.RemoveTags)
-	is.Watchers = merge(is.Watchers, c.AddWatchers, c.DropWatchers)
-	if len(c.Fields) > 0 {
-		fields := maps.Clone(is.Fields)
-		if fields == nil {
-			fields = map[string]string{}
-		}
-		for k, v := range c.Fields {
-			if v == "" {
-				delete(fields, k)
-			} else {
-				fields[k] = v
-			}
-		}
-		is.Fields = fields
+func changeIssue(t *tx, p *plan, h *issue.History, notes int) error {
+	is := h.Issue
+	before := *is
+	if p.Change != nil {
+		h.Change(p.Change, p.m.ID)
+	} else {
+		h.Revise(p.Revise)
 	}
 	v := issueValues(is, notes)
-	// Description, requester, creation and message never change.
-	if _, err := t.write("issue", `UPDATE issues SET subject = ?, type = ?, class = ?, priority = ?, status = ?, assignee = ?, team = ?,
-		template = ?, visibility = ?, watchers = ?, tags = ?, fields = ?, due_at = ?, updated_at = ?, closed_at = ?, notes = ? WHERE number = ?`,
-		v[2], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11], v[14], v[15], v[16], v[18], v[20], v[21], v[23], is.Number); err != nil {
+	// Requester, creation and message never change.
+	if _, err := t.write("issue", `UPDATE issues SET subject = ?, description = ?, type = ?, class = ?, priority = ?, status = ?, assignee = ?, team = ?,
+		template = ?, visibility = ?, watchers = ?, tags = ?, fields = ?, due_at = ?, updated_at = ?, closed_at = ?, notes = ?,
+		withdrawn_at = ?, sets = ? WHERE number = ?`,
+		v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11], v[14], v[15], v[16], v[18], v[20], v[21], v[23], v[24],
+		setList(h.Sets), is.Number); err != nil {
 		return err
 	}
-	if err := tag(t, is.Number, without(is.Tags, before), without(before, is.Tags)); err != nil {
+	if err := tag(t, is.Number, without(is.Tags, before.Tags), without(before.Tags, is.Tags)); err != nil {
 		return err
 	}
-	if c.Subject != nil {
-		return enqueue(t, is.Number, 0)
+	if is.Subject != before.Subject || is.Description != before.Description || p.Change != nil && p.Change.Subject != nil {
+		if err := enqueue(t, is.Number, 0); err != nil {
+			return err
+		}
 	}
-	return nil
+	return reviseNotes(t, p.Revise)
 }
 
 func tag(t *tx, number int64, add, remove []string) error {
@@ -332,15 +323,15 @@ func tag(t *tx, number int64, add, remove []string) error {
 	return nil
 }
 
-// merge adds what is not there yet, in order, and takes out what is to go.
-func merge(list, add, remove []string) []string {
-	out := slices.Clone(list)
-	for _, s := range add {
+// unique is a list with each entry once.
+func unique(list []string) []string {
+	var out []string
+	for _, s := range list {
 		if !slices.Contains(out, s) {
 			out = append(out, s)
 		}
 	}
-	return without(out, remove)
+	return out
 }
 
 func without(list, remove []string) []string {
@@ -414,12 +405,37 @@ func putLinks(t *tx, p *plan, number int64, is *issue.Issue) error {
 
 // readIssue reads an issue and how many notes it has.
 func readIssue(c *conn, number int64) (*issue.Issue, int, error) {
-	r, ok, err := c.one("SELECT "+issueColumns+" FROM issues WHERE number = ?", number)
+	r, err := issueRow(c, issueColumns, number)
 	if err != nil {
-		return nil, 0, fmt.Errorf("read issue %d: %w", number, err)
-	}
-	if !ok {
-		return nil, 0, fault.Errorf(fault.NotFound, "no issue %d", number)
+		return nil, 0, err
 	}
 	return decodeIssue(r)
+}
+
+// readHistory reads an issue with what its fields were given, and how many notes it has.
+func readHistory(c *conn, number int64) (*issue.History, int, error) {
+	r, err := issueRow(c, issueColumns+", sets", number)
+	if err != nil {
+		return nil, 0, err
+	}
+	is, notes, err := decodeIssue(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	h := &issue.History{Issue: is}
+	if h.Sets, err = decodeSets(r.text(25)); err != nil {
+		return nil, 0, fmt.Errorf("decode issue %d: %w", number, err)
+	}
+	return h, notes, nil
+}
+
+func issueRow(c *conn, columns string, number int64) (row, error) {
+	r, ok, err := c.one("SELECT "+columns+" FROM issues WHERE number = ?", number)
+	if err != nil {
+		return nil, fmt.Errorf("read issue %d: %w", number, err)
+	}
+	if !ok {
+		return nil, fault.Errorf(fault.NotFound, "no issue %d", number)
+	}
+	return r, nil
 }

@@ -28,6 +28,11 @@ func (s *Store) Issues(ctx context.Context, q issue.IssueQuery) ([]*issue.Issue,
 		return nil, "", err
 	}
 	var f filter
+	if q.Withdrawn {
+		f.add("withdrawn_at IS NOT NULL")
+	} else {
+		f.add("withdrawn_at IS NULL")
+	}
 	for _, word := range searchWords(q.Words) {
 		f.add("number IN (SELECT rowid >> 20 FROM search WHERE search MATCH ?)", word)
 	}
@@ -90,21 +95,27 @@ func (s *Store) Notes(ctx context.Context, number int64, p issue.Page) ([]*issue
 		if _, ok, err := c.one("SELECT 1 FROM issues WHERE number = ?", number); err != nil || !ok {
 			return cmpErr(err, fault.Errorf(fault.NotFound, "no issue %d", number))
 		}
-		return c.query(ctx, `SELECT place, id, kind, author, author_name, text, visibility, message, created_at FROM notes
-			WHERE place > ? AND place < ? ORDER BY place LIMIT ?`, []any{from, (number + 1) << noteBits, limit + 1}, func(r row) error {
-			places = append(places, r.int(0))
-			out = append(out, &issue.Note{
-				ID: r.text(1), Issue: number, Kind: r.text(2), Author: issue.Person{Email: r.text(3), Name: r.text(4)}, Text: r.text(5),
-				Visibility: r.text(6), Message: r.text(7), CreatedAt: r.time(8),
+		return c.query(ctx, "SELECT "+noteColumns+" FROM notes WHERE place > ? AND place < ? AND withdrawn_at IS NULL ORDER BY place LIMIT ?",
+			[]any{from, (number + 1) << noteBits, limit + 1}, func(r row) error {
+				places, out = append(places, r.int(0)), append(out, decodeNote(r))
+				return nil
 			})
-			return nil
-		})
 	})
 	out, more := cut(out, limit)
 	if err != nil || !more {
 		return out, "", wrap(err, "list notes")
 	}
 	return out, cursor(ofNotes, places[limit-1]), nil
+}
+
+// noteColumns are read in this order by decodeNote.
+const noteColumns = "place, id, kind, author, author_name, text, visibility, message, created_at, withdrawn_at"
+
+func decodeNote(r row) *issue.Note {
+	return &issue.Note{
+		ID: r.text(1), Issue: r.int(0) >> noteBits, Kind: r.text(2), Author: issue.Person{Email: r.text(3), Name: r.text(4)}, Text: r.text(5),
+		Visibility: r.text(6), Message: r.text(7), CreatedAt: r.time(8), WithdrawnAt: r.maybe(9),
+	}
 }
 
 // Message reads one message with all that is kept of it.
@@ -144,6 +155,9 @@ func (s *Store) Messages(ctx context.Context, q issue.MessageQuery) ([]*issue.Me
 	f.text("author", q.Author)
 	if q.MessageID != "" {
 		f.add("message_id <> '' AND message_id = ?", q.MessageID)
+	}
+	if q.Run != "" {
+		f.add("run <> '' AND run = ?", q.Run)
 	}
 	if !q.Since.IsZero() {
 		f.add("received_at >= ?", q.Since)

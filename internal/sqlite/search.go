@@ -68,10 +68,9 @@ func (w *writer) indexBatch(n int) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if place&maxNotes == 0 { // an issue's subject may change
-			if _, err := t.write("search", "DELETE FROM search WHERE rowid = ?", place); err != nil {
-				return 0, err
-			}
+		// An issue's subject may change, and a replay changes and withdraws notes.
+		if _, err := t.write("search", "DELETE FROM search WHERE rowid = ?", place); err != nil {
+			return 0, err
 		}
 		if _, err := t.write("search", "INSERT INTO search (rowid, words) VALUES (?, ?)", place, strings.Join(issue.Words(text), " ")); err != nil {
 			return 0, err
@@ -89,10 +88,10 @@ func (w *writer) indexBatch(n int) (int, error) {
 	return len(places), err
 }
 
-// textAt reads a note's text, or for note 0 the issue's subject and description.
+// textAt reads a note's text, none where it is withdrawn, or for note 0 the issue's subject and description.
 func textAt(c *conn, place int64) (string, error) {
 	if place&maxNotes != 0 {
-		r, _, err := c.one("SELECT text FROM notes WHERE place = ?", place)
+		r, _, err := c.one("SELECT text FROM notes WHERE place = ? AND withdrawn_at IS NULL", place)
 		return r.text(0), err
 	}
 	r, _, err := c.one("SELECT subject, description FROM issues WHERE number = ?", place>>noteBits)

@@ -77,6 +77,13 @@ var promises = []struct {
 	{"no change of an issue is lost", lostUpdates},
 	{"an issue changes as asked", issueChange},
 
+	{"a message decided again in place mends its issue", revises},
+	{"notes change, go and come back", revisedNotes},
+	{"a withdrawn issue keeps its number", withdrawn},
+	{"replays while mail comes", reviseRace},
+	{"a reply while its issue is withdrawn", withdrawRace},
+
+	{"a crash at any write of a revision", crashRevision},
 	{"a crash at any write of a new issue", crashNewIssue},
 	{"a crash at any write of a note", crashNote},
 	{"a failure at any write is over with it", failureAtWrites},

@@ -1,0 +1,236 @@
+package issue
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Revision is what a message that was decided again gives its issue, in place of what it gave before. The issue becomes what it
+// would be had the message been decided so at first, with all that was done since: where another has set a field after it, that stands.
+type Revision struct {
+	Number      int64        `json:"number"`
+	By          string       `json:"by"`                  // the message's id
+	Sets        []Set        `json:"sets"`                // all that the decision gives; By need not be said
+	Withdrawn   bool         `json:"withdrawn,omitempty"` // it gives nothing any more: the issue that it made, or its note, is withdrawn
+	Description *string      `json:"description,omitempty"`
+	Notes       []NoteChange `json:"notes,omitempty"` // of those that the message has made already
+	At          time.Time    `json:"at"`
+}
+
+// A NoteChange is what a note becomes.
+type NoteChange struct {
+	ID          string     `json:"id"`
+	Text        string     `json:"text"`
+	Visibility  string     `json:"visibility"`
+	WithdrawnAt *time.Time `json:"withdrawnAt,omitempty"`
+}
+
+// A Revised is what became of one field.
+type Revised struct {
+	Field string `json:"field"`
+	Was   string `json:"was"`
+	Is    string `json:"is"`             // or would be
+	Left  string `json:"left,omitempty"` // why it stays as it was
+}
+
+// Why a field stays as it was.
+const (
+	leftUnset   = "the decision before did not set it"
+	leftUnknown = "what it was before is not remembered"
+	leftSince   = "set since by message "
+)
+
+// Revise does what a revision says and tells what came of it. Doing it once more does nothing.
+func (h *History) Revise(r *Revision) []Revised {
+	is := h.Issue
+	made := is.Message == r.By
+	var out []Revised
+	if !made || !r.Withdrawn { // what made an issue that is withdrawn leaves it as it is: its fields are its only memory of them
+		want := map[string]Set{}
+		for _, s := range r.Sets {
+			s.By = r.By
+			want[s.Field] = s
+		}
+		for _, field := range h.concerned(r.By, made, want) {
+			s, gives := want[field]
+			if d, ok := h.revise(field, s, gives, r.By, made); ok {
+				out = append(out, d)
+			}
+		}
+	}
+	if r.Description != nil && *r.Description != is.Description {
+		is.Description = *r.Description
+	}
+	switch withdrawn := made && r.Withdrawn; {
+	case withdrawn && is.WithdrawnAt == nil:
+		at := Time(r.At)
+		is.WithdrawnAt = &at
+		out = append(out, Revised{Field: "issue", Is: "withdrawn"})
+	case !r.Withdrawn && is.WithdrawnAt != nil:
+		is.WithdrawnAt = nil
+		out = append(out, Revised{Field: "issue", Was: "withdrawn"})
+	}
+	if at := Time(r.At); len(out) > 0 && at.After(is.UpdatedAt) {
+		is.UpdatedAt = at
+	}
+	return out
+}
+
+// concerned are the fields that a message gave something or gives now, in order.
+func (h *History) concerned(by string, made bool, want map[string]Set) []string {
+	fields := map[string]bool{}
+	for f := range want {
+		fields[f] = true
+	}
+	others := map[string]bool{}
+	for _, s := range h.Sets {
+		if s.By == by {
+			fields[s.Field] = true
+		} else {
+			others[s.Field] = true
+		}
+	}
+	if made {
+		for _, f := range h.Issue.entries() {
+			if !others[f] {
+				fields[f] = true
+			}
+		}
+		if h.Issue.DueAt != nil && !others[dueField] {
+			fields[dueField] = true
+		}
+		for _, f := range scalars { // of which it says nothing
+			if _, ok := want[f]; !ok {
+				delete(fields, f)
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(fields))
+}
+
+// entries are the names of the tags, watchers and own fields that an issue has.
+func (is *Issue) entries() (out []string) {
+	for _, t := range is.Tags {
+		out = append(out, tagPrefix+t)
+	}
+	for _, w := range is.Watchers {
+		out = append(out, watcherPrefix+w)
+	}
+	for name := range is.Fields {
+		out = append(out, fieldPrefix+name)
+	}
+	return out
+}
+
+// revise makes one field what it is when the message gives it s, or nothing.
+func (h *History) revise(field string, s Set, gives bool, by string, made bool) (Revised, bool) {
+	of := h.of(field)
+	mine := slices.IndexFunc(of, func(i int) bool { return h.Sets[i].By == by })
+	d := Revised{Field: field, Was: h.Issue.Value(field), Is: s.Value}
+	switch {
+	case mine >= 0:
+		e := &h.Sets[of[mine]]
+		before := *e
+		if gives && s.Closed == nil {
+			s.Closed = h.closedLike(s.Value, of[:mine+1])
+		}
+		if made && !gives { // its word is the first: without it there is nothing
+			s, gives = Set{Field: field, By: by}, true
+		}
+		if e.Gone = !gives; gives {
+			e.Value, e.Closed = s.Value, s.Closed
+		}
+		if e.Value == before.Value && e.Gone == before.Gone && same(e.Closed, before.Closed) {
+			return Revised{}, false
+		}
+	case len(of) == 0 && made:
+		if s.Field = field; d.Was == s.Value && (field != statusField || same(s.Closed, h.Issue.ClosedAt)) {
+			return Revised{}, false
+		}
+		h.Issue.take(s)
+		return d, true
+	case !gives:
+		return Revised{}, false
+	case !gathers(field):
+		d.Left = leftUnset
+		if made {
+			d.Left = leftUnknown
+		}
+		return d, d.Was != d.Is
+	default:
+		h.insert(s, of)
+	}
+	return h.settle(d, by)
+}
+
+// closedLike is since when the issue was closed by the latest of some sets with that value that says it: to set the same status again
+// closes nothing anew.
+func (h *History) closedLike(value string, of []int) *time.Time {
+	for _, i := range slices.Backward(of) {
+		if s := h.Sets[i]; s.Value == value && s.Closed != nil {
+			return s.Closed
+		}
+	}
+	return nil
+}
+
+// gathers reports whether a field is one of many: to add one of these takes nothing from anybody.
+func gathers(field string) bool {
+	return strings.HasPrefix(field, tagPrefix) || strings.HasPrefix(field, watcherPrefix)
+}
+
+// insert puts a set where it would stand had it been given when the message came: ids sort by time.
+func (h *History) insert(s Set, of []int) {
+	if len(of) == 0 {
+		h.Sets = append(h.Sets, h.first(s.Field))
+	}
+	at := len(h.Sets)
+	for _, i := range of {
+		if h.Sets[i].By > s.By {
+			at = i
+			break
+		}
+	}
+	h.Sets = slices.Insert(h.Sets, at, s)
+	h.forget(s.Field)
+}
+
+// settle makes a field what the last set of it says that was not taken back.
+func (h *History) settle(d Revised, by string) (Revised, bool) {
+	of := h.of(d.Field)
+	last := -1
+	for _, i := range of {
+		if !h.Sets[i].Gone {
+			last = i
+		}
+	}
+	if last < 0 {
+		d.Left = leftUnknown
+		return d, true
+	}
+	top := h.Sets[last]
+	if top.Value != d.Was || top.Field == statusField && !same(top.Closed, h.Issue.ClosedAt) {
+		h.Issue.take(top)
+		d.Is = top.Value
+		return d, true
+	}
+	if top.By != by && d.Is != d.Was && slices.ContainsFunc(of, func(i int) bool { return h.Sets[i].By == by && i < last }) {
+		d.Left = leftSince + top.By
+		return d, true
+	}
+	return Revised{}, false
+}
+
+func same(a, b *time.Time) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Equal(*b)
+}
+
+// Others reports whether somebody else than the message has set something since, of those that count.
+func (h *History) Others(by string, counts func(by string) bool) bool {
+	return slices.ContainsFunc(h.Sets, func(s Set) bool { return s.By != by && !s.Gone && counts(s.By) })
+}
