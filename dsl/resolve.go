@@ -23,7 +23,7 @@ var allowedBuiltins = map[string]bool{
 // allowedMethods are the methods of times and durations that depend on nothing else.
 var allowedMethods = []string{
 	"Year", "YearDay", "Day", "Hour", "Minute", "Second", "Unix", "Format", "Add", "AddDate", "Sub", "Before", "After", "Equal", "UTC",
-	"Hours", "Minutes", "Seconds", "Round", "Truncate", "String", "Month", "Weekday",
+	"Hours", "Minutes", "Seconds", "Round", "Truncate", "String", "Month", "Weekday", "IsZero",
 }
 
 // resolve walks the tree as it was parsed: it reports names that are not known or not known here,
