@@ -44,6 +44,7 @@ type Effects struct {
 	Bounce     bool      `expr:"bounce"`   // with the verdict "rejected": a rule asked for a bounce
 	Dropped    []string  `expr:"dropped"`  // the names of attachments that are dropped
 	Redacted   []string  `expr:"redacted"` // the patterns that are blackened
+	Text       string    `expr:"text"`     // the mail's new text as it is kept, blackened
 	Thread     string    `expr:"thread"`   // the key under which the issue is found again
 	Rules      []string  `expr:"rules"`    // that matched, or did what their else says, in order
 	Shadows    []string  `expr:"shadows"`  // shadow rules that did

@@ -180,4 +180,5 @@ type Issue struct {
 	Fields      map[string]string `expr:"fields" json:"fields"`
 	CreatedAt   time.Time         `expr:"createdAt" json:"createdAt"`
 	Age         time.Duration     `expr:"age" json:"age"`
+	ClosedFor   time.Duration     `expr:"closedFor" json:"closedFor,omitzero"` // how long it had been closed when the mail came
 }

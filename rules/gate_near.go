@@ -142,7 +142,7 @@ func fieldOf(name string) string {
 		return "verdict"
 	case "outcome.dropped":
 		return "attachments"
-	case "outcome.redacted":
+	case "outcome.redacted", "outcome.text":
 		return "redact"
 	}
 	return strings.TrimPrefix(strings.TrimPrefix(name, "issue."), "outcome.")

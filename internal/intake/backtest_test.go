@@ -3,6 +3,7 @@ package intake_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,8 @@ rule "host" {
 	then { thread(m.host, "7d"); tag(string(issue.isNew)) }
 }
 rule "closed" { when issue.status == "closed" then { reopen(); tag("again") } }
+rule "solve" { when mail.subject contains "solved" then { close() } }
+rule "long closed" { when issue.closedFor > duration("30s") then { tag("late") } }
 rule "default" { when issue.priority == "normal" then { set("priority", "high") } }
 rule "hold" { when mail.subject contains "hold" then { quarantine("look") } }
 rule "drop" { when mail.subject contains "spam" then { discard("spam") } }
@@ -54,6 +57,11 @@ func TestBacktestOfTheSameRules(t *testing.T) {
 	env := intake.Envelope{Source: "smtp", Peer: netip.MustParseAddr("192.0.2.7"), From: "boss@proven.example"}
 	n++
 	r.sendAs(env, plain(fmt.Sprintf("<%d@x.example>", n), "boss@proven.example", "close it", "[[close]]"))
+	send("eve@example.org", "solved")
+	late := send("eve@example.org", "Re: yes", fmt.Sprintf("In-Reply-To: <%d@x.example>", n))
+	if is := r.issue(late.Issue); !slices.Equal(is.Tags, []string{"new", "again", "late"}) {
+		t.Errorf("an answer a minute after it was closed: %v", is.Tags)
+	}
 	if _, err := r.in.Release(t.Context(), held.Message, "test"); err != nil {
 		t.Fatal(err)
 	}

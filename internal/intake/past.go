@@ -116,11 +116,17 @@ func (w *past) Issue(ctx context.Context, number int64) (*issue.Issue, error) {
 
 // asIssue is the opposite of issueView, as far as rules can see.
 func asIssue(v *dsl.Issue) *issue.Issue {
-	return &issue.Issue{
+	is := &issue.Issue{
 		Number: int64(v.Number), Subject: v.Subject, Description: v.Description, Type: v.Type, Class: v.Class, Priority: v.Priority,
 		Status: v.Status, Assignee: v.Assignee, Template: v.Template, Requester: issue.Person{Email: v.Requester.Email, Name: v.Requester.Name},
 		Watchers: v.Watchers, Tags: v.Tags, Fields: v.Fields, CreatedAt: v.CreatedAt,
 	}
+	if v.ClosedFor > 0 {
+		now := v.CreatedAt.Add(v.Age)
+		closed := now.Add(-v.ClosedFor)
+		is.ClosedAt = &closed
+	}
+	return is
 }
 
 // question is a stored message waiting to be decided again as of its own time: only the rules are others.

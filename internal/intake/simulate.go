@@ -170,7 +170,8 @@ func effects(d *DryRun) dsl.Effects {
 	c := d.Changes
 	e := dsl.Effects{
 		Notes: list(c.Notes), Visibility: value(c.Visibility), Quiet: c.Quiet, Bounce: d.bounce,
-		Dropped: []string{}, Redacted: list(c.Redact), Thread: c.ThreadKey, Rules: []string{}, Shadows: []string{}, Failed: []string{},
+		Dropped: []string{}, Redacted: list(c.Redact), Text: newRedaction(c.Redact).text(d.view.Mail.NewText),
+		Thread: c.ThreadKey, Rules: []string{}, Shadows: []string{}, Failed: []string{},
 	}
 	if c.Due != nil {
 		e.Due = *c.Due

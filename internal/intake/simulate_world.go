@@ -58,6 +58,10 @@ func testWorld(t *dsl.Test, p *parsed, marker string, now time.Time) *given {
 	for name := range saidBy(said, false) {
 		w.said[issue.SaidID(name, w.issue.Number)] = true
 	}
+	if g.ClosedFor > 0 {
+		closed := now.Add(-g.ClosedFor)
+		w.issue.ClosedAt = &closed
+	}
 	if g.Participants != nil {
 		w.people = append(slices.Clone(g.Participants), w.issue.Requester.Email)
 	} else {

@@ -203,12 +203,16 @@ func issueView(is *issue.Issue, now time.Time) *dsl.Issue {
 	}
 	r := addressView(mail.ParseAddress(is.Requester.Email))
 	r.Name = is.Requester.Name
-	return &dsl.Issue{
+	v := &dsl.Issue{
 		Number: int(is.Number), Subject: is.Subject, Description: is.Description, Type: is.Type, Class: is.Class,
 		Priority: is.Priority, Status: is.Status, Assignee: is.Assignee, Template: is.Template, Requester: r,
 		Watchers: slices.Clone(list(is.Watchers)), Tags: slices.Clone(list(is.Tags)), Fields: fields,
 		CreatedAt: is.CreatedAt, Age: now.Sub(is.CreatedAt),
 	}
+	if is.ClosedAt != nil {
+		v.ClosedFor = max(0, now.Sub(*is.ClosedAt))
+	}
+	return v
 }
 
 // facts are all that rules could see and that is not in the mail, kept with the decision.
