@@ -29,7 +29,7 @@ five
 --a
 Content-Type: text/html
 
-<style>p {color: red}</style><p title="ten">sev<b>en</b> &#101;ight <img alt="nine" src="cid:x"><span style="display:none">eleven</span></p>
+<style>p {color: red}</style><p title="ten">1 < 2 sev<b class="a > b" id='>'>en</b> &#101;ig<!-- > -->ht<o:p> <img alt="nine" src="cid:x"><span style="display:none">eleven</span></p>
 --a--
 --b
 Content-Type: message/rfc822
@@ -62,6 +62,9 @@ END:VCALENDAR
 		if !strings.Contains(all, want) {
 			t.Errorf("%q is not among the texts:\n%s", want, all)
 		}
+	}
+	if strings.Contains(all, "1 2") || !strings.Contains(all, "1 < 2") {
+		t.Error("what is no tag is text")
 	}
 	for stop := range 12 { // whoever has seen enough stops
 		n := 0
