@@ -165,10 +165,10 @@ func setField(r *Run, args []any) ([]any, error) {
 	return []any{oneLine(field), oneLine(value)}, nil
 }
 
-// settable are the issue's own fields that set takes, each as the action of that name would.
-var settable = map[string]string{
-	"subject": "subject", "type": "type", "class": "class", "priority": "priority",
-	"status": "status", "assignee": "assign", "visibility": "visibility",
+// settable are the issue's own fields that set takes, with the names that their values are of.
+var settable = map[string]vocabulary{
+	"subject": "", "type": vocabularyType, "class": vocabularyClass, "priority": vocabularyPriority, "status": vocabularyStatus,
+	"assignee": vocabularyAssignee, "team": vocabularyTeam, "template": "", "visibility": vocabularyVisibility,
 }
 
 func text(name string, names vocabulary) []param { return []param{{name, kindText, names}} }
@@ -194,7 +194,7 @@ func actions() []*function {
 		one("class", "name", vocabularyClass),
 		one("priority", "name", vocabularyPriority),
 		one("status", "name", vocabularyStatus),
-		one("assign", "name", vocabularyTeam),
+		one("assign", "name", vocabularyAssignee),
 		many("tag", "name", true),
 		many("untag", "name", false),
 		many("watch", "address", false),

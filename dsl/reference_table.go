@@ -90,7 +90,7 @@ var referenceTable = []referenceEntry{
 	{"mean", "numbers", "mean(list)", "the mean", `mean([1, 3]) == 2`},
 	{"median", "numbers", "median(list)", "the one in the middle", `median([1, 5, 2]) == 2`},
 
-	{"set", "actions", "", "sets a field of the configuration, or `subject type class priority status assignee visibility`", "set(\"order\", `{pairs(mail.text).order}`)"},
+	{"set", "actions", "", "sets a field of the configuration, or `subject type class priority status assignee team template visibility`", "set(\"order\", `{pairs(mail.text).order}`)"},
 	{"subject", "actions", "", "sets the subject", `subject("[{mail.from.domain}] {mail.subject}")`},
 	{"type", "actions", "", "sets the type", `type("Incident/Hardware")`},
 	{"class", "actions", "", "sets the class", `class("customer")`},

@@ -185,9 +185,7 @@ func (u *unit) checkField(f *function, args []ast.Node) {
 	if !ok {
 		return
 	}
-	if own := u.c.functions[settable[field.Value]]; own != nil {
-		u.checkNames(own.params[0], args[1])
-	}
+	u.checkNames(param{names: settable[field.Value]}, args[1])
 }
 
 // checkDuration checks literal durations and dates.

@@ -17,6 +17,7 @@ const (
 	vocabularyPriority   vocabulary = "priority"
 	vocabularyStatus     vocabulary = "status"
 	vocabularyTeam       vocabulary = "team"
+	vocabularyAssignee   vocabulary = "assignee" // a team, or a person's address
 	vocabularyField      vocabulary = "field"
 	vocabularyMailbox    vocabulary = "mailbox"
 	vocabularyVisibility vocabulary = "visibility"
@@ -51,7 +52,7 @@ func (v *Vocabulary) of(what vocabulary) []string {
 		return v.Priorities
 	case vocabularyStatus:
 		return v.Statuses
-	case vocabularyTeam:
+	case vocabularyTeam, vocabularyAssignee:
 		return v.Teams
 	case vocabularyMailbox:
 		return v.Mailboxes
@@ -88,12 +89,15 @@ func (v *Vocabulary) unknown(what vocabulary, name string) (message, hint string
 	if what == "" {
 		return "", ""
 	}
+	if what == vocabularyAssignee {
+		if strings.Contains(name, "@") {
+			return "", ""
+		}
+		what = vocabularyTeam
+	}
 	known := v.of(what)
 	if known == nil || slices.Contains(known, name) {
 		return "", ""
-	}
-	if what == vocabularyTeam && strings.Contains(name, "@") {
-		return "", "" // a person's address
 	}
 	message = fmt.Sprintf("unknown %s %s%s", what, quoteShort(name), didYouMean(name, known))
 	if len(known) == 0 {
