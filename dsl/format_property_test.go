@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -169,6 +170,12 @@ func meaning(t *testing.T, text string) string {
 	if p == nil {
 		t.Fatalf("%s\n%s", diags.Text(), text)
 	}
+	return said(t, p) + strings.Join(aComment.FindAllString(text, -1), " ")
+}
+
+// said is all that a program says.
+func said(t *testing.T, p *dsl.Program) string {
+	t.Helper()
 	var b strings.Builder
 	for _, r := range append(p.Rules, p.Tokens...) {
 		fmt.Fprintln(&b, r.Name, r.Mailboxes, r.Stage, r.Shadow, r.Token, r.Attributes)
@@ -177,12 +184,14 @@ func meaning(t *testing.T, text string) string {
 		}
 		for _, branch := range []bool{true, false} {
 			for i := range r.Len(branch) {
-				run := p.NewRun(t.Context(), view(), dsl.Budget{})
+				run := p.NewRun(t.Context(), view(), dsl.Budget{Steps: 20_000, Time: time.Minute, Bytes: 1 << 20})
 				if _, err := r.Match(run); err != nil {
-					t.Fatal(err)
+					fmt.Fprintln(&b, "fails")
+				} else if actions, err := r.Do(run, branch, i); err != nil {
+					fmt.Fprintln(&b, branch, actions, "fails") // with a place, which is another
+				} else {
+					fmt.Fprintln(&b, branch, actions)
 				}
-				actions, err := r.Do(run, branch, i)
-				fmt.Fprintln(&b, branch, actions, err)
 				run.Close()
 			}
 		}
@@ -196,7 +205,7 @@ func meaning(t *testing.T, text string) string {
 			fmt.Fprintln(&b, strings.Join(strings.Fields(e.Source), " "))
 		}
 	}
-	return b.String() + strings.Join(aComment.FindAllString(text, -1), " ")
+	return b.String()
 }
 
 // Formatting keeps what a file says, and its comments; formatting again changes nothing; white space is as the documentation says.
@@ -241,7 +250,7 @@ func TestLaidOut(t *testing.T) {
 	}
 }
 
-// Whatever a file holds, what is formatted is formatted once and for all.
+// Whatever a file holds, what is formatted is formatted once and for all, and says what it said before.
 func FuzzFormat(f *testing.F) {
 	seed(f)
 	for _, c := range laidOut {
@@ -258,6 +267,16 @@ func FuzzFormat(f *testing.F) {
 		again, err := dsl.Format("x.rules", got)
 		if diff := cmp.Diff(string(got), string(again)); err != nil || diff != "" {
 			t.Errorf("twice: %v\n%s", err, diff)
+		}
+		before, was := compile("x.rules", string(text), options())
+		after, is := compile("x.rules", string(got), options())
+		switch {
+		case (before == nil) != (after == nil):
+			t.Errorf("before: %s\nafter: %s", was.Text(), is.Text())
+		case before != nil:
+			if diff := cmp.Diff(said(t, before), said(t, after)); diff != "" {
+				t.Error(diff)
+			}
 		}
 	})
 }
