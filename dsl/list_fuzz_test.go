@@ -44,7 +44,7 @@ func FuzzListFile(f *testing.F) {
 		if said := strings.ToLower(diags.Text()); strings.Contains(said, marked) {
 			t.Errorf("what stands in the file is told: %s", said)
 		}
-		if p == nil {
+		if p == nil || diags.HasErrors() {
 			return
 		}
 		for _, e := range listed(t, text, opts) {

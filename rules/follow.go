@@ -10,9 +10,6 @@ import (
 	"postern/internal/logkey"
 )
 
-// patience is how many settling times we wait for a folder in which something changes all the time.
-const patience = 10
-
 // Watch follows the folder until ctx ends: it publishes at once, then after each change, when the folder has been
 // quiet for a moment, and after Reload. What cannot be published is logged and shown in Status; the last good set stays.
 //
@@ -37,59 +34,57 @@ func (l *Live) Watch(ctx context.Context) {
 	defer poll.Stop()
 	settle := time.NewTimer(0) // the first look
 	defer settle.Stop()
-	var seen string     // the folder's print when it was read last
-	var since time.Time // of the first change after that
+	l.mu.Lock()
+	q := quiet{read: l.started}
+	l.mu.Unlock()
+	var since time.Time // of the first change after it was read last
 
-	soon := func() {
+	soon := func(d time.Duration) {
 		if since.IsZero() {
 			since = time.Now()
 		}
-		settle.Reset(l.o.Settle)
+		settle.Reset(max(d, time.Millisecond))
 	}
-	impatient := func() bool { return !since.IsZero() && time.Since(since) > patience*l.o.Settle }
-	look := func(now bool) {
+	impatient := func(need time.Duration) bool { return !since.IsZero() && time.Since(since) > patience*need }
+	look := func() {
 		w.refresh()
 		p := fingerprint(l.dir)
-		// A file that is being written in place may be empty or half there just now, and still make sense: what was
-		// written a moment ago has to settle, an empty file longest, and what changes during the reading is read again.
-		settled := l.o.Settle
-		if p.empty {
-			settled *= patience
-		}
-		if age := time.Since(p.latest); !now && age >= 0 && age < settled && p.hash != seen && !impatient() {
-			soon()
+		lasts, need := q.look(p), p.settles(q.read, l.o.Settle)
+		if lasts < need && p.hash != q.read.hash && !impatient(need) {
+			soon(need - lasts)
 			return
 		}
 		_, err := l.publish(ctx, func() bool {
-			return fingerprint(l.dir).hash == p.hash || impatient()
+			return fingerprint(l.dir).hash == p.hash || impatient(need)
 		})
 		if errors.Is(err, errMoving) {
-			soon()
+			soon(need)
 			return
 		}
-		seen, since = p.hash, time.Time{} // other errors are told by the log and Status
+		q.read, since = p, time.Time{} // other errors are told by the log and Status
 	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case e := <-w.events():
-			if w.concerns(e) && !impatient() {
-				soon()
+			if w.concerns(e) {
+				q.told = time.Now()
+				if !impatient(l.o.Settle) {
+					soon(l.o.Settle)
+				}
 			}
 		case err := <-w.errors():
 			// Events were lost, most likely: look as if something had changed.
 			l.o.Log.WarnContext(ctx, "watching the rules folder", logkey.Path, l.dir, logkey.Error, err)
-			soon()
+			soon(l.o.Settle)
 		case <-settle.C:
-			look(false)
+			look()
 		case <-l.nudge:
-			look(true)
+			look()
 		case <-poll.C:
-			if fingerprint(l.dir).hash != seen {
-				look(false)
-			} else if l.owes() {
-				look(true)
+			if fingerprint(l.dir).hash != q.read.hash || l.owes() {
+				look()
 			}
 		case <-follow.C:
 			_ = l.Follow(ctx) // told by the log and Status
@@ -97,7 +92,8 @@ func (l *Live) Watch(ctx context.Context) {
 	}
 }
 
-// Reload asks Watch to look at the folder now, as for SIGHUP or a changed configuration. It does not wait.
+// Reload asks Watch to look at the folder now, as for SIGHUP or a changed configuration. It does not wait; what is being
+// written there has its time to settle all the same.
 func (l *Live) Reload() {
 	select {
 	case l.nudge <- struct{}{}:

@@ -133,19 +133,34 @@ func TestWatchVanished(t *testing.T) {
 	wait(t, "all is well again", func() bool { return l.Status().LastError == "" })
 }
 
-// Reload is heard at once.
+// Reload is heard at once, where nothing is being written.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "rules")
 	plainFolder(t, dir)
-	l, _ := newLive(t, dir, func(o *rules.LiveOptions) { o.Settle = time.Hour }) // notifications come too late
+	long := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(filepath.Join(dir, "1.rules"), long, long); err != nil {
+		t.Fatal(err)
+	}
+	var names atomic.Pointer[rules.LoadOptions]
+	names.Store(&options)
+	l, _ := newLive(t, dir, func(o *rules.LiveOptions) {
+		o.Settle, o.Follow, o.Load = 5*time.Second, time.Hour, func() rules.LoadOptions { return *names.Load() }
+	})
 	if err := l.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	watch(t, l)
-	write(t, dir, map[string]string{"1.rules": says("new")})
+	changed := options
+	changed.Vocabulary.Priorities = []string{"other"}
+	before := l.Current()
+	names.Store(&changed)
+	began := time.Now()
 	l.Reload()
-	wait(t, "the new rules decide", func() bool { return tagOf(t, l.Current()) == "new" })
+	wait(t, "the rules are compiled against the new names", func() bool { return l.Current() != before })
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("it took %v", took)
+	}
 }
 
 // What no notification tells is found by looking: here a link far above the folder leads elsewhere.

@@ -55,6 +55,7 @@ type Live struct {
 	names   dsl.Vocabulary // … and the names that it was held against
 	tested  *Set           // the last set whose tests were run, and what came of them
 	verdict error
+	started print           // of the folder, when it was read at the start
 	waits   bool            // what the folder holds could not be stored yet
 	trouble map[string]bool // with the archive, as it was logged
 }

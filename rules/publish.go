@@ -25,6 +25,7 @@ func (l *Live) Start(ctx context.Context) error {
 		}
 		return nil
 	}
+	l.settle(ctx)
 	set, from, wrong := l.read(ctx, latest.Number > 0 && latest.By != ByBuiltin)
 	if wrong == nil && set.version == latest.Version {
 		l.show(set, from, latest)

@@ -1,15 +1,11 @@
 package rules
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/fsnotify/fsnotify"
 
@@ -145,47 +141,4 @@ func foldersBelow(dir string) []string {
 		return nil
 	})
 	return found
-}
-
-// A print of a folder changes when a file below it is added, removed or written.
-type print struct {
-	hash   string    // of names, sizes and times
-	latest time.Time // when a file was written last
-	empty  bool      // there is a rules file without a byte in it
-}
-
-// fingerprint takes the print of dir. It follows links where they lead inside.
-func fingerprint(dir string) print {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return print{hash: "none"}
-	}
-	defer root.Close()
-	p, h, n := print{}, sha256.New(), 0
-	_ = fs.WalkDir(root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
-		n++
-		switch {
-		case n > maxWatched:
-			return fs.SkipAll
-		case err != nil:
-			fmt.Fprintln(h, name, "unreadable")
-			return nil
-		case e.IsDir() && name != "." && strings.HasPrefix(e.Name(), "."):
-			return fs.SkipDir
-		case e.IsDir():
-			return nil
-		}
-		info, err := root.Stat(name)
-		if err != nil {
-			return nil
-		}
-		fmt.Fprintln(h, name, info.Size(), info.ModTime().UnixNano())
-		if info.ModTime().After(p.latest) {
-			p.latest = info.ModTime()
-		}
-		p.empty = p.empty || info.Size() == 0 && isRulesFile(name)
-		return nil
-	})
-	p.hash = hex.EncodeToString(h.Sum(nil))
-	return p
 }
