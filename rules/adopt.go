@@ -103,6 +103,7 @@ func (l *Live) Follow(ctx context.Context) error {
 const (
 	noAnswer = "it could not be asked what others published"
 	noRoom   = "they could not be stored"
+	notNoted = "it could not be noted that they were refused"
 )
 
 // heard logs trouble with the archive, once until it is over.

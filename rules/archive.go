@@ -32,6 +32,10 @@ type Archive interface {
 	// known. See is told of it.
 	Seen(ctx context.Context) (string, error)
 	See(ctx context.Context, version string) error
+	// Refused is the version that this node found in its folder last and did not publish, and the latest publication of then; "" where
+	// it has published since. Refuse is told of it.
+	Refused(ctx context.Context) (version string, latest int64, err error)
+	Refuse(ctx context.Context, version string, latest int64) error
 }
 
 // nowhere is an archive that keeps nothing.
@@ -42,6 +46,8 @@ func (nowhere) Get(context.Context, int64) (Publication, error)    { return Publ
 func (nowhere) Has(context.Context, string) (bool, error)          { return false, nil }
 func (nowhere) Seen(context.Context) (string, error)               { return "", nil }
 func (nowhere) See(context.Context, string) error                  { return nil }
+func (nowhere) Refused(context.Context) (string, int64, error)     { return "", 0, nil }
+func (nowhere) Refuse(context.Context, string, int64) error        { return nil }
 func (nowhere) Publish(_ context.Context, _ Publication, after int64) (int64, error) {
 	return after + 1, nil
 }

@@ -44,8 +44,10 @@ func (s *shelf) put(by string, files map[string]string) {
 // A node is one node's side of a shelf.
 type node struct {
 	*shelf
-	mu   sync.Mutex
-	seen string
+	mu      sync.Mutex
+	seen    string
+	refused string
+	after   int64
 }
 
 func (s *shelf) Latest(_ context.Context, known int64) (rules.Publication, error) {
@@ -113,6 +115,19 @@ func (n *node) Seen(context.Context) (string, error) {
 func (n *node) See(_ context.Context, version string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.seen = version
+	n.seen, n.refused = version, ""
+	return nil
+}
+
+func (n *node) Refused(context.Context) (string, int64, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.refused, n.after, nil
+}
+
+func (n *node) Refuse(_ context.Context, version string, latest int64) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.refused, n.after = version, latest
 	return nil
 }

@@ -53,6 +53,7 @@ type Live struct {
 	mu      sync.Mutex     // one change at a time; it guards what follows
 	known   int64          // the latest publication that was dealt with …
 	names   dsl.Vocabulary // … and the names that it was held against
+	found   string         // the version of what the folder held when it was read last
 	tested  *Set           // the last set whose tests were run, and what came of them
 	verdict error
 	started print           // of the folder, when it was read at the start
@@ -174,8 +175,11 @@ func (l *Live) show(s *Set, from string, p Publication) {
 // mostReported bounds the lines that one broken edit writes into the log.
 const mostReported = 20
 
-// refuse reports why the folder's rules are not published. The same trouble is told once.
-func (l *Live) refuse(ctx context.Context, err error) {
+// refuse remembers that the folder's rules are not published, and reports why. The same trouble is told once.
+func (l *Live) refuse(ctx context.Context, err error, latest int64) {
+	if before, _, bad := l.o.Archive.Refused(ctx); l.found != "" && (bad != nil || before != l.found) {
+		l.heard(ctx, notNoted, l.o.Archive.Refuse(ctx, l.found, latest))
+	}
 	if old := l.failed.Load(); old != nil && old.text == err.Error() {
 		return
 	}

@@ -120,6 +120,60 @@ func TestNodesNeverTakeTurns(t *testing.T) {
 	}
 }
 
+// What a node refused is not published later, when it has come to fit, over what others published meanwhile; before that it is, also
+// across a restart.
+func TestRefusedDoesNotComeBack(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name         string
+		text         string
+		others       bool
+		decides, who string
+	}{
+		{"nobody published meanwhile", `rule "r" { then { priority("urgent"); tag("urgent") } }`, false, "urgent", "a a"},
+		{"somebody published meanwhile", `rule "r" { then { priority("urgent"); tag("urgent") } }`, true, "two", "a cli"},
+	} {
+		for _, restarts := range []bool{false, true} {
+			t.Run(fmt.Sprint(c.name, restarts), func(t *testing.T) {
+				t.Parallel()
+				s := &shelf{}
+				var mu sync.Mutex
+				own := options
+				own.Vocabulary.Priorities = []string{"normal"}
+				change := func(o *rules.LiveOptions) {
+					o.Load = func() rules.LoadOptions { mu.Lock(); defer mu.Unlock(); return own }
+				}
+				a := newMember(t, s, "a", map[string]string{"1.rules": says("one")}, change)
+				write(t, a.dir, map[string]string{"1.rules": c.text})
+				if _, err := a.Publish(t.Context()); err == nil {
+					t.Fatal("it was published")
+				}
+				if c.others {
+					_, err := a.PublishFiles(t.Context(), map[string]string{"1.rules": says("two")}, rules.Edit{By: "cli", After: 1})
+					must(t, err)
+					_, _ = a.Publish(t.Context()) // it is refused again
+				}
+				mu.Lock()
+				own.Vocabulary.Priorities = []string{"normal", "urgent"}
+				mu.Unlock()
+				if restarts {
+					a.restart(t, "a", change)
+				}
+				_, _ = a.Publish(t.Context())
+				if tags(t, a) != c.decides || by(s) != c.who {
+					t.Fatalf("deciding %q, published by %q", tags(t, a), by(s))
+				}
+				a.folder(t, "three") // an edit
+				_, err := a.Publish(t.Context())
+				must(t, err)
+				if tags(t, a) != "three" {
+					t.Errorf("after an edit: deciding %q, by %q", tags(t, a), by(s))
+				}
+			})
+		}
+	}
+}
+
 // A person's publication and rollback hold on all nodes, whatever their folders hold, also across a restart.
 func TestRollbackStays(t *testing.T) {
 	t.Parallel()

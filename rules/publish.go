@@ -52,7 +52,7 @@ func (l *Live) Start(ctx context.Context) error {
 		return fmt.Errorf("no rules to start with: %w", bad)
 	}
 	if wrong != nil {
-		l.refuse(ctx, wrong)
+		l.refuse(ctx, wrong, latest.Number)
 	} else {
 		l.folder.Store(&set.version)
 	}
@@ -60,14 +60,19 @@ func (l *Live) Start(ctx context.Context) error {
 }
 
 // fresh reports whether the folder's set is to be published: it is not what the node published of its folder last. A
-// node that remembers nothing does not bring back what others have replaced. The built-in set is no edit of anybody's: it takes the
-// place of another built-in one only.
+// node that remembers nothing does not bring back what others have replaced. What it refused it tries again, since the configuration may
+// have changed, until others publish: then it would undo what is newer. The built-in set is no edit of anybody's: it takes the place of
+// another built-in one only.
 func (l *Live) fresh(ctx context.Context, set *Set, from string, latest Publication) (bool, error) {
 	if latest.Number == 0 {
 		return true, nil
 	}
 	if from == FromBuiltin {
 		return latest.By == ByBuiltin && latest.Version != set.version, nil
+	}
+	refused, after, err := l.o.Archive.Refused(ctx)
+	if err != nil || refused == set.version && latest.Number > after {
+		return false, err
 	}
 	seen, err := l.o.Archive.Seen(ctx)
 	if err != nil || seen != "" {
@@ -114,7 +119,7 @@ func (l *Live) publish(ctx context.Context, still func() bool) (bool, error) {
 		return false, errMoving
 	}
 	if err != nil {
-		l.refuse(ctx, err)
+		l.refuse(ctx, err, l.known)
 		return false, err
 	}
 	if cur != nil && cur.set.version == set.version {
@@ -136,7 +141,7 @@ func (l *Live) publish(ctx context.Context, still func() bool) (bool, error) {
 	}
 	if err := l.test(ctx, set); err != nil {
 		if ctx.Err() == nil { // else we are stopping, and the set may be good
-			l.refuse(ctx, err)
+			l.refuse(ctx, err, l.known)
 		}
 		return false, err
 	}
@@ -188,6 +193,7 @@ func (l *Live) put(ctx context.Context, set *Set, from string) error {
 // read compiles what the folder holds now. Where there were rules, a folder that vanished or was emptied is no edit (a
 // volume is not mounted, a deployment is half done): what it held stays live.
 func (l *Live) read(ctx context.Context, had bool) (*Set, string, error) {
+	l.found = ""
 	if l.o.Dir == "" {
 		set, diags := Builtin(l.load())
 		if set == nil {
@@ -195,7 +201,8 @@ func (l *Live) read(ctx context.Context, had bool) (*Set, string, error) {
 		}
 		return set, FromBuiltin, nil
 	}
-	set, diags := Load(l.o.Dir, l.load())
+	set, version, diags := load(l.o.Dir, l.load())
+	l.found = version
 	empty := set != nil && len(set.files) == 0 || set == nil && missing(l.o.Dir)
 	switch {
 	case empty && had:

@@ -48,14 +48,20 @@ type command struct {
 // files that lists name, below the folder. It returns no set when a diagnostic is an error. A folder that is
 // missing is an error; one without rules files makes an empty set and a warning.
 func Load(dir string, o LoadOptions) (*Set, dsl.Diagnostics) {
+	s, _, diags := load(dir, o)
+	return s, diags
+}
+
+// load returns the version of the files, too, where they make no set.
+func load(dir string, o LoadOptions) (_ *Set, version string, _ dsl.Diagnostics) {
 	d, err := openFolder(dir)
 	if err != nil {
-		return nil, troubleWith(dir, err)
+		return nil, "", troubleWith(dir, err)
 	}
 	defer d.close()
 	bad, err := d.readRules()
 	if err != nil {
-		return nil, troubleWith(dir, err)
+		return nil, "", troubleWith(dir, err)
 	}
 	s, diags := compile(d.read, d.open, o)
 	for _, name := range slices.Sorted(maps.Keys(bad)) {
@@ -76,7 +82,7 @@ func Load(dir string, o LoadOptions) (*Set, dsl.Diagnostics) {
 			d.Related[j].File = inFolder(dir, d.Related[j].File)
 		}
 	}
-	return s, diags
+	return s, d.read.version(), diags
 }
 
 // FromFiles compiles what [Set.Files] gave: paths below the rules folder, and the texts there.

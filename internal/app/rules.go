@@ -159,8 +159,8 @@ func (k *archive) Seen(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read what the rules folder held last: %w", err)
 	}
-	version, number, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
-	n, _ := strconv.ParseInt(number, 10, 64) // 0 in a damaged file: then the store knows better
+	lines := strings.Split(string(b), "\n")
+	version, n := numbered(lines[0])
 	last, _, err := k.store.Rulesets(ctx, issue.RulesetQuery{Page: issue.Page{Limit: 1}})
 	if err != nil || len(last) == 0 || last[0].Number < n {
 		return "", err
@@ -172,8 +172,16 @@ func (k *archive) Seen(ctx context.Context) (string, error) {
 	return version, err
 }
 
+// numbered reads "VERSION NUMBER"; the number is 0 in a damaged file: then the store knows better.
+func numbered(line string) (version string, n int64) {
+	version, number, _ := strings.Cut(strings.TrimSpace(line), " ")
+	n, _ = strconv.ParseInt(number, 10, 64)
+	return version, n
+}
+
 func (k *archive) See(ctx context.Context, version string) error {
-	if b, err := os.ReadFile(k.seen); err == nil && strings.HasPrefix(string(b), version+" ") {
+	b, err := os.ReadFile(k.seen)
+	if text := string(b); err == nil && strings.HasPrefix(text, version+" ") && !strings.Contains(text, refusedLine) {
 		return nil
 	}
 	last, _, err := k.store.Rulesets(ctx, issue.RulesetQuery{Page: issue.Page{Limit: 1}})
@@ -186,10 +194,36 @@ func (k *archive) See(ctx context.Context, version string) error {
 	return nil
 }
 
+// refusedLine begins the line of the file that tells what the folder held last and was not published.
+const refusedLine = "refused "
+
+func (k *archive) Refused(context.Context) (version string, latest int64, err error) {
+	b, err := os.ReadFile(k.seen)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", 0, nil
+	}
+	for line := range strings.Lines(string(b)) {
+		if rest, ok := strings.CutPrefix(line, refusedLine); ok {
+			version, latest = numbered(rest)
+		}
+	}
+	return version, latest, err
+}
+
+func (k *archive) Refuse(_ context.Context, version string, latest int64) error {
+	b, err := os.ReadFile(k.seen)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	seen, _, _ := strings.Cut(string(b), "\n")
+	return writeFile(k.seen, fmt.Sprintf("%s\n%s%s %d\n", seen, refusedLine, version, latest))
+}
+
 // dry is an archive for a command that changes nothing.
 type dry struct{ rules.Archive }
 
-func (dry) See(context.Context, string) error { return nil }
+func (dry) See(context.Context, string) error           { return nil }
+func (dry) Refuse(context.Context, string, int64) error { return nil }
 func (dry) Publish(_ context.Context, _ rules.Publication, after int64) (int64, error) {
 	return after + 1, nil
 }

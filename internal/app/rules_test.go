@@ -56,6 +56,17 @@ func TestSeen(t *testing.T) {
 	if left, err := filepath.Glob(file + ".*"); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
+	if err := k.Refuse(ctx, "bad", 4); err != nil {
+		t.Fatal(err)
+	}
+	sees("it was refused", "aa")
+	if v, n, err := k.Refused(ctx); v != "bad" || n != 4 || err != nil {
+		t.Errorf("refused %q, %d, %v", v, n, err)
+	}
+	see("aa")
+	if v, _, err := k.Refused(ctx); v != "" || err != nil {
+		t.Errorf("mended: refused %q, %v", v, err)
+	}
 	for text, want := range map[string]string{"": "cc", "aa": "cc", "aa x\n": "cc", "aa 4\n": "aa", "zz 9\n": ""} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
