@@ -72,6 +72,7 @@ func (a Attributes) SampleText() string {
 func (p *fileParser) attribute(r *RuleBlock) {
 	name := p.text(p.peek())
 	p.at++
+	p.expects(spotNew)
 	switch name {
 	case "until":
 		p.until(r)

@@ -74,31 +74,11 @@ func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
 	}
 	rule := &Rule{Name: b.Name, Pos: b.Pos, Mailboxes: b.Mailboxes, Stage: b.Stage, Shadow: b.Shadow, Token: b.Token, Attributes: b.Attributes, cfg: c.cfg}
 	c.checkAttributes(f, b)
-	s := scope{names: mailNames, stage: b.Stage, watch: b.Name, hasElse: len(b.otherwise) > 0}
-	if b.Disabled {
-		s.watch = ""
-	}
-	switch {
-	case b.Token:
-		s.names = tokenNames
-	case b.Stage == StageEnvelope:
-		s.names = envelopeNames
-	}
+	s := b.scope()
 	for _, l := range b.lets {
-		s.what = "let"
-		e := c.compile(l.value, s, nil)
-		if !c.newLet(f, &s, l.name) {
-			continue
+		if e, ok := c.let(f, &s, l); ok {
+			rule.lets = append(rule.lets, e)
 		}
-		bound := boundLet{name: l.name.text, typ: typeAny}
-		if e != nil { // else it is of unknown type, so that what uses it is not reported as well
-			bound.pattern, bound.lower, bound.term = e.pattern, e.lower, e.term
-			if e.typ != nil {
-				bound.typ = e.typ
-			}
-		}
-		s.lets = append(s.lets, bound)
-		rule.lets = append(rule.lets, e)
 	}
 	if b.when != nil {
 		s.what = "when"
@@ -120,6 +100,39 @@ func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
 		rule.otherwise = append(rule.otherwise, c.compile(statement, s, mustAct))
 	}
 	return rule
+}
+
+// scope is what the rule's expressions see, before its lets.
+func (b *RuleBlock) scope() scope {
+	s := scope{names: mailNames, stage: b.Stage, watch: b.Name, hasElse: len(b.otherwise) > 0}
+	if b.Disabled {
+		s.watch = ""
+	}
+	switch {
+	case b.Token:
+		s.names = tokenNames
+	case b.Stage == StageEnvelope:
+		s.names = envelopeNames
+	}
+	return s
+}
+
+// let compiles a let, and makes its name known in the scope.
+func (c *compiler) let(f *File, s *scope, l letLine) (*expression, bool) {
+	s.what = "let"
+	e := c.compile(l.value, *s, nil)
+	if !c.newLet(f, s, l.name) {
+		return nil, false
+	}
+	bound := boundLet{name: l.name.text, typ: typeAny}
+	if e != nil { // else it is of unknown type, so that what uses it is not reported as well
+		bound.pattern, bound.lower, bound.term = e.pattern, e.lower, e.term
+		if e.typ != nil {
+			bound.typ = e.typ
+		}
+	}
+	s.lets = append(s.lets, bound)
+	return e, true
 }
 
 // newLet reports a let whose name means something already.

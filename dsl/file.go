@@ -21,6 +21,7 @@ type ListBlock struct {
 	Name string
 	Pos  Pos
 
+	start  int // of the block
 	offset int // of the name
 	value  fragment
 }
@@ -30,6 +31,7 @@ type DefineBlock struct {
 	Name string
 	Pos  Pos
 
+	start  int // of the block
 	offset int // of the name
 	value  fragment
 }
@@ -44,6 +46,7 @@ type RuleBlock struct {
 	Stage     Stage
 	Attributes
 
+	start, end int    // bytes: of the block
 	offset     int    // of the name
 	mailboxes  []word // with their places
 	stage      word
@@ -60,14 +63,15 @@ type TestBlock struct {
 	Name string
 	Pos  Pos // of the name
 
-	offset   int // of the name
-	given    []givenLine
-	mail     []byte // inline
-	mailAt   int    // where the mail's text or the name of its file stands
-	mailFile *word  // the path in file("x.eml")
-	hasMail  bool
-	expects  []fragment
-	loop     *forLine
+	start, end int // bytes: of the block
+	offset     int // of the name
+	given      []givenLine
+	mail       []byte // inline
+	mailAt     int    // where the mail's text or the name of its file stands
+	mailFile   *word  // the path in file("x.eml")
+	hasMail    bool
+	expects    []fragment
+	loop       *forLine
 }
 
 // A forLine is `for NAME in LIST { … }` in a test.

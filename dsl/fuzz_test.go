@@ -101,3 +101,60 @@ func checkError(t *testing.T, err error) {
 		t.Errorf("an error of neither kind: %v", err)
 	}
 }
+
+// Whatever is asked about whatever place of whatever file, there is an answer, in time, and its places lie within the file.
+func FuzzWorkspace(f *testing.F) {
+	paths, _ := filepath.Glob("testdata/errors/*.rules")
+	for _, path := range append(paths, "testdata/design.rules") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for i := range 5 {
+			f.Add(text, len(text)*i/4)
+		}
+	}
+	f.Add([]byte("rule \"r\" { then { note(\"{mail.from.\") } }"), 34)
+	f.Add([]byte("test \"t\" { for case in [{a: 1}] { expect any(mail.to, .domain in case."), 70)
+	f.Fuzz(func(t *testing.T, text []byte, at int) {
+		if len(text) > 20_000 {
+			t.Skip()
+		}
+		parsed, _ := dsl.Parse("f.rules", text)
+		other, _ := dsl.Parse("a.rules", []byte(shared))
+		w := dsl.NewWorkspace([]*dsl.File{parsed, other}, options(), func() []string { return []string{"a.txt"} })
+		inside := func(s dsl.Span) {
+			if n := len(w.Text("f.rules")); s.Start < 0 || s.Start > s.End || s.End > n && at <= n {
+				t.Errorf("%v of %d bytes, asked at %d", s, n, at)
+			}
+		}
+		inside(w.Complete("f.rules", at).Span)
+		if h := w.Hover("f.rules", at); h != nil {
+			inside(h.Span)
+			h.Markdown()
+		}
+		w.Definition("f.rules", at)
+		w.Signature("f.rules", at)
+		for _, l := range w.Uses("f.rules", at) {
+			if l.File == "f.rules" {
+				inside(l.Span)
+			}
+		}
+		if places, err := w.Rename("f.rules", at, "anything_else"); err == nil {
+			after := w.With("f.rules", []byte(renamed(w, places, "anything_else")["f.rules"]))
+			if uses := after.Uses("f.rules", min(at, places[0].Start)); places[0].File == "f.rules" && len(uses) < len(places) {
+				t.Errorf("%d uses became %d", len(places), len(uses))
+			}
+		}
+		for _, s := range w.Symbols("f.rules") {
+			inside(s.Whole)
+			inside(s.At)
+		}
+		_, diags := dsl.Compile([]*dsl.File{parsed, other}, options())
+		for _, d := range diags {
+			if d.File == "f.rules" {
+				inside(w.Marked(d.Pos))
+			}
+		}
+	})
+}

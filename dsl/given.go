@@ -42,6 +42,12 @@ type Person struct {
 	Organization string `expr:"organization"`
 }
 
+// What can be given of an issue and of a sender beside what rules see of them.
+var (
+	givenIssueKeys  = []string{"messageIds", "participants", "thread", "texts"}
+	givenSenderKeys = []string{"trust", "recent"}
+)
+
 const largestMail = 64 << 20 // bytes of a file that a test names
 
 // given reads one `given` line of a test.
@@ -169,16 +175,20 @@ func (c *compiler) givenNames(g givenLine, key string, v any) {
 	if !ok {
 		return
 	}
-	what := vocabulary("")
-	switch {
-	case g.kind.text == "sender" && key == "trust":
-		what = vocabularyTrust
-	case g.kind.text == "issue" && slices.Contains([]string{"type", "class", "priority", "status"}, key):
-		what = vocabulary(key)
-	}
-	if message, hint := c.opts.Vocabulary.unknown(what, s); message != "" {
+	if message, hint := c.opts.Vocabulary.unknown(givenVocabulary(g.kind.text, key), s); message != "" {
 		c.error(g.value.src, c.keyOffset(g.value, key), message, hint)
 	}
+}
+
+// givenVocabulary says which names of the configuration a value is one of.
+func givenVocabulary(kind, key string) vocabulary {
+	switch {
+	case kind == "sender" && key == "trust":
+		return vocabularyTrust
+	case kind == "issue" && slices.Contains([]string{"type", "class", "priority", "status"}, key):
+		return vocabulary(key)
+	}
+	return ""
 }
 
 // keyOffset is where a key stands in the map.
@@ -249,9 +259,9 @@ func setGiven(target reflect.Value, into *Given, kind, key string, v any) error 
 	if i < 0 {
 		switch kind {
 		case "issue":
-			names = append(names, "messageIds", "participants", "thread", "texts")
+			names = append(names, givenIssueKeys...)
 		case "sender":
-			names = append(names, "trust", "recent")
+			names = append(names, givenSenderKeys...)
 		}
 		return fmt.Errorf("given %s has no %s%s; it has: %s", kind, quoteShort(key), didYouMean(key, names), strings.Join(names, ", "))
 	}

@@ -14,6 +14,7 @@ type fileParser struct {
 	file   *File
 	diags  Diagnostics
 	layout layout
+	cursor cursor
 }
 
 // A layout is what a formatter wants to know of a file: by the numbers of tokens, which white space does not change.
@@ -106,6 +107,7 @@ func (p *fileParser) startsBlock(i int) bool {
 func (p *fileParser) parse() {
 	for {
 		p.skipBreaks()
+		p.expects(spotFile)
 		t := p.peek()
 		if t.kind == tokenEOF {
 			return
@@ -157,7 +159,9 @@ func (p *fileParser) named(what string) {
 	if what == "define" {
 		hint = "write it as: define NAME = CONDITION"
 	}
+	start := p.peek().start
 	p.at++
+	p.expects(spotNew)
 	name := p.peek()
 	if name.kind != tokenName {
 		p.error(name.start, "a "+what+" needs a name", hint)
@@ -165,6 +169,7 @@ func (p *fileParser) named(what string) {
 		return
 	}
 	p.at++
+	p.expects(spotNew)
 	if !p.is("=") || p.isAt(p.at+1, "=") {
 		p.error(p.peek().start, "= is missing after the "+what+"'s name", hint)
 		p.skipLine()
@@ -176,15 +181,16 @@ func (p *fileParser) named(what string) {
 	switch {
 	case !ok:
 	case what == "define":
-		p.file.Defines = append(p.file.Defines, &DefineBlock{Name: p.text(name), Pos: p.src.pos(name.start), offset: name.start, value: value})
+		p.file.Defines = append(p.file.Defines, &DefineBlock{Name: p.text(name), Pos: p.src.pos(name.start), start: start, offset: name.start, value: value})
 	default:
-		p.file.Lists = append(p.file.Lists, &ListBlock{Name: p.text(name), Pos: p.src.pos(name.start), offset: name.start, value: value})
+		p.file.Lists = append(p.file.Lists, &ListBlock{Name: p.text(name), Pos: p.src.pos(name.start), start: start, offset: name.start, value: value})
 	}
 }
 
 // header reads the name of a block and its opening brace.
 func (p *fileParser) header(what string, from int) (word, bool) {
 	hint := "write it as: " + what + ` "NAME" { … }`
+	p.expects(spotNew)
 	t := p.peek()
 	name, err := unquote(p.text(t))
 	switch {
@@ -202,6 +208,7 @@ func (p *fileParser) header(what string, from int) (word, bool) {
 		p.skipTo(func() bool { return p.is("{") || p.peek().kind == tokenNewline })
 	}
 	p.skipNewlines()
+	p.expects(spotNew)
 	if !p.is("{") {
 		p.error(p.peek().start, "{ is missing after the name of the "+what, hint)
 		p.skipTo(func() bool { return p.startsBlock(p.at) })
@@ -215,6 +222,7 @@ func (p *fileParser) header(what string, from int) (word, bool) {
 // closed says whether the block ends here, and reports one that never does.
 func (p *fileParser) closed(what string, name word) bool {
 	p.skipBreaks()
+	p.expectsItem(what)
 	switch {
 	case p.is("}"):
 		p.brace()

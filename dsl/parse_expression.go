@@ -17,6 +17,7 @@ func (p *fileParser) expression(what string, stop func(depth int) bool) (fragmen
 	var open []token
 	first, counted := p.at, 0
 	good := true
+	p.expectsExpression(what)
 	for {
 		t := p.peek()
 		if t.kind == tokenEOF || p.startsBlock(p.at) {
@@ -49,6 +50,7 @@ func (p *fileParser) expression(what string, stop func(depth int) bool) (fragmen
 		}
 		p.at++
 	}
+	p.unfinished()
 	if len(open) > 0 {
 		t := open[len(open)-1]
 		p.error(t.start, p.text(t)+" is not closed", "add "+closing(p.text(t)))

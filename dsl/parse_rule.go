@@ -32,9 +32,10 @@ func (p *fileParser) rule(words int) {
 	if !ok {
 		return
 	}
-	r := &RuleBlock{Name: name.text, offset: name.offset, Pos: p.src.pos(name.offset), Shadow: shadow, Token: token, Stage: StageMail,
+	r := &RuleBlock{Name: name.text, start: p.tokens[from].start, offset: name.offset, Pos: p.src.pos(name.offset), Shadow: shadow, Token: token, Stage: StageMail,
 		Attributes: Attributes{Disabled: disabled}}
 	seen := map[string]bool{}
+	p.inRule(r, seen)
 	then, before := false, len(p.diags)
 	for !p.closed(what, name) {
 		from, item := p.at, p.peek()
@@ -81,6 +82,7 @@ func (p *fileParser) rule(words int) {
 	if !then && len(p.diags) == before { // else the mistake may have hidden it
 		p.error(name.offset, "this "+what+" has no then", "say what it does: then { tag(\"seen\") }")
 	}
+	r.end = p.lastEnd()
 	p.file.Rules = append(p.file.Rules, r)
 }
 
@@ -89,6 +91,7 @@ func (p *fileParser) mailboxes(r *RuleBlock) {
 	in := p.peek()
 	p.at++
 	for {
+		p.expects(spotMailbox)
 		w, ok := p.mailbox()
 		if !ok {
 			break
@@ -149,6 +152,7 @@ func isRuleWord(s string) bool {
 // stage reads `on STAGE`.
 func (p *fileParser) stage(r *RuleBlock) {
 	p.at++
+	p.expects(spotStage)
 	t := p.peek()
 	if t.kind != tokenName {
 		p.error(t.start, "on needs a stage", "the stages are: envelope, mail")
@@ -174,6 +178,7 @@ func (p *fileParser) stage(r *RuleBlock) {
 func (p *fileParser) let(r *RuleBlock) {
 	const hint = "write it as: let NAME = EXPRESSION"
 	p.at++
+	p.expects(spotNew)
 	name := p.peek()
 	if name.kind != tokenName || isRuleWord(p.text(name)) {
 		p.error(name.start, "let needs a name", hint)
@@ -218,6 +223,7 @@ func (p *fileParser) statements(word string) (list []fragment) {
 	from, start, before := p.at, p.peek(), len(p.diags)
 	p.at++
 	p.skipNewlines()
+	p.expects(spotNew)
 	if !p.is("{") {
 		if p.is("if") {
 			hint = "else has no condition of its own: write another rule, or if inside the braces"
@@ -232,6 +238,7 @@ func (p *fileParser) statements(word string) (list []fragment) {
 	p.brace()
 	for {
 		p.skipBreaks()
+		p.expectsExpression(aStatement)
 		if p.is("}") {
 			p.brace()
 			break

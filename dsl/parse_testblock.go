@@ -14,7 +14,8 @@ func (p *fileParser) test(from int) {
 	if !ok {
 		return
 	}
-	t := &TestBlock{Name: name.text, offset: name.offset, Pos: p.src.pos(name.offset)}
+	t := &TestBlock{Name: name.text, start: p.tokens[from].start, offset: name.offset, Pos: p.src.pos(name.offset)}
+	p.inTest(t)
 	before := len(p.diags)
 	for !p.closed("test", name) {
 		from := p.at
@@ -40,6 +41,7 @@ func (p *fileParser) test(from int) {
 	if len(t.expects) == 0 && !mistaken {
 		p.error(name.offset, "this test expects nothing", `say what must come of it: expect issue.priority == "urgent"`)
 	}
+	t.end = p.lastEnd()
 	p.file.Tests = append(p.file.Tests, t)
 }
 
@@ -48,6 +50,7 @@ func (p *fileParser) testLoop(t *TestBlock) {
 	const hint = `write it as: for case in [{subject: "one"}, {subject: "two"}] { … }`
 	first, at := p.at, p.peek()
 	p.at++
+	p.expects(spotNew)
 	name := p.peek()
 	if name.kind != tokenName || !p.isAt(p.at+1, "in") {
 		p.error(at.start, "for needs a name and in", hint)
@@ -63,6 +66,7 @@ func (p *fileParser) testLoop(t *TestBlock) {
 	}
 	p.item(first)
 	loop := &forLine{name: word{p.text(name), name.start}, list: list, start: p.peek().start}
+	p.inLoop(loop)
 	p.brace()
 	for !p.closed("for", loop.name) {
 		from := p.at
@@ -79,6 +83,7 @@ func (p *fileParser) testLoop(t *TestBlock) {
 		p.item(from)
 	}
 	loop.end = p.tokens[p.at-1].end
+	p.inLoop(nil)
 	switch {
 	case t.loop != nil:
 		p.error(at.start, "a second for in one test", "write a test for each")
@@ -108,6 +113,7 @@ func (p *fileParser) testLine(what string) (fragment, bool) {
 func (p *fileParser) given(t *TestBlock) {
 	hint := "what can be given: " + strings.Join(givenKinds, ", ")
 	p.at++
+	p.expects(spotGiven)
 	kind := p.peek()
 	text := p.text(kind)
 	switch {
@@ -128,6 +134,7 @@ func (p *fileParser) given(t *TestBlock) {
 	p.at++
 	g := givenLine{kind: word{text, kind.start}}
 	if text == "mailbox" {
+		p.expects(spotMailbox)
 		w, ok := p.mailbox()
 		if !ok {
 			p.error(p.peek().start, "given mailbox needs the name of a mailbox", "write it as: given mailbox support")
@@ -157,6 +164,7 @@ func (p *fileParser) testMail(t *TestBlock) {
 	t.hasMail = true
 	p.at++
 	p.skipNewlines()
+	p.expects(spotMail)
 	switch next := p.peek(); {
 	case next.kind == tokenText:
 		t.mail, t.mailAt = dedent(p.text(next)), next.start
@@ -173,6 +181,9 @@ func (p *fileParser) testMail(t *TestBlock) {
 		t.mailFile, t.mailAt = &word{path, name.start}, name.start
 		p.at += 4
 	default:
+		if p.is("file") {
+			p.expectsRest(spotMailFile)
+		}
 		p.error(next.start, "mail needs a text or a file", `write it as: mail """…""" or mail file("x.eml")`)
 		p.skipLine()
 	}

@@ -106,12 +106,11 @@ func (r *rewriter) called(i int) string {
 	if i-1 < r.first || r.p.tokens[i-1].kind != tokenName || r.p.isAt(i-2, ".") {
 		return ""
 	}
-	switch name := r.p.text(r.p.tokens[i-1]); name {
-	case "and", "or", "not", "in", "contains", "startsWith", "endsWith", "matches", "if", "else":
+	name := r.p.text(r.p.tokens[i-1])
+	if isOperatorWord(name) {
 		return ""
-	default:
-		return name
 	}
+	return name
 }
 
 // afterValue says whether what stands before i is something that can be called or indexed.
