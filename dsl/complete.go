@@ -10,11 +10,11 @@ import (
 // A Completion is one thing that could stand at a place.
 type Completion struct {
 	Label   string `json:"label"`
-	Kind    string `json:"kind"`             // see the constants
-	Type    string `json:"type,omitempty"`   // in words; of what is called, how it is written
-	Doc     string `json:"doc,omitempty"`    // Markdown
+	Kind    string `json:"kind"`           // see the constants
+	Type    string `json:"type,omitempty"` // in words; of what is called, how it is written
+	Doc     string `json:"doc,omitempty"`  // Markdown
 	Example string `json:"example,omitempty"`
-	Insert  string `json:"insert"`           // instead of what was typed
+	Insert  string `json:"insert"`            // instead of what was typed
 	Snippet bool   `json:"snippet,omitempty"` // Insert has places to fill, as the Language Server Protocol writes them: $1, ${2:name}, $0
 }
 

@@ -3,6 +3,7 @@ package dsl
 import (
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // Names are all names that a rule can write: functions, methods, actions and fields.
@@ -49,4 +50,65 @@ func undocumented() []string {
 // Keywords are the words that begin a block or an item, or say what kind it is.
 func Keywords() []string {
 	return slices.Concat(blockWords, ruleWords, testWords, givenKinds, []string{string(StageMail), string(StageEnvelope)})
+}
+
+// UndocumentedMembers are those that the table of members lacks, or has too many.
+func UndocumentedMembers() []string {
+	var out []string
+	seen := map[reflect.Type]bool{}
+	var look func(t reflect.Type)
+	look = func(t reflect.Type) {
+		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+			t = t.Elem()
+		}
+		if t.Kind() != reflect.Struct || t == typeTime || seen[t] {
+			return
+		}
+		seen[t] = true
+		for _, name := range fieldNames(t) {
+			if name[0] == '$' {
+				continue
+			}
+			if _, ok := membersByType[t][name]; !ok {
+				out = append(out, t.Name()+"."+name)
+			}
+			look(fieldType(t, name))
+		}
+		for name := range membersByType[t] {
+			if fieldIndex(t, name) < 0 {
+				out = append(out, "no "+t.Name()+"."+name)
+			}
+		}
+	}
+	look(reflect.TypeFor[env]())
+	look(reflect.TypeFor[Found]())
+	look(reflect.TypeFor[Person]())
+	for t := range membersByType {
+		if !seen[t] {
+			out = append(out, "no "+t.Name())
+		}
+	}
+	return out
+}
+
+// UndocumentedWords are words of the language that the tables of words lack, or have too many.
+func UndocumentedWords() []string {
+	var out []string
+	for _, of := range []struct {
+		table []wordEntry
+		words []string
+	}{
+		{fileWordTable, blockWords}, {ruleWordTable, ruleWords}, {testWordTable, testWords}, {givenWordTable, givenKinds},
+		{stageWordTable, []string{string(StageMail), string(StageEnvelope)}},
+	} {
+		for _, w := range of.words {
+			if !slices.ContainsFunc(of.table, func(e wordEntry) bool { return e.name == w && e.doc != "" }) {
+				out = append(out, w)
+			}
+		}
+		if len(of.table) != len(of.words) {
+			out = append(out, "more than "+strings.Join(of.words, " "))
+		}
+	}
+	return out
 }

@@ -12,9 +12,9 @@ import (
 type Hover struct {
 	Span    `json:"-"`
 	Name    string `json:"name"`
-	Kind    string `json:"kind"`             // as of a Completion
-	Type    string `json:"type,omitempty"`   // in words; of what is called, how it is written; of a list or define, its expression
-	Doc     string `json:"doc,omitempty"`    // Markdown
+	Kind    string `json:"kind"`           // as of a Completion
+	Type    string `json:"type,omitempty"` // in words; of what is called, how it is written; of a list or define, its expression
+	Doc     string `json:"doc,omitempty"`  // Markdown
 	Example string `json:"example,omitempty"`
 
 	at *Location // where it is said what it is

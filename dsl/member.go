@@ -7,10 +7,10 @@ import (
 
 // A Member is what there is to say of a name that a rule sees, or of a member of what one is.
 type Member struct {
-	Of     string   // how a rule comes to what has it: "mail.", "mail.from.", …; "" for names
-	Title  string   // what that is
+	Of     string // how a rule comes to what has it: "mail.", "mail.from.", …; "" for names
+	Title  string // what that is
 	Name   string
-	Type   string   // in words
+	Type   string // in words
 	Doc    string
 	Values []string // that it can have, where they are ours to choose
 }

@@ -59,7 +59,7 @@ var memberTables = []struct {
 		{"auth", "what the authentication of mail found", nil},
 		{"truncated", "rules see only the beginning of its text", nil},
 	}},
-	{reflect.TypeFor[Address](), "mail.from.", "An address: `mail.from`, each of `mail.to mail.cc mail.replyTo`, `envelope.from`, `envelope.to`, `issue.requester`", []memberEntry{
+	{reflect.TypeFor[Address](), "mail.from.", "Addresses: `mail.from`, each of `mail.to` and the like", []memberEntry{
 		{"email", "the address, in lower case, its domain in the ASCII form", nil},
 		{"name", "the name beside it", nil},
 		{"local", "what stands before the @", nil},
@@ -155,6 +155,7 @@ var memberTables = []struct {
 		{"fields", "the fields of the configuration: `issue.fields.order`, \"\" where it has no such field", nil},
 		{"createdAt", "when it was made", nil},
 		{"age", "how long that was before this message", nil},
+		{"closedFor", "how long it had been closed when the mail came, 0 where it was open", nil},
 	}},
 	{reflect.TypeFor[Found](), "find(…).", "What `find` found", []memberEntry{
 		{"found", "the regular expression matched", nil},
@@ -173,6 +174,7 @@ var memberTables = []struct {
 		{"bounce", "with the verdict \"rejected\": a rule asked for a bounce", nil},
 		{"dropped", "the names of attachments that are dropped", nil},
 		{"redacted", "the patterns that are blackened", nil},
+		{"text", "the mail's new text as it is kept, blackened", nil},
 		{"thread", "the key under which the issue is found again", nil},
 		{"rules", "the names of the rules that acted, in order", nil},
 		{"shadows", "the names of the shadow rules that would have", nil},

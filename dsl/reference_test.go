@@ -45,7 +45,7 @@ func TestReferenceExamples(t *testing.T) {
 	}
 }
 
-// The tables of functions and actions in docs/rules.md are what References says; go test ./dsl -update writes them.
+// The tables of functions, actions and members in docs/rules.md are what References and Members say; go test ./dsl -update writes them.
 func TestReferenceIsWritten(t *testing.T) {
 	t.Parallel()
 	const path = "../docs/rules.md"
@@ -54,7 +54,7 @@ func TestReferenceIsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(page)
-	for _, part := range []string{"functions", "actions"} {
+	for _, part := range []string{"members", "functions", "actions"} {
 		begin, end := "<!-- "+part+" -->\n", "<!-- end of "+part+" -->"
 		before, rest, ok := strings.Cut(text, begin)
 		_, after, ok2 := strings.Cut(rest, end)
@@ -78,6 +78,9 @@ func tables(part string) string {
 	var b strings.Builder
 	group := ""
 	cell := strings.NewReplacer("|", "\\|", "\n", "\\n")
+	if part == "members" {
+		return memberTables(cell)
+	}
 	for _, ref := range dsl.References() {
 		if (ref.Kind == "action") != (part == "actions") {
 			continue
@@ -98,4 +101,45 @@ func tables(part string) string {
 	}
 	b.WriteString("\n")
 	return b.String()
+}
+
+func memberTables(cell *strings.Replacer) string {
+	var b strings.Builder
+	of := "-"
+	for _, m := range dsl.Members() {
+		if m.Of != of {
+			if of = m.Of; of == "" {
+				b.WriteString("\n| name | what it is |\n|---|---|\n")
+			} else {
+				fmt.Fprintf(&b, "\n### %s\n\n| member | type | what it is |\n|---|---|---|\n", m.Title)
+			}
+		}
+		doc := m.Doc
+		if len(m.Values) > 0 {
+			doc += ": \"" + strings.Join(m.Values, "\", \"") + "\""
+		}
+		if of == "" {
+			fmt.Fprintf(&b, "| `%s` | %s |\n", m.Name, cell.Replace(doc))
+		} else {
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", m.Name, m.Type, cell.Replace(doc))
+		}
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+// Each member of what a rule sees is in the table, and nothing else, as are the words of the language.
+func TestMembersAreComplete(t *testing.T) {
+	t.Parallel()
+	if wrong := dsl.UndocumentedMembers(); len(wrong) > 0 {
+		t.Errorf("not said, or no longer there: %v", wrong)
+	}
+	if wrong := dsl.UndocumentedWords(); len(wrong) > 0 {
+		t.Errorf("not said, or no longer there: %v", wrong)
+	}
+	for _, m := range dsl.Members() {
+		if m.Doc == "" || m.Type == "a value of unknown type" {
+			t.Errorf("%+v", m)
+		}
+	}
 }
