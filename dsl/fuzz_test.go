@@ -153,7 +153,7 @@ func FuzzWorkspace(f *testing.F) {
 		_, diags := dsl.Compile([]*dsl.File{parsed, other}, options())
 		for _, d := range diags {
 			if d.File == "f.rules" {
-				inside(w.Marked(d.Pos))
+				inside(w.Marked(d))
 			}
 		}
 	})

@@ -89,7 +89,7 @@ func (w *Workspace) Offset(file string, line, column int) int {
 	if line > len(f.src.lines) {
 		return len(f.src.text)
 	}
-	at := f.src.lines[line-1]
+	at := f.src.lines[line-1] + f.src.mark(line-1)
 	for ; column > 1 && at < len(f.src.text) && f.src.text[at] != '\n'; column-- {
 		_, size := utf8.DecodeRuneInString(f.src.text[at:])
 		at += size
@@ -105,36 +105,18 @@ func (w *Workspace) Pos(file string, offset int) Pos {
 	return Pos{File: file, Line: 1, Column: 1}
 }
 
-// Marked is the piece of its file that a diagnostic is about: from its place to the end of the word, text or sign there.
-func (w *Workspace) Marked(p Pos) Span {
-	f := w.file(p.File)
+// Marked is the piece of its file that a diagnostic is about.
+func (w *Workspace) Marked(d Diagnostic) Span {
+	f := w.file(d.File)
 	if f == nil {
 		return Span{}
 	}
-	at := w.Offset(p.File, p.Line, p.Column)
-	l := w.lex(f)
-	if i, ok := tokenAt(l.tokens, at); ok {
-		t := l.tokens[i]
-		end := t.end
-		if newline := strings.IndexByte(f.src.text[at:end], '\n'); newline > 0 {
-			end = at + newline
-		}
-		if at > t.start && t.kind == tokenString { // within a regular expression, or the braces of a text
-			end = at + max(1, wordLength(f.src.text[at:end]))
-		}
-		if t.kind != tokenNewline && t.kind != tokenEOF {
-			return Span{at, f.src.whole(end)}
-		}
+	from := w.Offset(d.File, d.Line, d.Column)
+	to := f.src.wordEnd(from)
+	if d.End.Line > 0 {
+		to = w.Offset(d.File, d.End.Line, d.End.Column)
 	}
-	return Span{at, at}
-}
-
-// whole moves a byte to the end of the character that it is within.
-func (s *source) whole(at int) int {
-	for at < len(s.text) && !utf8.RuneStart(s.text[at]) {
-		at++
-	}
-	return min(at, len(s.text))
+	return Span{from, max(from, to)}
 }
 
 // tokenAt is the token that a byte is in.
