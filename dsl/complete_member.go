@@ -160,9 +160,7 @@ func (t *typer) textNames() (names []string, what string) {
 		return nil, ""
 	}
 	if f.name == "set" && i == 1 {
-		if own := t.c.functions[settable[t.argument(o, 0)]]; own != nil {
-			return of(own.params[0].names)
-		}
+		return of(settable[t.argument(o, 0)])
 	}
 	return of(f.param(i).names)
 }
