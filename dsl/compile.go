@@ -72,7 +72,7 @@ func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
 			c.error(f.src, m.offset, message, hint)
 		}
 	}
-	rule := &Rule{Name: b.Name, Pos: b.Pos, Mailboxes: b.Mailboxes, Stage: b.Stage, Shadow: b.Shadow, Token: b.Token, Attributes: b.Attributes, cfg: c.cfg}
+	rule := &Rule{Name: b.Name, Pos: b.Pos, Mailboxes: b.Mailboxes, Stage: b.Stage, Shadow: b.Shadow, Token: b.Token, Attributes: b.Attributes, again: c.again}
 	c.checkAttributes(f, b)
 	s := b.scope()
 	for _, l := range b.lets {
@@ -80,12 +80,14 @@ func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
 			rule.lets = append(rule.lets, e)
 		}
 	}
+	rule.bound = withoutTerms(s.lets)
 	if b.when != nil {
 		s.what = "when"
 		if rule.when = c.compile(*b.when, s, mustBeBool); rule.when != nil {
 			if len(b.otherwise) == 0 && !c.opts.Watch {
 				rule.needs = rule.when.term.yes
 			}
+			rule.when.term = nil
 		}
 	}
 	if b.when == nil && c.opts.Watch && !b.Disabled {
@@ -104,15 +106,10 @@ func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
 
 // scope is what the rule's expressions see, before its lets.
 func (b *RuleBlock) scope() scope {
-	s := scope{names: mailNames, stage: b.Stage, watch: b.Name, hasElse: len(b.otherwise) > 0}
-	if b.Disabled {
-		s.watch = ""
-	}
-	switch {
-	case b.Token:
-		s.names = tokenNames
-	case b.Stage == StageEnvelope:
-		s.names = envelopeNames
+	s := scopeOf(b.Token, b.Stage)
+	s.hasElse = len(b.otherwise) > 0
+	if !b.Disabled {
+		s.watch = b.Name
 	}
 	return s
 }
@@ -126,7 +123,8 @@ func (c *compiler) let(f *File, s *scope, l letLine) (*expression, bool) {
 	}
 	bound := boundLet{name: l.name.text, typ: typeAny}
 	if e != nil { // else it is of unknown type, so that what uses it is not reported as well
-		bound.pattern, bound.lower, bound.term = e.pattern, e.lower, e.term
+		bound.pattern, bound.lower, bound.term = e.pattern, e.lower, *e.term
+		e.term = nil
 		if e.typ != nil {
 			bound.typ = e.typ
 		}

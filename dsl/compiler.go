@@ -40,6 +40,8 @@ type compiler struct {
 	mails       map[string][]byte // of tests, by file
 	weight      int               // of all patterns together
 	points      []*Point          // that a watcher is told of
+	fields      map[string]term   // by their paths
+	again       *again            // for what is asked of its rules later
 	row         *row              // the case of a test that is being compiled, or nil
 	copied      int               // needs
 	diags       Diagnostics
@@ -56,7 +58,9 @@ func newCompiler(opts Options) *compiler {
 		bySlice:   map[*string]*listValue{},
 		patterns:  map[string]*pattern{},
 		mails:     map[string][]byte{},
+		fields:    map[string]term{},
 	}
+	c.again = &again{c: c}
 	c.listRun = newRun(background(), nil, listBudget)
 	c.listRun.lists = true
 	c.cfg = conf.CreateNew()
@@ -126,68 +130,113 @@ func (c *compiler) pattern(s string) (*pattern, error) {
 // An expression is a compiled fragment.
 type expression struct {
 	frag    fragment
-	node    ast.Node // as it was compiled
 	program *vm.Program
 	typ     reflect.Type
 	pattern *pattern // where it is a find
 	lower   bool     // where it is known to be lower case
-	term    term     // what is known of its value
+	term    *term    // what is known of its value, while other expressions are compiled
 }
 
 // compile makes a program of a fragment, or reports what is wrong with it.
 func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expression) {
 	u := &unit{c: c, frag: &f, scope: s}
-	before := c.errors
-	defer func() {
-		if r := recover(); r != nil { // a bug of expr's or ours must not keep a good ruleset from being served
-			u.at(f.start, fmt.Sprintf("this expression cannot be understood: %v", r), "")
-			e = nil
-		}
-	}()
-	c.cfg.MaxNodes = 10_000
-	if s.constant {
-		c.cfg.MaxNodes = mostListNodes
-	}
-	tree, err := parser.ParseWithConfig(f.text, c.cfg)
-	if err != nil {
-		u.syntaxError(err)
+	defer u.understood(&e)
+	e, tree := u.checked(expect)
+	if e == nil {
 		return nil
 	}
-	if f.change != nil {
-		f.change(&tree.Node)
+	var err error
+	if e.program, err = exprcompiler.Compile(tree, c.cfg); err != nil {
+		message, _, _ := strings.Cut(err.Error(), "\n")
+		u.at(f.start, message, "")
+		return nil
+	}
+	forget(tree.Node)
+	return e
+}
+
+// understood is deferred: a bug of expr's or ours must not keep a good ruleset from being served.
+func (u *unit) understood(e **expression) {
+	if r := recover(); r != nil {
+		u.at(u.frag.start, fmt.Sprintf("this expression cannot be understood: %v", r), "")
+		*e = nil
+	}
+}
+
+// checked parses and checks the fragment, and makes its tree ready to be compiled.
+func (u *unit) checked(expect func(*unit)) (*expression, *parser.Tree) {
+	c := u.c
+	before := c.errors
+	c.cfg.MaxNodes = 10_000
+	if u.scope.constant {
+		c.cfg.MaxNodes = mostListNodes
+	}
+	tree, err := parser.ParseWithConfig(u.frag.text, c.cfg)
+	if err != nil {
+		u.syntaxError(err)
+		return nil, nil
+	}
+	if u.frag.change != nil {
+		u.frag.change(&tree.Node)
 	}
 	sites := u.sites(&tree.Node)
 	u.resolve(&tree.Node)
 	_, err = c.checker.Check(tree, c.cfg)
 	u.explain(tree.Node)
 	if c.errors > before {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
 		u.checkError(err)
-		return nil
+		return nil, nil
 	}
-	e = &expression{frag: f, typ: natureType(tree.Node), pattern: u.patternOf(tree.Node), lower: u.isLower(tree.Node), term: u.term(tree.Node)}
+	e := &expression{frag: *u.frag, typ: natureType(tree.Node), pattern: u.patternOf(tree.Node), lower: u.isLower(tree.Node)}
+	if !u.scope.actions && !u.scope.constant {
+		t := u.term(tree.Node)
+		e.term = &t
+	}
 	if expect != nil {
 		u.root, u.typ = tree.Node, e.typ
 		expect(u)
 		if c.errors > before {
-			return nil
+			return nil, nil
 		}
 	}
 	u.guard(&tree.Node)
 	u.watch(sites)
 	if _, err = c.checker.Check(tree, c.cfg); err != nil {
 		u.checkError(err)
-		return nil
+		return nil, nil
 	}
-	e.node = tree.Node
-	if e.program, err = exprcompiler.Compile(tree, c.cfg); err != nil {
-		message, _, _ := strings.Cut(err.Error(), "\n")
-		u.at(f.start, message, "")
-		return nil
+	return e, tree
+}
+
+// forget empties a tree, which the program keeps for printing alone: trees take more memory than all else.
+func forget(root ast.Node) {
+	switch n := root.(type) {
+	case *ast.UnaryNode:
+		n.Node = nil
+	case *ast.BinaryNode:
+		n.Left, n.Right = nil, nil
+	case *ast.MemberNode:
+		n.Node, n.Property = nil, nil
+	case *ast.ChainNode:
+		n.Node = nil
+	case *ast.CallNode:
+		n.Callee, n.Arguments = nil, nil
+	case *ast.BuiltinNode:
+		n.Arguments = nil
+	case *ast.ConditionalNode:
+		n.Cond, n.Exp1, n.Exp2 = nil, nil, nil
+	case *ast.VariableDeclaratorNode:
+		n.Value, n.Expr = nil, nil
+	case *ast.SequenceNode:
+		n.Nodes = nil
+	case *ast.ArrayNode:
+		n.Nodes = nil
+	case *ast.MapNode:
+		n.Pairs = nil
 	}
-	return e
 }
 
 // A unit is one expression on its way through the compiler.
@@ -197,7 +246,7 @@ type unit struct {
 	scope   scope
 	inner   []boundLet // expr's own lets, innermost last
 	heavy   int        // operations that walk over text
-	element string     // for term: the path of what a predicate's # is
+	element *term      // for term: what a predicate's # is
 	root    ast.Node
 	typ     reflect.Type
 }

@@ -144,34 +144,9 @@ define from_vip = mail.from.domain == "bigcorp.com"
 define m = find(mail.subject, "^PROBLEM (\\S+)")
 define urgent = from_vip or m.found
 rule "r" { when urgent and mail.size > 3 then { stop() } }`)
-	needs, known := p.Rules[0].Needs()
-	if !known || len(needs) != 2 || needs[0].Field.String() != "mail.from.domain" || needs[1].Text != "problem " {
-		t.Errorf("%v %v", known, needs)
-	}
-}
-
-// So it does through functions that look for what is written in the rule.
-func TestFunctionNeeds(t *testing.T) {
-	t.Parallel()
-	for condition, want := range map[string]string{
-		`glob(mail.subject, "*outage of*?b*")`:                "outage of",
-		`hasAll(mail.subject, ["a", "Berlin wall"])`:          "berlin",
-		`glob(mail.subject, ["*one*", "two*"])`:               "one",
-		`glob(mail.subject, ["*one*", "*"])`:                  "",
-		`similar(mail.subject, "outage") > 0.5`:               "",
-		`orgDomain(mail.from.domain) == "bigcorp.com"`:        "",
-		`glob(upper(mail.subject), "*one*")`:                  "",
-		`language(mail.text) == "de" and mail.subject == "X"`: "x",
-	} {
-		p := must(t, "rule \"r\" {\n when "+condition+"\n then { stop() } }")
-		needs, known := p.Rules[0].Needs()
-		got := ""
-		if known {
-			got = needs[0].Text
-		}
-		if got != want {
-			t.Errorf("%s needs %q, want %q", condition, got, want)
-		}
+	needs := p.Rules[0].Needs()
+	if len(needs) != 1 || len(needs[0]) != 2 || needs[0][0].Field.String() != "mail.from.domain" || needs[0][1].Text != "problem " {
+		t.Errorf("%v", needs)
 	}
 }
 
@@ -191,12 +166,12 @@ func TestDefineNeedsAreBounded(t *testing.T) {
 	p := must(t, b.String())
 	total, known := 0, 0
 	for _, rule := range p.Rules {
-		if needs, ok := rule.Needs(); ok {
-			total += len(needs)
+		for _, way := range rule.Needs() {
+			total += len(way)
 			known++
 		}
 	}
-	if total > 2_000_000 || known == 0 || known == rules {
+	if total > 10_000 || known != rules {
 		t.Errorf("%d needs of %d rules", total, known)
 	}
 }

@@ -1,6 +1,7 @@
 package dsl
 
 import (
+	"iter"
 	"reflect"
 	"strconv"
 	"strings"
@@ -27,62 +28,73 @@ const (
 )
 
 // String is the field as rules write it.
-func (f Field) String() string { return f.path }
+func (f *Field) String() string { return f.path }
 
-// Each calls yield for each value that the field has in a message: one for a text or a truth ("true", "false").
-func (f Field) Each(v *View, yield func(string)) {
-	var at reflect.Value
-	switch f.root {
-	case rootMail:
-		if v.Mail == nil {
-			v = &View{Mail: &Mail{}}
+// Values are the values that the field has in a message: one of a text or a truth ("true", "false"), which a nil of the view has too.
+func (f *Field) Values(v *View) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		var at reflect.Value
+		switch f.root {
+		case rootMail:
+			m := v.Mail
+			if m == nil {
+				m = &emptyView.mail
+			}
+			if f.header != "" {
+				f.headers(m, yield)
+				return
+			}
+			at = reflect.ValueOf(m)
+		case rootEnvelope:
+			at = orEmpty(v.Envelope, &emptyView.envelope)
+		case rootSender:
+			at = orEmpty(v.Sender, &emptyView.sender)
+		case rootMailbox:
+			at = orEmpty(v.Mailbox, &emptyView.mailbox)
 		}
-		if f.header != "" {
-			f.headers(v.Mail, yield)
-			return
-		}
-		at = reflect.ValueOf(v.Mail)
-	case rootEnvelope:
-		at = orZero(v.Envelope)
-	case rootSender:
-		at = orZero(v.Sender)
-	case rootMailbox:
-		at = orZero(v.Mailbox)
+		walkField(at.Elem(), f.steps, yield)
 	}
-	walkField(at.Elem(), f.steps, yield)
 }
 
-func orZero[T any](p *T) reflect.Value {
+// emptyView is what stands for what a view lacks. Nobody writes to it.
+var emptyView struct {
+	mail     Mail
+	envelope Envelope
+	sender   Sender
+	mailbox  Mailbox
+}
+
+func orEmpty[T any](p, empty *T) reflect.Value {
 	if p == nil {
-		p = new(T)
+		p = empty
 	}
 	return reflect.ValueOf(p)
 }
 
-func walkField(at reflect.Value, steps []int, yield func(string)) {
+func walkField(at reflect.Value, steps []int, yield func(string) bool) bool {
 	for i, s := range steps {
 		if s < 0 {
 			for j := range at.Len() {
-				walkField(at.Index(j), steps[i+1:], yield)
+				if !walkField(at.Index(j), steps[i+1:], yield) {
+					return false
+				}
 			}
-			return
+			return true
 		}
 		at = at.Field(s)
 	}
 	if at.Kind() == reflect.Bool {
-		yield(strconv.FormatBool(at.Bool()))
-	} else {
-		yield(at.String())
+		return yield(strconv.FormatBool(at.Bool()))
 	}
+	return yield(at.String())
 }
 
-func (f Field) headers(m *Mail, yield func(string)) {
+func (f *Field) headers(m *Mail, yield func(string) bool) {
 	found := false
 	for i := range m.Fields {
 		if strings.EqualFold(m.Fields[i].Name, f.header) {
 			found = true
-			yield(m.Fields[i].Value)
-			if !f.all {
+			if !yield(m.Fields[i].Value) || !f.all {
 				return
 			}
 		}
@@ -103,24 +115,33 @@ var roots = map[string]struct {
 }
 
 // fieldTerm is the term of a path. A truth is its own condition.
-func fieldTerm(path string) term {
+func (c *compiler) fieldTerm(path string) term {
+	t, ok := c.fields[path]
+	if !ok {
+		t = newFieldTerm(path)
+		c.fields[path] = t
+	}
+	return t
+}
+
+func newFieldTerm(path string) term {
 	f, typ := parseField(path)
 	switch {
 	case typ == nil:
 		return term{}
 	case typ.Kind() == reflect.String:
-		return term{field: &f}
+		return term{text: &textTerm{pieces: []piece{{&f, true}}, front: true, back: true}}
 	case typ.Kind() == reflect.Bool:
 		f.flag = true
-		is := func(s string) needs { return needs{true, []Need{{Field: f, Op: NeedEqual, Text: s}}} }
+		is := func(s string) needs { return needs{{{Field: &f, Op: NeedEqual, Text: s}}} }
 		return term{yes: is("true"), no: is("false")}
 	case typ.Kind() == reflect.Slice && typ.Elem().Kind() == reflect.String:
 		f, _ = parseField(path + "[]")
-		return term{field: &f, path: path + "[]"}
+		return term{text: &textTerm{pieces: []piece{{&f, true}}, front: true, back: true}}
 	case typ.Kind() == reflect.Slice && typ.Elem().Kind() == reflect.Struct:
-		return term{path: path + "[]"}
+		return term{paths: []string{path + "[]"}}
 	case typ.Kind() == reflect.Struct:
-		return term{path: path}
+		return term{paths: []string{path}}
 	}
 	return term{}
 }
@@ -173,10 +194,11 @@ func fieldTagged(t reflect.Type, name string) int {
 	return -1
 }
 
-// Domains calls yield with a domain as NeedUnder has it, and with each domain above it.
-func Domains(domain string, yield func(string)) {
-	for d := plainDomain(domain); d != ""; {
-		yield(d)
-		_, d, _ = strings.Cut(d, ".")
+// Domains are a domain as NeedUnder has it, and each domain above it.
+func Domains(domain string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for d := plainDomain(domain); d != "" && yield(d); {
+			_, d, _ = strings.Cut(d, ".")
+		}
 	}
 }

@@ -1,6 +1,9 @@
 package dsl
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // A File is one parsed rules file: its blocks, and the expressions in them as pieces of text.
 // Compile checks what the expressions say.
@@ -115,8 +118,16 @@ func Parse(name string, src []byte) (*File, Diagnostics) {
 	}
 	p, diags := parseFile(name, src)
 	p.file.Source = src
+	if cap(p.tokens) <= mostKeptTokens {
+		spareTokens.Put(&p.tokens)
+	}
 	return p.file, diags
 }
+
+// spareTokens are used again: those of a large file take more memory than what is made of it.
+var spareTokens sync.Pool
+
+const mostKeptTokens = 1 << 20
 
 // parseFile is Parse, with all that the parser knows.
 func parseFile(name string, src []byte) (*fileParser, Diagnostics) {

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// FoldRune maps all characters onto one that lower(), has() or a regular expression with (?i) take for the same. An
+// FoldRune maps all characters onto one that lower(), upper(), has() or a regular expression with (?i) take for the same. An
 // index compares what it maps to: a text that holds another by any of these holds it folded too.
 func FoldRune(r rune) rune {
 	if r < utf8.RuneSelf {
@@ -31,7 +31,7 @@ func Fold(s string) string {
 }
 
 // folds are the characters beyond ASCII that fold onto another one. Lower case and simple folding (Unicode, CaseFolding.txt) are
-// not the same relation: "İ" has "i" for its lower case and folds onto nothing, "K" (Kelvin) folds onto "k".
+// not the same relation, nor is upper case: "İ" has "i" for its lower case and folds onto nothing, "K" (Kelvin) folds onto "k".
 // So the classes of both together are taken, and their smallest lower-case letter stands for each.
 var folds = sync.OnceValue(func() map[rune]rune {
 	class := map[rune]rune{}
@@ -53,6 +53,7 @@ var folds = sync.OnceValue(func() map[rune]rune {
 	}
 	each := func(r rune) {
 		join(r, unicode.ToLower(r))
+		join(r, unicode.ToUpper(r))
 		join(r, unicode.SimpleFold(r))
 	}
 	for _, c := range unicode.CaseRanges {

@@ -175,11 +175,10 @@ func newNetworks(texts []string) (n *networks, wrong int, err error) {
 }
 
 func (n *networks) has(ip string) bool {
-	a, err := netip.ParseAddr(ip)
+	a, err := PlainAddr(ip)
 	if err != nil {
 		return false
 	}
-	a = a.Unmap().WithZone("")
 	for _, b := range n.bits {
 		if p, err := a.Prefix(b); err == nil {
 			if _, ok := n.prefixes[p]; ok {
@@ -188,4 +187,10 @@ func (n *networks) has(ip string) bool {
 		}
 	}
 	return false
+}
+
+// PlainAddr reads an address as networks are asked about it.
+func PlainAddr(ip string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(ip)
+	return a.Unmap().WithZone(""), err
 }

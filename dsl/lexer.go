@@ -47,7 +47,12 @@ type lexer struct {
 }
 
 func lex(src *source) *lexer {
-	l := &lexer{src: src, text: src.text, tokens: make([]token, 0, len(src.text)/4+1)}
+	l := &lexer{src: src, text: src.text}
+	if spare, ok := spareTokens.Get().(*[]token); ok {
+		l.tokens = (*spare)[:0]
+	} else {
+		l.tokens = make([]token, 0, len(src.text)/4+1)
+	}
 	l.at = len(l.text) - len(strings.TrimPrefix(l.text, byteOrderMark))
 	for l.at < len(l.text) {
 		l.next()

@@ -19,8 +19,9 @@ type listValue struct {
 	set    *Entries // of the texts, made when first asked for
 	state  listState
 	failed bool
-	told   bool      // that it is empty
-	nets   *networks // what inNetwork reads there
+	told   bool              // that it is empty
+	nets   *networks         // what inNetwork reads there
+	words  [wordForms]*Words // what an index looks for of them
 }
 
 type listState uint8

@@ -178,11 +178,11 @@ func setOf(t testing.TB, content string) *dsl.Entries {
 	if p == nil {
 		t.Fatal(diags.Text())
 	}
-	needs, known := p.Rules[0].Needs()
-	if !known || len(needs) != 1 || needs[0].Set == nil {
+	needs := p.Rules[0].Needs()
+	if len(needs) != 1 || len(needs[0]) != 1 || needs[0][0].Set == nil {
 		t.Fatalf("needs %v", needs)
 	}
-	return needs[0].Set
+	return needs[0][0].Set
 }
 
 // A million domains are loaded in seconds, take less than thrice their text, and are looked up in no time.

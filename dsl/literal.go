@@ -7,15 +7,14 @@ import (
 // mostLiterals is how many texts may be taken from one regular expression.
 const mostLiterals = 50
 
-// literals are texts of which a text that matches holds at least one, but for the case of its letters. ok is false where
+// literals are texts of which a text that matches holds at least one, but for the case of its letters; none where
 // nothing is sure.
-func (p *pattern) literals() (words []string, ok bool) {
+func (p *pattern) literals() []string {
 	tree, err := syntax.Parse(p.source, syntax.Perl)
 	if err != nil {
-		return nil, false
+		return nil
 	}
-	words = needed(tree)
-	return words, len(words) > 0
+	return needed(tree)
 }
 
 // needed returns texts of which one is in whatever the expression matches; none where that is not known.

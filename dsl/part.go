@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
-	exprcompiler "github.com/expr-lang/expr/compiler"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 )
@@ -43,7 +42,10 @@ func (rule *Rule) Explain(run *Run, hide func(string) string) *Part {
 		return nil
 	}
 	x := &explanation{rule: rule, run: run, hide: hide, at: map[int]ast.Node{}}
-	node := rule.when.node
+	node := rule.again.condition(rule)
+	if node == nil {
+		return nil
+	}
 	ast.Walk(&node, x)
 	p := x.part(root, 0)
 	return &p
@@ -124,7 +126,7 @@ func (x *explanation) value(n ast.Node) (any, error) {
 		return nil, nil
 	}
 	tree := &parser.Tree{Node: node, Source: file.NewSource(x.rule.when.frag.text)}
-	program, err := exprcompiler.Compile(tree, x.rule.cfg)
+	program, err := x.rule.again.compile(tree)
 	if err != nil {
 		return nil, err
 	}

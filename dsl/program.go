@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
 )
@@ -64,7 +63,8 @@ type Rule struct {
 	point      *Point // of a watched rule without a condition
 	statements []*expression
 	otherwise  []*expression // of else
-	cfg        *conf.Config  // what it was compiled by, for Explain
+	bound      []boundLet    // what is known of lets, for Explain
+	again      *again
 }
 
 // Condition is `when` as it was parsed, before anything was resolved, patched or folded; nil when the

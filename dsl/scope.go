@@ -58,3 +58,24 @@ func (s *scope) let(name string) (int, bool) {
 	}
 	return 0, false
 }
+
+// scopeOf is what the expressions of a rule or token may name, but for lets.
+func scopeOf(token bool, stage Stage) scope {
+	s := scope{names: mailNames, stage: stage}
+	switch {
+	case token:
+		s.names = tokenNames
+	case stage == StageEnvelope:
+		s.names = envelopeNames
+	}
+	return s
+}
+
+// withoutTerms are lets as they are kept with a rule.
+func withoutTerms(lets []boundLet) []boundLet {
+	out := slices.Clone(lets)
+	for i := range out {
+		out[i].term = term{}
+	}
+	return out
+}

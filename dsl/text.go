@@ -29,7 +29,9 @@ func (f *Found) group(i int) string {
 type pattern struct {
 	source string
 	re     *regexp.Regexp
-	size   int // instructions
+	size   int    // instructions
+	words  *Words // of which one is in whatever matches, once they were looked for
+	looked bool
 }
 
 // mostInstructions bounds the memory of all patterns of a set, some 50 bytes each; slowestRedact the size of one that is

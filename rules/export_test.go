@@ -11,12 +11,11 @@ func (s *Set) Linear() *Set {
 	c := *s
 	c.files = maps.Clone(s.files)
 	for _, p := range []*plan{&c.envelope, &c.mail} {
-		x := newIndex(nil)
-		x.always, x.rules = newBits(len(p.rules)), len(p.rules)
-		for i := range p.rules {
-			x.always.add(int32(i))
+		blind := make([]*dsl.Rule, len(p.rules))
+		for i := range blind {
+			blind[i] = &dsl.Rule{} // of which nothing is known
 		}
-		p.index = x
+		p.index = newIndex(blind)
 	}
 	return &c
 }
@@ -25,5 +24,11 @@ func (s *Set) Linear() *Set {
 func (s *Set) RuledOut(v *dsl.View) int {
 	h := s.mail.index.ask(v)
 	defer s.mail.index.done(h)
-	return len(s.mail.rules) - h.rules.count()
+	n := 0
+	for i := range s.mail.rules {
+		if !h.rules.has(int32(i)) {
+			n++
+		}
+	}
+	return n
 }

@@ -46,7 +46,7 @@ func wait(t *testing.T, what string, holds func() bool) {
 	t.Fatalf("waited in vain: %s", what)
 }
 
-func newLive(t *testing.T, dir string, change func(*rules.LiveOptions)) (*rules.Live, *buffer) {
+func newLive(t testing.TB, dir string, change func(*rules.LiveOptions)) (*rules.Live, *buffer) {
 	t.Helper()
 	log := &buffer{}
 	o := rules.LiveOptions{
