@@ -286,6 +286,14 @@ func (l *Live) Check(ctx context.Context, files map[string]string) (warnings dsl
 	return warnings, nil
 }
 
+// Try compiles files that somebody hands over, and runs their tests; failing is what would keep them from being published.
+func (l *Live) Try(ctx context.Context, files map[string]string) (set *Set, warnings dsl.Diagnostics, failing []Problem, err error) {
+	if set, warnings, err = l.Compile(files); err != nil {
+		return nil, nil, nil, err
+	}
+	return set, warnings, set.Test(ctx, l.o.Simulate).Problems(), nil
+}
+
 // Compile compiles files that somebody hands over, and publishes nothing.
 func (l *Live) Compile(files map[string]string) (*Set, dsl.Diagnostics, error) {
 	if err := wellNamed(files); err != nil {

@@ -35,8 +35,8 @@ func (p *program) shadowStart() *cobra.Command {
 	var share string
 	c := p.withJSON(&cobra.Command{
 		Use: "start DIR", Short: "Begin to ask the rules in a folder", Args: exactly("DIR"),
-		Long: `Checks the rules in a folder (their tests are not run), and begins to ask them about the mail that comes. One candidate is watched at a
-time; the report of the one before goes.`,
+		Long: `Checks the rules in a folder, and begins to ask them about the mail that comes. Of their tests those that fail are told: they would keep
+the rules from being published. One candidate is watched at a time; the report of the one before goes.`,
 		Example: `  postern rules shadow start next --for 24h --share 10%
   postern rules shadow start next --for 7d -m "the new escalation"`,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -51,11 +51,15 @@ time; the report of the one before goes.`,
 			}
 			ctx := cmd.Context()
 			return p.with(ctx, func(cl *client) error {
-				var sh issue.Shadow
+				var sh api.StartedShadow
 				if err := cl.post(ctx, shadowPath, nil, n, &sh); err != nil {
 					return inFolder(args[0], err)
 				}
-				return p.watched(&sh, "watched until "+at(sh.Until))
+				if p.json {
+					return p.printJSON(sh)
+				}
+				p.warn(args[0], sh.Warnings)
+				return p.watched(&sh.Shadow, "watched until "+at(sh.Until))
 			})
 		},
 	})

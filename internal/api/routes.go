@@ -149,7 +149,7 @@ func (a *API) table() []*route {
 		{
 			method: http.MethodPost, path: "/api/v1/shadow", name: "startShadow", scopes: []string{ScopeRules},
 			does: "Have a candidate set of rules asked about real mail, beside the one that decides. It changes and delays nothing.", body: bodyOf[NewShadow](),
-			answers: []answer{{http.StatusCreated, "it is asked now, on other nodes within seconds", jsonOf[issue.Shadow]()}},
+			answers: []answer{{http.StatusCreated, "it is asked now, on other nodes within seconds; which of its tests fail is among the warnings", jsonOf[StartedShadow]()}},
 			faults:  []int{http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity},
 			handle:  a.startShadow,
 		},

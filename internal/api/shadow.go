@@ -11,7 +11,7 @@ import (
 // Shadows has a candidate set of rules asked beside the one that decides.
 type Shadows interface {
 	// Start is an *InvalidRules where the set does not compile, fault.Conflict while another candidate is watched.
-	Start(ctx context.Context, n NewShadow, by string) (*issue.Shadow, error)
+	Start(ctx context.Context, n NewShadow, by string) (*StartedShadow, error)
 	Stop(ctx context.Context) (*issue.Shadow, error)   // NotFound: there never was one
 	Report(ctx context.Context) (*ShadowReport, error) // the same
 }
@@ -22,6 +22,13 @@ type NewShadow struct {
 	For   string            `json:"for"`   // how long, such as 24h or 7d
 	Share float64           `json:"share"` // percent of mails
 	Note  string            `json:"note"`
+}
+
+// A StartedShadow is a candidate, with what its author may not have meant, and which of its tests fail: they would keep it from being
+// published.
+type StartedShadow struct {
+	issue.Shadow
+	Warnings []RulesProblem `json:"warnings"`
 }
 
 // A ShadowReport is what a candidate would have decided differently.

@@ -13,7 +13,7 @@ import (
 // A fake watcher keeps one candidate.
 type watcher struct{ is *issue.Shadow }
 
-func (w *watcher) Start(_ context.Context, n api.NewShadow, by string) (*issue.Shadow, error) {
+func (w *watcher) Start(_ context.Context, n api.NewShadow, by string) (*api.StartedShadow, error) {
 	switch {
 	case n.Files["a.rules"] == "bad":
 		return nil, &api.InvalidRules{Problems: []api.RulesProblem{{File: "a.rules", Line: 1, Column: 1, Message: "bad"}}}
@@ -23,7 +23,7 @@ func (w *watcher) Start(_ context.Context, n api.NewShadow, by string) (*issue.S
 		return nil, fault.Errorf(fault.Invalid, "share must be a percentage")
 	}
 	w.is = &issue.Shadow{ID: "s1", Share: n.Share, By: by, Note: n.Note}
-	return w.is, nil
+	return &api.StartedShadow{Shadow: *w.is, Warnings: []api.RulesProblem{{Message: "odd"}}}, nil
 }
 
 func (w *watcher) Stop(context.Context) (*issue.Shadow, error) {
@@ -54,7 +54,7 @@ func TestShadow(t *testing.T) {
 	}
 	w.problem(post(`{"files":{},"for":"24h","share":101}`), 400)
 	w.problem(post(`{"files":{},"for":"24h","share":1,"note":"`+strings.Repeat("x", 2001)+`"}`), 400)
-	if r := w.object(post(`{"files":{},"for":"24h","share":10,"note":"why"}`), 201); r["id"] != "s1" || r["by"] != "local" || r["note"] != "why" {
+	if r := w.object(post(`{"files":{},"for":"24h","share":10,"note":"why"}`), 201); r["id"] != "s1" || r["by"] != "local" || r["note"] != "why" || len(r["warnings"].([]any)) != 1 {
 		t.Errorf("started %v", r)
 	}
 	if d := w.problem(post(`{"files":{},"for":"24h","share":10}`), 409); !strings.Contains(d, "stop it first") {

@@ -65,6 +65,14 @@ func problemsOf(diags dsl.Diagnostics) []api.RulesProblem {
 	return out
 }
 
+func failuresOf(tests []rules.Problem) []api.RulesProblem {
+	var out []api.RulesProblem
+	for _, p := range tests {
+		out = append(out, api.RulesProblem{File: p.File, Line: p.Line, Column: p.Column, Message: p.Text})
+	}
+	return out
+}
+
 // refused gives what is wrong with rules the form in which the API tells it.
 func refused(err error) error {
 	var diags dsl.Diagnostics
@@ -74,9 +82,7 @@ func refused(err error) error {
 	case errors.As(err, &diags):
 		out.Problems = problemsOf(diags)
 	case errors.As(err, &report):
-		for _, p := range report.Problems() {
-			out.Problems = append(out.Problems, api.RulesProblem{File: p.File, Line: p.Line, Column: p.Column, Message: p.Text})
-		}
+		out.Problems = failuresOf(report.Problems())
 	default:
 		return err
 	}

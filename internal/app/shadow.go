@@ -179,8 +179,8 @@ func (s *shadower) keep(ctx context.Context) error {
 }
 
 // Start makes a set the candidate, in place of one that is over.
-func (s *shadower) Start(ctx context.Context, n api.NewShadow, by string) (*issue.Shadow, error) {
-	set, _, err := s.app.rules.Compile(n.Files)
+func (s *shadower) Start(ctx context.Context, n api.NewShadow, by string) (*api.StartedShadow, error) {
+	set, warnings, failing, err := s.app.rules.Try(ctx, n.Files)
 	if err != nil {
 		return nil, refused(err)
 	}
@@ -209,7 +209,7 @@ func (s *shadower) Start(ctx context.Context, n api.NewShadow, by string) (*issu
 		return nil, err
 	}
 	sh.Files = nil
-	return &sh, s.follow(ctx)
+	return &api.StartedShadow{Shadow: sh, Warnings: append(problemsOf(warnings), failuresOf(failing)...)}, s.follow(ctx)
 }
 
 // Stop ends the candidate's time; what was found stays.
