@@ -187,6 +187,9 @@ type kept struct {
 }
 
 func (r *Run) defined(d *Define) (any, error) {
+	if r.instead != nil && r.instead.index == d.index {
+		d = r.instead
+	}
 	if d.index < len(r.kept) && r.kept[d.index].is {
 		return r.kept[d.index].value, nil
 	}

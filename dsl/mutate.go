@@ -9,16 +9,21 @@ import (
 	"github.com/expr-lang/expr/parser"
 )
 
-// A Mutant is a rule with one thing changed. Tests that notice none of its mutants do not say what the rule is for.
+// A Mutant is a rule, or a define, with one thing changed. Tests that notice none of its mutants do not say what the rule is for.
 type Mutant struct {
 	Pos  Pos
-	Rule string
+	Rule string // or "define NAME"
 	What string // `mail.size < 10 becomes mail.size >= 10`
 
-	file  *File
-	block *RuleBlock // changed
-	rule  int        // its place among the rules, or the tokens
+	file   *File
+	block  *RuleBlock // changed; nil for a define
+	rule   int        // its place among the rules, or the tokens
+	define *Define
+	value  fragment // of the define, changed
 }
+
+// Defines reports whether it is a define that was changed, which any rule may use.
+func (m Mutant) Defines() bool { return m.define != nil }
 
 // Mutations are the mutants of a set.
 type Mutations struct {
@@ -28,8 +33,8 @@ type Mutations struct {
 	c *compiler
 }
 
-// Mutate compiles a set and lists its mutants: each condition negated, each comparison turned round, each side of and, or left out, each
-// statement left out. Rules that are disabled or shadows have none, since no test can see what they do, and neither does what cannot be
+// Mutate compiles a set and lists its mutants: each condition negated, also those that defines are, each comparison turned round, each side
+// of and, or left out, each statement left out. Rules that are disabled or shadows have none, since no test can see what they do, and neither does what cannot be
 // noticed: that a find found something where its group is looked at beside it, and a stop behind which no rule comes.
 func Mutate(files []*File, opts Options) (*Mutations, Diagnostics) {
 	opts.Watch = true
@@ -52,6 +57,7 @@ func Mutate(files []*File, opts Options) (*Mutations, Diagnostics) {
 			*place++
 		}
 	}
+	m.defines(files)
 	c.opts.Watch = false // of mutants nobody is told
 	return m, diags
 }
@@ -60,14 +66,22 @@ func Mutate(files []*File, opts Options) (*Mutations, Diagnostics) {
 func (m *Mutations) Compile(i int) *Program {
 	u := m.Mutants[i]
 	before, diags := m.c.errors, m.c.diags
-	rule := m.c.rule(u.file, u.block)
+	var rule *Rule
+	var define *Define
+	if u.define != nil {
+		define = m.c.mutant(u.define, u.value)
+	} else {
+		rule = m.c.rule(u.file, u.block)
+	}
 	failed := m.c.errors > before
 	m.c.errors, m.c.diags = before, diags
 	if failed {
 		return nil
 	}
 	p := *m.Program
-	if u.block.Token {
+	if define != nil {
+		p.instead = define
+	} else if u.block.Token {
 		p.Tokens = slices.Clone(p.Tokens)
 		p.Tokens[u.rule] = rule
 	} else {

@@ -45,6 +45,8 @@ type Program struct {
 	Tests   []*Test
 	Defines []*Define
 	Points  []*Point // of a watched program
+
+	instead *Define // of the define of its name: a mutant
 }
 
 // A Rule is one compiled rule or token.

@@ -42,6 +42,7 @@ type Run struct {
 	depth   int
 	shared  float64 // what share says, 0 before
 	kept    []kept  // what defines said
+	instead *Define // of the define of its name
 	purse           // what it has spent of its budget
 	tried   int     // rules: the clock is looked at before some of them
 	lists   bool    // it computes lists while rules are loaded, and no message
@@ -57,7 +58,11 @@ type lowered struct{ from, to, folded string }
 
 // NewRun begins one message's evaluation. The view's pointers may be nil here: they are then empty.
 // What the caller changes in it between calls is seen by what is evaluated next.
-func (p *Program) NewRun(ctx context.Context, v *View, b Budget) *Run { return newRun(ctx, v, b) }
+func (p *Program) NewRun(ctx context.Context, v *View, b Budget) *Run {
+	r := newRun(ctx, v, b)
+	r.instead = p.instead
+	return r
+}
 
 func newRun(ctx context.Context, v *View, b Budget) *Run {
 	if v == nil {

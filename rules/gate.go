@@ -33,7 +33,8 @@ type TestResult struct {
 	Trace    []Entry   `json:"trace,omitempty"`
 	Near     []Near    `json:"near,omitempty"` // of a failed one: rules that nearly matched
 
-	test int // its place in the program
+	test  int  // its place in the program
+	knows bool // it looks at which rules failed
 }
 
 // A Failure is one expectation that was not met, or a reason why nothing could be expected.
@@ -92,9 +93,10 @@ func (r Report) Error() string {
 }
 
 // Write prints every failure as "file:line:col: message"; with trace, the rules that matched or failed
-// follow, indented, and the stack of a panic.
+// follow, indented, and the stack of a panic; and, once, each rule that failed in a test that passed.
 func (r Report) Write(w io.Writer, trace bool) error {
 	var b strings.Builder
+	told := map[string]bool{}
 	for _, t := range r.Tests {
 		for _, f := range t.Failures {
 			fmt.Fprintf(&b, "%s: %s: %s\n", f.Pos, t.title(), f.message())
@@ -113,9 +115,36 @@ func (r Report) Write(w io.Writer, trace bool) error {
 				fmt.Fprintf(&b, "    %s\n", n)
 			}
 		}
+		for _, e := range t.ruleErrors() {
+			at, why := e.failedAt()
+			if line := fmt.Sprintf("%s: warning: %q failed, and took none of its actions: %s", at, e.Rule, why); trace && !told[line] {
+				told[line] = true
+				fmt.Fprintf(&b, "%s (in %s, which passed)\n", line, t.title())
+			}
+		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// ruleErrors are the rules that failed in a test that passed and did not ask for it.
+func (t TestResult) ruleErrors() (out []Entry) {
+	for _, e := range t.Trace {
+		if e.Error != "" && t.OK() && !t.knows {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// failedAt is where in its file an entry's error is, and the error without that.
+func (e Entry) failedAt() (at, why string) {
+	if where, rest, ok := strings.Cut(e.Error, ": "); ok {
+		if name, column, ok := strings.Cut(where, ":"); ok && strings.HasSuffix(e.File, name) {
+			return e.File + ":" + column, rest
+		}
+	}
+	return fmt.Sprintf("%s:%d", e.File, e.Line), e.Error
 }
 
 // detail prints the parts of the expectation, and where the values are from.
@@ -233,6 +262,7 @@ func (s *Set) test(ctx context.Context, sim Simulate, t *dsl.Test) (res TestResu
 		return res
 	}
 	for _, e := range t.Expects {
+		res.knows = res.knows || strings.Contains(e.Source, "outcome.failed")
 		ok, got, parts, err := e.Check(outcome)
 		switch {
 		case err != nil:

@@ -39,7 +39,7 @@ func (m Mutation) Percent() int {
 	return 100 * m.Noticed / m.Of
 }
 
-// Mutate changes one thing in one rule at a time and runs the tests that reach the rule, until one fails. The tests have to pass
+// Mutate changes one thing in one rule or define at a time and runs the tests that reach the rule, of a define all, until one fails. The tests have to pass
 // as the rules are: else their report says what is wrong, and nothing is tried. It ends after the time given.
 func (s *Set) Mutate(ctx context.Context, sim Simulate, most time.Duration) (Mutation, Report) {
 	out := Mutation{Survivors: []Survivor{}}
@@ -52,6 +52,10 @@ func (s *Set) Mutate(ctx context.Context, sim Simulate, most time.Duration) (Mut
 	reach, report := base.reach(ctx, sim)
 	if !report.OK() {
 		return out, report
+	}
+	every := make([]int, len(report.Tests))
+	for i := range every {
+		every[i] = i
 	}
 	deadline := time.Now().Add(most)
 	type verdict struct{ tried, noticed bool }
@@ -74,9 +78,12 @@ func (s *Set) Mutate(ctx context.Context, sim Simulate, most time.Duration) (Mut
 				if program == nil {
 					continue // what check would not take is nobody's mistake
 				}
-				mutant := s.with(program)
+				mutant, tests := s.with(program), reach[all.Mutants[i].Rule]
+				if all.Mutants[i].Defines() {
+					tests = every
+				}
 				verdicts[i].tried = true
-				verdicts[i].noticed = slices.ContainsFunc(reach[all.Mutants[i].Rule], func(test int) bool {
+				verdicts[i].noticed = slices.ContainsFunc(tests, func(test int) bool {
 					return !mutant.test(ctx, sim, program.Tests[test]).OK()
 				})
 			}

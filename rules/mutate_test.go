@@ -57,6 +57,48 @@ func TestMutate(t *testing.T) {
 	}
 }
 
+// So are changes of defines that rules use, also through others.
+func TestMutateDefines(t *testing.T) {
+	t.Parallel()
+	s := compileOne(t, `
+define ours = mail.from.domain == "example.org" or mail.from.domain == "example.net"
+define bad = ours and has(mail.subject, "outage")
+define size = mail.size > 1000 ? "large" : "small"
+define unused = mail.size > 7
+rule "outage" { when bad then { priority("urgent"); tag(size) } }
+disabled rule "sleeps" { when unused then { tag("x") } }
+test "ours" {
+    mail """
+        From: Ann <ann@example.org>
+        Subject: OUTAGE
+    """
+    expect issue.priority == "urgent" and "small" in issue.tags
+}
+test "of another" {
+    mail """
+        From: Ann <ann@example.com>
+        Subject: OUTAGE
+    """
+    expect issue.priority == "normal"
+}
+`)
+	m, report := s.Mutate(t.Context(), simulate, time.Minute)
+	if !report.OK() {
+		t.Fatal(report.Error())
+	}
+	var got []string
+	for _, one := range m.Survivors {
+		got = append(got, one.Rule+": "+one.What)
+	}
+	want := []string{
+		`define ours: mail.from.domain == "example.net" left out`,
+		`define bad: has(mail.subject, "outage") left out`,
+	}
+	if !slices.Equal(got, want) || m.Of < 10 {
+		t.Errorf("survivors %q of %+v, want %q", got, m, want)
+	}
+}
+
 // What is covered is what some test made true and some test made false.
 func TestCover(t *testing.T) {
 	t.Parallel()

@@ -36,7 +36,7 @@ the condition that did not hold, which rule set what it looks at, the rules that
 or the rules are wrong.
 
 --cover also tells what no test has seen: rules that never matched or always did, an else that was never taken, and parts of conditions that
-never were true or never false. --mutate changes one thing in one rule at a time, a condition negated, a comparison turned round, a side of and, or
+never were true or never false. --mutate changes one thing in one rule or define at a time, a condition negated, a comparison turned round, a side of and, or
 left out, a statement left out, and tells what no test noticed.`,
 		Example: `  postern test
   postern test --run 'outage|VIP'
@@ -125,32 +125,48 @@ func (p *program) printTests(format string, r rules.Report, cover *rules.Coverag
 			Mutate *rules.Mutation `json:"mutate,omitempty"`
 		}{r, cover, mutation})
 	case "tap":
-		return writeTAP(p.out, r)
+		return writeTAP(p.out, r, slices.Concat(gaps(cover, mutation), sums(r, cover, mutation)))
 	case "junit":
-		return writeJUnit(p.out, r)
+		return writeJUnit(p.out, r, slices.Concat(gaps(cover, mutation), sums(r, cover, mutation)))
 	}
 	if err := r.Write(p.out, true); err != nil {
 		return err
 	}
+	for _, g := range gaps(cover, mutation) {
+		fmt.Fprintln(p.out, g)
+	}
+	fmt.Fprintf(p.out, "%d passed, %d failed\n", len(r.Tests)-r.Failed(), r.Failed())
+	for _, sum := range sums(r, cover, mutation) {
+		fmt.Fprintln(p.out, sum)
+	}
+	return nil
+}
+
+// gaps are what no test saw, or noticed, a line each.
+func gaps(cover *rules.Coverage, mutation *rules.Mutation) (out []string) {
 	if cover != nil {
 		for _, g := range cover.Gaps {
-			fmt.Fprintln(p.out, g)
+			out = append(out, g.String())
 		}
 	}
 	if mutation != nil {
 		for _, s := range mutation.Survivors {
-			fmt.Fprintln(p.out, s)
+			out = append(out, s.String())
 		}
 	}
-	fmt.Fprintf(p.out, "%d passed, %d failed\n", len(r.Tests)-r.Failed(), r.Failed())
+	return out
+}
+
+// sums are how much of it all they saw, or noticed.
+func sums(r rules.Report, cover *rules.Coverage, mutation *rules.Mutation) (out []string) {
 	if cover != nil {
-		fmt.Fprintf(p.out, "%d%% covered: %d of %d\n", cover.Percent(), cover.Covered, cover.Of)
+		out = append(out, fmt.Sprintf("%d%% covered: %d of %d", cover.Percent(), cover.Covered, cover.Of))
 	}
 	if mutation != nil && r.OK() {
-		fmt.Fprintf(p.out, "%d%% of %d changes noticed\n", mutation.Percent(), mutation.Of)
+		out = append(out, fmt.Sprintf("%d%% of %d changes noticed", mutation.Percent(), mutation.Of))
 		if mutation.Untried > 0 {
-			fmt.Fprintf(p.out, "%d more were not tried: the time was over (--mutate-time)\n", mutation.Untried)
+			out = append(out, fmt.Sprintf("%d more were not tried: the time was over (--mutate-time)", mutation.Untried))
 		}
 	}
-	return nil
+	return out
 }

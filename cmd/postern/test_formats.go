@@ -10,7 +10,7 @@ import (
 )
 
 // writeTAP prints a report in the Test Anything Protocol, version 13 (testanything.org/tap-version-13-specification.html).
-func writeTAP(w io.Writer, r rules.Report) error {
+func writeTAP(w io.Writer, r rules.Report, found []string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "TAP version 13\n1..%d\n", len(r.Tests))
 	for i, t := range r.Tests {
@@ -18,12 +18,15 @@ func writeTAP(w io.Writer, r rules.Report) error {
 		name := strings.NewReplacer(`\`, `\\`, "#", `\#`).Replace(t.FullName())
 		if t.OK() {
 			fmt.Fprintf(&b, "ok %d - %s\n", i+1, name)
-			continue
+		} else {
+			fmt.Fprintf(&b, "not ok %d - %s\n", i+1, name)
 		}
-		fmt.Fprintf(&b, "not ok %d - %s\n", i+1, name)
 		for line := range strings.Lines(one(t)) {
 			b.WriteString("# " + line)
 		}
+	}
+	for _, line := range found {
+		b.WriteString("# " + line + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -45,6 +48,7 @@ type (
 		Failures int         `xml:"failures,attr"`
 		Time     string      `xml:"time,attr"`
 		Cases    []junitCase `xml:"testcase"`
+		Found    string      `xml:"system-out,omitempty"` // what was covered, or noticed
 	}
 	junitCase struct {
 		Class   string        `xml:"classname,attr"` // the file
@@ -52,6 +56,7 @@ type (
 		File    string        `xml:"file,attr"`
 		Line    int           `xml:"line,attr"`
 		Failure *junitFailure `xml:"failure,omitempty"`
+		Warning string        `xml:"system-err,omitempty"`
 	}
 	junitFailure struct {
 		Message string `xml:"message,attr"`
@@ -59,14 +64,16 @@ type (
 	}
 )
 
-func writeJUnit(w io.Writer, r rules.Report) error {
-	s := junitSuite{Name: "postern rules", Tests: len(r.Tests), Failures: r.Failed(), Time: fmt.Sprintf("%.3f", r.Took.Seconds())}
+func writeJUnit(w io.Writer, r rules.Report, found []string) error {
+	s := junitSuite{Found: strings.Join(found, "\n"), Name: "postern rules", Tests: len(r.Tests), Failures: r.Failed(), Time: fmt.Sprintf("%.3f", r.Took.Seconds())}
 	for _, t := range r.Tests {
 		c := junitCase{Class: t.File, Name: t.FullName(), File: t.File, Line: t.Line}
+		text := one(t)
 		if !t.OK() {
-			text := one(t)
 			first, _, _ := strings.Cut(text, "\n")
 			c.Failure = &junitFailure{first, text}
+		} else {
+			c.Warning = text
 		}
 		s.Cases = append(s.Cases, c)
 	}
