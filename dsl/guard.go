@@ -86,12 +86,32 @@ func (g guarder) binary(node *ast.Node, n *ast.BinaryNode) {
 		}
 		ast.Patch(node, call("$match", n, n.Left, &ast.ConstantNode{Value: p}))
 	case "==", "!=":
+		if list := besideNothing(n, l, r); list != nil {
+			empty := ast.Node(call("$empty", n, list))
+			if n.Operator == "!=" {
+				empty = &ast.UnaryNode{Operator: "not", Node: empty}
+			}
+			ast.Patch(node, empty)
+			return
+		}
 		n.Left, n.Right = g.weighed(n.Left), g.weighed(n.Right)
 	case "in":
 		g.in(node, n, l)
 	case "contains", "startsWith", "endsWith":
 		g.u.heavy++
 	}
+}
+
+// besideNothing is the list that is compared with [], which expr finds unlike any list of addresses, files and the like.
+func besideNothing(n *ast.BinaryNode, l, r reflect.Type) ast.Node {
+	nothing := func(n ast.Node) bool { a, ok := n.(*ast.ArrayNode); return ok && len(a.Nodes) == 0 }
+	switch {
+	case nothing(n.Right) && l != nil && l.Kind() == reflect.Slice:
+		return n.Left
+	case nothing(n.Left) && r != nil && r.Kind() == reflect.Slice:
+		return n.Right
+	}
+	return nil
 }
 
 // in makes constant texts and lists sets. A list's entries are lower case, and so is what is looked up in it.
@@ -214,6 +234,7 @@ func guardFunctions() []*function {
 		{name: "$unknown", result: typeAny, call: func(*Run, []any) (any, error) { return nil, nil }}, // never compiled
 		{name: "$addText", result: typeString, call: add},
 		{name: "$addAny", result: typeAny, call: add},
+		{name: "$empty", result: typeBool, call: func(_ *Run, args []any) (any, error) { return reflect.ValueOf(args[0]).Len() == 0, nil }},
 		{name: "$range", result: typeInts, call: makeRange},
 		{name: "$match", result: typeBool, call: func(r *Run, args []any) (any, error) {
 			p, ok := args[1].(*pattern)

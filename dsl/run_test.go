@@ -116,6 +116,8 @@ func TestConditions(t *testing.T) {
 		`mail.size in [4096, 1]`:                                                             true,
 		`mail.subject in ["PROBLEM web1 OUTAGE in Berlin"]`:                                  true,
 		`all(mail.to, .domain startsWith "example") and none(mail.to, .mixedScript)`:         true,
+		`mail.to != [] and [] != mail.attachments and filter(mail.to, false) == []`:          true,
+		`mail.to == [] or [] == mail.to`:                                                     false,
 	} {
 		t.Run(condition, func(t *testing.T) {
 			t.Parallel()

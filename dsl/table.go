@@ -246,6 +246,9 @@ func (c *compiler) fill(f *File, text string, at int) string {
 		inside, after, closed := strings.Cut(text[i+1+len(name):], "}")
 		key, isField := strings.CutPrefix(inside, ".")
 		if !closed || inside != "" && (!isField || key == "" || plainName(key) != key) {
+			if closed && plainName(inside[:1]) == "" && !strings.Contains(inside, "\n") {
+				c.rowFail(f, "{"+name+inside+"}", at, "a mail takes {"+name+"} and {"+name+".NAME} alone, no expression", "give each "+name+" a field with the whole text")
+			}
 			b.WriteByte('{')
 			text = text[i+1:]
 			continue
@@ -257,14 +260,7 @@ func (c *compiler) fill(f *File, text string, at int) string {
 
 // rowText is a value of the case as text; what is wrong with it is told at its first place in the mail.
 func (c *compiler) rowText(f *File, key, written string, at int) string {
-	fail := func(message, hint string) string {
-		offset := at
-		if i := strings.Index(f.src.text[at:], written); i >= 0 {
-			offset += i
-		}
-		c.error(f.src, offset, message, hint)
-		return ""
-	}
+	fail := func(message, hint string) string { return c.rowFail(f, written, at, message, hint) }
 	v := c.row.value
 	if key != "" {
 		fields, isMap := v.(map[string]any)
@@ -281,4 +277,13 @@ func (c *compiler) rowText(f *File, key, written string, at int) string {
 		return fail(strconv.Quote(written)+" is "+typeName(typeOf(v))+", and a mail needs a text", "")
 	}
 	return s
+}
+
+func (c *compiler) rowFail(f *File, written string, at int, message, hint string) string {
+	offset := at
+	if i := strings.Index(f.src.text[at:], written); i >= 0 {
+		offset += i
+	}
+	c.error(f.src, offset, message, hint)
+	return ""
 }

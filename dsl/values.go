@@ -32,11 +32,14 @@ func asTexts(args []any, i int) ([]string, error) {
 	case []any:
 		out := make([]string, len(v))
 		for i, e := range v {
-			s, ok := e.(string)
-			if !ok {
+			switch e := e.(type) {
+			case string:
+				out[i] = e
+			case int, float64: // in a list from a file: who looks for words there means what is written
+				out[i], _ = asString(e)
+			default:
 				return nil, wrongKind("it", e, kindText)
 			}
-			out[i] = s
 		}
 		return out, nil
 	}

@@ -108,7 +108,7 @@ func (q *question) ask(ctx context.Context, w World, id who, found *thread, said
 	}
 	v.Key, _ = slotKeys(q.mailbox.Name, q.p, now)
 	if q.auth != nil {
-		v.Mail.Auth = *q.auth
+		v.Mail.Auth = orNone(*q.auth)
 	}
 	d := &decision{id: q.id, set: q.set.Version(), verdict: Committed, view: v, thread: th, who: id}
 	d.facts = &facts{
@@ -244,6 +244,11 @@ func bareDecision(q *question, reason string) *decision {
 		id: q.id, set: q.set.Version(), verdict: Quarantined, reason: reason, view: v, result: &rules.Result{}, thread: &thread{},
 		facts: &facts{Now: now, Envelope: v.Envelope, Mailbox: v.Mailbox, Sender: v.Sender, Auth: v.Mail.Auth},
 	}
+}
+
+// orNone says "none" of what a test left out.
+func orNone(a dsl.Auth) dsl.Auth {
+	return dsl.Auth{SPF: orElse(a.SPF, "none"), DKIM: orElse(a.DKIM, "none"), DMARC: orElse(a.DMARC, "none"), ARC: orElse(a.ARC, "none")}
 }
 
 // host answers what rules ask of the world, and keeps what they relied on.
