@@ -53,6 +53,7 @@ const mostCompletions = 500
 func (w *Workspace) Complete(file string, offset int) Completions {
 	c := w.caret(file, offset)
 	if c == nil {
+		offset = max(0, min(offset, len(w.Text(file))))
 		return Completions{Span: Span{offset, offset}}
 	}
 	out := Completions{Span: Span{c.start, c.end}, Items: c.completions()}

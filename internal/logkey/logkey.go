@@ -17,6 +17,7 @@ const (
 	Error      = "error"      // an error's chain
 	Bytes      = "bytes"      // a size
 	Took       = "took"       // a duration
+	Method     = "method"     // what a client asks for
 	Path       = "path"       // a file
 	Address    = "address"    // an address we listen on
 	Recipients = "recipients" // how many
