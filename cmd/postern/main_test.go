@@ -39,6 +39,11 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
+			editors, err := filepath.Abs("../../editors")
+			if err != nil {
+				return err
+			}
+			env.Setenv("EDITORS", editors)
 			for _, name := range []string{"SMTP", "HTTP"} {
 				l, err := net.Listen("tcp", "127.0.0.1:0")
 				if err != nil {

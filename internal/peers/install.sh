@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the real servers that tests talk to: Postfix, and systemd to check its unit, from Debian's packages. The MongoDB server is
+# Installs the real servers that tests talk to: Postfix, systemd to check its unit, a browser and Neovim, from Debian's packages. The MongoDB server is
 # unpacked by internal/peers/mongo/start.sh when it is first started. Where this user may not install, it says
 # what to install and goes on: those tests then skip, or fail in CI.
 set -euo pipefail
@@ -7,13 +7,14 @@ set -euo pipefail
 missing=()
 command -v postfix >/dev/null || [ -x /usr/sbin/postfix ] || missing+=(postfix)
 command -v systemd-analyze >/dev/null || missing+=(systemd)
-# A browser, which shows hostile mail: where it cannot be had that test skips.
-browser=()
-command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || browser=(chromium-headless-shell)
-[ ${#missing[@]} = 0 ] && [ ${#browser[@]} = 0 ] && exit 0
+# A browser, which shows hostile mail, and an editor, which is helped with rules: where they cannot be had those tests skip.
+optional=()
+command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || optional=(chromium-headless-shell)
+command -v nvim >/dev/null || optional+=(neovim)
+[ ${#missing[@]} = 0 ] && [ ${#optional[@]} = 0 ] && exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-	missing+=("${browser[@]}")
+	missing+=("${optional[@]}")
 	echo "tests of real servers need: ${missing[*]} (Debian: apt-get install ${missing[*]}); without them they skip" >&2
 	exit 0
 fi
@@ -27,4 +28,4 @@ fi
 install() { DEBIAN_FRONTEND=noninteractive timeout 300 apt-get -q install -y --no-install-recommends "$@" >/dev/null; }
 apt-get -q update >/dev/null || true
 [ ${#missing[@]} = 0 ] || install "${missing[@]}" || echo "could not install ${missing[*]}: the tests that need them say so" >&2
-[ ${#browser[@]} = 0 ] || install "${browser[@]}" || echo "could not install ${browser[*]}: its test skips" >&2
+[ ${#optional[@]} = 0 ] || install "${optional[@]}" || echo "could not install ${optional[*]}: their tests skip" >&2
