@@ -59,6 +59,9 @@ func (p *program) explainIssue(ctx context.Context, cl *client, number int64) er
 		return p.printJSON(&x)
 	}
 	fmt.Fprintf(p.out, "issue %d  %q\n", x.Issue.Number, safe(x.Issue.Subject))
+	if w := x.Issue.WithdrawnAt; w != nil {
+		fmt.Fprintf(p.out, "    withdrawn by a replay at %s\n", at(*w))
+	}
 	p.printFields(x.Fields, true)
 	for i := range x.Messages {
 		fmt.Fprintln(p.out)
@@ -85,7 +88,11 @@ func (p *program) printExplanation(e *intake.Explanation) {
 	if e.Trust != "" {
 		fmt.Fprintf(p.out, ", sender's trust: %s", e.Trust)
 	}
-	fmt.Fprintf(p.out, ", rules %s\n", clipped(e.Ruleset))
+	fmt.Fprintf(p.out, ", rules %s", clipped(e.Ruleset))
+	if e.Run != "" {
+		fmt.Fprintf(p.out, ", decided again by replay %s", e.Run)
+	}
+	fmt.Fprintln(p.out)
 	p.printFields(e.Fields, false)
 	for _, r := range e.Rules {
 		fmt.Fprintf(p.out, "    rule %s\n", safe(r.String()))

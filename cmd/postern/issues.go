@@ -87,6 +87,9 @@ func (p *program) showIssue(ctx context.Context, cl *client, number string) erro
 func (p *program) printIssue(is *shown) {
 	fmt.Fprintf(p.out, "%d: %s\n", is.Number, safe(is.Subject))
 	p.line("from", person(is.Requester)+", "+at(is.CreatedAt)+", mailbox "+is.Mailbox)
+	if w := is.WithdrawnAt; w != nil {
+		p.line("withdrawn", at(*w)+", by a replay: it is in no list")
+	}
 	p.line("status", is.Status)
 	p.line("priority", is.Priority)
 	p.line("type", is.Type)

@@ -101,7 +101,11 @@ func ids(ts *testscript.TestScript, _ bool, args []string) {
 		name = args[0]
 	}
 	var items []map[string]any
-	if err := json.Unmarshal([]byte(ts.ReadFile("stdout")), &items); err != nil {
+	out := ts.ReadFile("stdout")
+	if strings.HasPrefix(out, "{") {
+		out = "[" + out + "]"
+	}
+	if err := json.Unmarshal([]byte(out), &items); err != nil {
 		ts.Fatalf("%v", err)
 	}
 	for i, item := range items {

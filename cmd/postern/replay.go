@@ -14,17 +14,24 @@ func (p *program) replay() *cobra.Command {
 	var q intake.ReplayQuery
 	var since string
 	c := p.withJSON(&cobra.Command{
-		Use: "replay [ID…]", Short: "Decide stored messages again, by the rules as they are now",
+		Use: "replay [ID…]", Short: "Decide stored messages again, by the rules as they are now, and repair what wrong ones did",
 		Long: `Says what the rules of now would make of stored messages that are named, or chosen by the rule that acted on them, the version that
-decided them, their verdict, mailbox or time; with --apply it does so. What was quarantined, rejected, discarded or put off becomes what is
-now decided. For one that already made an issue the difference is shown and nothing is changed. It never makes a second issue of one mail,
-and sends nothing. A run that changes something has an id, by which events name it.
+decided them, their verdict, mailbox or time; with --apply it does so. Nothing is ever sent because of it.
 
-Of what is shown a line with - is what a rule did then, one with + what a rule would do now, with people, issues and counts as they were then.
-With --apply mail finds its issue and its sender as they are now.`,
+A message that made an issue, or a note on one, is decided again in place: the same issue, the same note. A field of the issue changes only if
+the decision before had set it and nobody has set it since. An issue that should not be is withdrawn, unless others have worked on it: it goes
+from lists and searches and keeps its number, and a reply brings it back. No mail is moved from one issue to another. What was quarantined,
+rejected, discarded or put off becomes what is now decided. No mail ever has two issues.
+
+A run that changes something has an id, which events and "postern explain" name. --undo RUN makes its messages what they were before, under the
+same rule, and is a run of its own that can be undone; it, too, only shows what it would do without --apply.
+
+Of what is shown a line with - is what a rule did then, one with + what a rule would do now, and one with = what becomes of the issue. People,
+issues and counts are taken as they were then; but what has no issue yet finds its thread and its sender, when it is applied, as they are now.`,
 		Example: `  postern replay --rule "spam" --since 2d               # what a wrong rule would not do any more
   postern replay --rule "spam" --since 2d --apply
   postern replay --verdict discarded --mailbox support --since 7d
+  postern replay --undo 06h1hr15vrb910yt3qrc1najx8      # a run's id: what going back would change
   postern find ann@example.org                          # the last word of a line is the message's id
   postern replay 06h1hr15vrb910yt3qrc1najx8 --apply`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -37,8 +44,8 @@ With --apply mail finds its issue and its sender as they are now.`,
 				q.Since = &from
 			}
 			q.IDs = args
-			if len(args) == 0 && q.Rule == "" && q.Version == "" && q.Verdict == "" && q.Mailbox == "" && q.Since == nil {
-				return usage(cmd, fmt.Errorf("ID is missing, or --rule, --version, --verdict, --mailbox or --since"))
+			if len(args) == 0 && q.Rule == "" && q.Version == "" && q.Verdict == "" && q.Mailbox == "" && q.Since == nil && q.Undo == "" {
+				return usage(cmd, fmt.Errorf("ID is missing, or --rule, --version, --verdict, --mailbox, --since or --undo"))
 			}
 			ctx := cmd.Context()
 			open := p.peek
@@ -63,18 +70,22 @@ With --apply mail finds its issue and its sender as they are now.`,
 	c.Flags().StringVar(&q.Mailbox, "mailbox", "", "those of this mailbox")
 	p.completeFlag(c, "mailbox", mailboxNames)
 	c.Flags().StringVar(&since, "since", "", "those that came since then: 7d, 12h")
+	c.Flags().StringVar(&q.Undo, "undo", "", "make the messages of this run what they were before it")
 	c.Flags().BoolVar(&q.Apply, "apply", false, "do it; without it only what would change is shown")
 	return c
 }
 
 func (p *program) printRun(r *intake.ReplayRun, applied bool) error {
-	done, shown := 0, 0
+	done, would, left := 0, 0, 0
 	for _, one := range r.Changes {
 		p.printReplayed(one, applied)
-		if one.Applied {
+		switch {
+		case one.Left != "":
+			left++
+		case one.Applied:
 			done++
-		} else {
-			shown++
+		case one.Otherwise:
+			would++
 		}
 	}
 	for _, s := range r.Unable {
@@ -82,13 +93,19 @@ func (p *program) printRun(r *intake.ReplayRun, applied bool) error {
 	}
 	fmt.Fprintf(p.out, "%s: ", count(r.Messages, "message"))
 	switch {
-	case !applied && shown == 0:
-		fmt.Fprintln(p.out, "nothing would change")
+	case !applied && would == 0:
+		fmt.Fprint(p.out, "nothing would change")
 	case !applied:
-		fmt.Fprintln(p.out, "nothing was changed; --apply does it")
+		fmt.Fprintf(p.out, "%d would change; nothing was changed, --apply does it", would)
+	case done == 0:
+		fmt.Fprint(p.out, "nothing was changed")
 	default:
-		fmt.Fprintf(p.out, "%d decided again, run %s\n", done, r.Run)
+		fmt.Fprintf(p.out, "%d decided again, run %s", done, r.Run)
 	}
+	if left += len(r.Unable); left > 0 {
+		fmt.Fprintf(p.out, "; %d left as they are", left)
+	}
+	fmt.Fprintln(p.out)
 	if r.More {
 		fmt.Fprintln(p.out, "there are more than one run takes: the newest were taken, run it again with a shorter --since for the rest")
 	}
@@ -97,7 +114,7 @@ func (p *program) printRun(r *intake.ReplayRun, applied bool) error {
 
 func (p *program) printReplayed(r *intake.Replay, applied bool) {
 	would := "now"
-	if !r.Applied && !applied {
+	if !r.Applied && (!applied || r.Left != "") {
 		would = "would be"
 	}
 	fmt.Fprintf(p.out, "%s: was %s, %s %s", r.Message, r.Was, would, r.Now)
@@ -110,11 +127,11 @@ func (p *program) printReplayed(r *intake.Replay, applied bool) {
 	if r.Became != "" && r.Became != r.Message {
 		fmt.Fprintf(p.out, ", as message %s", r.Became)
 	}
-	if r.Note != "" {
-		fmt.Fprintf(p.out, "; %s", r.Note)
+	if r.Left != "" {
+		fmt.Fprintf(p.out, "; %s", safe(r.Left))
 	}
 	fmt.Fprintln(p.out)
-	if r.Was == r.Now && len(r.Differs) == 0 && !r.Applied {
+	if r.Left == "" && !r.Applied && !r.Otherwise {
 		fmt.Fprintln(p.out, "    the rules would do the same")
 	}
 	for _, d := range r.Differs {
@@ -124,5 +141,8 @@ func (p *program) printReplayed(r *intake.Replay, applied bool) {
 		for _, a := range d.Now {
 			fmt.Fprintf(p.out, "    + rule %q: %s\n", safe(d.Rule), safe(a))
 		}
+	}
+	for _, f := range r.Fields {
+		fmt.Fprintf(p.out, "    = %s\n", safe(f.String()))
 	}
 }

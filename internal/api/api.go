@@ -131,12 +131,18 @@ const UserHeader = "Postern-User"
 // server's own user can open.
 func (a *API) SocketHandler(actor string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who := caller{actor: actor, scopes: []string{ScopeAdmin}}
-		if user := r.Header.Get(UserHeader); tokenName.MatchString(user) {
-			who.actor += ":" + user
-		}
-		a.as(who).ServeHTTP(w, r)
+		a.as(caller{actor: named(actor, r), scopes: []string{ScopeAdmin}}).ServeHTTP(w, r)
 	})
+}
+
+// Local is who called on the socket, for the record.
+func Local(r *http.Request) string { return named("local", r) }
+
+func named(actor string, r *http.Request) string {
+	if user := r.Header.Get(UserHeader); tokenName.MatchString(user) {
+		actor += ":" + user
+	}
+	return actor
 }
 
 type trustedKey struct{}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"postern/internal/fault"
+	"postern/internal/intake"
 	"postern/internal/issue"
 )
 
@@ -43,6 +44,7 @@ func (a *API) listIssues(c *call) error {
 	q := issue.IssueQuery{
 		Page: c.query.page(), Words: words, Status: c.query.text("status"), Mailbox: c.query.text("mailbox"),
 		Requester: c.query.address("requester"), Assignee: c.query.text("assignee"), Tag: c.query.text("tag"),
+		Withdrawn: c.query.flags["withdrawn"],
 	}
 	items, next, err := a.o.Store.Issues(c.Request().Context(), q)
 	if err != nil {
@@ -109,7 +111,7 @@ func (a *API) issueFile(c *call) error {
 	}
 	if found == nil { // it may be on a message beyond those that are walked
 		m, at, err := a.o.Store.FindAttachment(ctx, sha)
-		if fault.Is(err, fault.NotFound) || err == nil && m.Issue != is.Number {
+		if fault.Is(err, fault.NotFound) || err == nil && (m.Issue != is.Number || takenBack(m)) {
 			return noFile()
 		}
 		if err != nil {
@@ -143,6 +145,9 @@ func (a *API) eachFile(ctx context.Context, is *issue.Issue, visit func(*issue.M
 			return false, err
 		}
 		for _, m := range ms {
+			if takenBack(m) {
+				continue
+			}
 			for i := range m.Attachments {
 				if !visit(m, &m.Attachments[i]) {
 					return false, nil
@@ -155,6 +160,11 @@ func (a *API) eachFile(ctx context.Context, is *issue.Issue, visit func(*issue.M
 		q.After = next
 	}
 	return true, nil
+}
+
+// takenBack reports whether a message was a note, which a replay withdrew.
+func takenBack(m *issue.Message) bool {
+	return m.Note != "" && m.Verdict != string(intake.Committed)
 }
 
 func file(under string, m *issue.Message, at *issue.Attachment) File {

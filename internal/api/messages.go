@@ -42,6 +42,7 @@ func (a *API) listMessages(c *call) error {
 	q := issue.MessageQuery{
 		Page: c.query.page(), Verdict: c.query.text("verdict"), Mailbox: c.query.text("mailbox"), Issue: c.query.number("issue"),
 		Author: c.query.address("author"), Since: c.query.instant("since"), MessageID: c.query.text("messageId"),
+		Run: c.query.text("run"),
 	}
 	items, next, err := a.o.Store.Messages(c.Request().Context(), q)
 	if err != nil {

@@ -51,6 +51,7 @@ func (a *API) table() []*route {
 			param{name: "requester", kind: text, max: 320, means: "of the person with this address"},
 			param{name: "assignee", kind: text, max: 320, means: "assigned to"},
 			param{name: "tag", kind: text, max: 200, means: "with this tag"},
+			param{name: "withdrawn", kind: flag, means: "those that a replay withdrew, and no others"},
 		), ok("a piece of the list", jsonOf[List[*issue.Issue]]()), nil, a.listIssues),
 		get("/api/v1/issues/{number}", "getIssue", "One issue with its first notes and its files.", reading, nil,
 			ok("the issue", jsonOf[IssueDetail]()), notFound, a.getIssue),
@@ -64,6 +65,7 @@ func (a *API) table() []*route {
 		get("/api/v1/messages", "listMessages", "Messages, newest first, without their text and trace.", reading, paging(verdict, mailbox,
 			param{name: "issue", kind: number, max: 1 << 53, means: "of this issue"}, author, since,
 			param{name: "messageId", kind: text, max: 1000, means: "with this Message-ID"},
+			param{name: "run", kind: text, max: 64, means: "that this replay decided last"},
 		), ok("a piece of the list", jsonOf[List[*issue.Message]]()), nil, a.listMessages),
 		{
 			method: http.MethodPost, path: "/api/v1/messages", name: "postMessage", scopes: []string{ScopeWrite},

@@ -23,7 +23,7 @@ func TestQueriesAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, tt := range []struct{ path, want string }{
-		{"/api/v1/issues?stauts=new", "q, status, mailbox, requester, assignee, tag, limit, after"},
+		{"/api/v1/issues?stauts=new", "q, status, mailbox, requester, assignee, tag, withdrawn, limit, after"},
 		{"/api/v1/openapi.json?x=1", "takes none"},
 		{"/api/v1/issues?limit=0", "1 to 500"},
 		{"/api/v1/issues?limit=501", "1 to 500"},

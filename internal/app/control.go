@@ -33,7 +33,7 @@ func (a *App) control() http.Handler {
 		if err := json.NewDecoder(io.LimitReader(r.Body, maxQuery)).Decode(&q); err != nil {
 			return nil, fault.Errorf(fault.Invalid, "read which messages: %w", err)
 		}
-		return a.intake.ReplayAll(r.Context(), q, "cli")
+		return a.intake.ReplayAll(r.Context(), q, api.Local(r))
 	}))
 	mux.HandleFunc("POST /control/backup", a.answer(a.controlBackup))
 	mux.HandleFunc("POST /control/reload", a.answer(func(*http.Request) (any, error) { a.Reload(); return nil, nil }))

@@ -118,38 +118,48 @@ func (in *Intake) tryOn(ctx context.Context, id string, set *rules.Set, found *r
 // asOfThen decides a stored message by a set, with the facts of its own time, and returns what the rules did then, too; why says why
 // it cannot be.
 func (in *Intake) asOfThen(ctx context.Context, m *issue.Message, set *rules.Set, witness rules.Witness) (d *decision, then []rules.Entry, why string, err error) {
+	why, err = in.withThen(ctx, m, set, func(w *past, q *question) error {
+		then = w.trace
+		if q.witness = witness; witness != nil {
+			q.budget = generous(q.budget)
+		}
+		d, err = in.decideWhole(ctx, w, q)
+		return err
+	})
+	return d, then, why, err
+}
+
+// withThen opens a stored message and has it used as a question that waits to be decided by a set with the facts of its own time; why
+// says why it cannot be.
+func (in *Intake) withThen(ctx context.Context, m *issue.Message, set *rules.Set, use func(w *past, q *question) error) (why string, err error) {
 	w, ok := pastOf(in.store, m)
 	switch {
 	case m.ReplayedBy != "":
-		return nil, nil, skipAgain, nil
+		return skipAgain, nil
 	case m.Raw.SHA256 == "" || m.DeletedAt != nil:
-		return nil, nil, skipRaw, nil
+		return skipRaw, nil
 	case !ok:
-		return nil, nil, skipFacts, nil
+		return skipFacts, nil
 	}
 	leave, err := in.room.parse(ctx, m.Raw.Size, in.policy().TextLimit)
 	if err != nil {
-		return nil, nil, "", err
+		return "", err
 	}
 	defer leave()
 	p, broken, err := in.reopen(ctx, m)
 	if fault.Is(err, fault.NotFound) {
-		return nil, nil, skipRaw, nil
+		return skipRaw, nil
 	}
 	if err != nil {
-		return nil, nil, "", err
+		return "", err
 	}
 	defer p.close()
 	if broken != "" {
-		return nil, nil, skipBroken, nil
+		return skipBroken, nil
 	}
-	j := in.jobOf(m, p, w.mailboxOf(in.policy()))
-	q := w.question(j, m)
-	if q.set, q.witness = set, witness; witness != nil {
-		q.budget = generous(q.budget)
-	}
-	d, err = in.decideWhole(ctx, w, q)
-	return d, w.trace, "", err
+	q := w.question(in.jobOf(m, p, w.mailboxOf(in.policy())), m)
+	q.set = set
+	return "", use(w, q)
 }
 
 // traceOf is what the rules did to a message; nothing after keep.trace.

@@ -45,7 +45,7 @@ func assemble(d *decision, q *question, env issue.Envelope) *issue.Commit {
 	hide := newRedaction(d.result.Changes.Redact)
 	m := message(d, q, env, hide)
 	c := &issue.Commit{Message: m, Bodies: []*spool.Body{q.p.raw}}
-	keepFiles(c, d, q)
+	keepFiles(c, d.result.Changes.DropAttachments, q)
 	keepTexts(c, q.p, hide)
 	c.Relies = d.thread.Relies
 	if d.verdict == Committed {
@@ -67,7 +67,7 @@ func message(d *decision, q *question, env issue.Envelope, hide redaction) *issu
 	m := &issue.Message{
 		ID: d.id, Mailbox: q.mailbox.Name, ReceivedAt: q.env.Received, Envelope: env,
 		From: people(p.msg.From), To: people(p.msg.To), Cc: people(p.msg.Cc),
-		Subject: hide.text(p.msg.Subject), MessageID: p.msg.MessageID,
+		MessageID: p.msg.MessageID,
 		InReplyTo: list(p.msg.InReplyTo), References: list(p.msg.References),
 		TextSHA256: p.sum, FilesSHA256: filesSum(p.attachments()),
 		Raw: issue.Blob{SHA256: p.raw.SHA256(), Size: p.raw.Size()}, Kind: string(p.msg.Kind), Signed: p.msg.Signed, Encrypted: p.msg.Encrypted,
@@ -81,6 +81,17 @@ func message(d *decision, q *question, env issue.Envelope, hide redaction) *issu
 	if len(d.result.Trace) > 0 {
 		m.Decision.Trace = encode(d.result.Trace)
 	}
+	m.Decision.Changes = encode(&d.result.Changes)
+	retitle(m, p, hide)
+	if w := warnings(q); len(w) > 0 {
+		m.Warnings = encode(w)
+	}
+	return m
+}
+
+// retitle gives a message the words in it that stand outside its texts.
+func retitle(m *issue.Message, p *parsed, hide redaction) {
+	m.Subject = hide.text(p.msg.Subject)
 	if r := p.msg.Report; r != nil {
 		m.Report = encode(hideReport(*r, hide))
 	}
@@ -89,10 +100,6 @@ func message(d *decision, q *question, env issue.Envelope, hide redaction) *issu
 		said.Summary, said.Location = hide.text(said.Summary), hide.text(said.Location)
 		m.Calendar = encode(said)
 	}
-	if w := warnings(q); len(w) > 0 {
-		m.Warnings = encode(w)
-	}
-	return m
 }
 
 func encode(v any) json.RawMessage {
@@ -117,10 +124,10 @@ func warnings(q *question) []mail.Warning {
 func tooLarge(q *question, size int64) bool { return q.mailbox.MaxFile > 0 && size > q.mailbox.MaxFile }
 
 // keepFiles names the attachments that stay, and hands their bytes to the store.
-func keepFiles(c *issue.Commit, d *decision, q *question) {
+func keepFiles(c *issue.Commit, drop []int, q *question) {
 	c.Message.Attachments = []issue.Attachment{}
 	for i, a := range q.p.attachments() {
-		if slices.Contains(d.result.Changes.DropAttachments, i) || tooLarge(q, a.Size) {
+		if slices.Contains(drop, i) || tooLarge(q, a.Size) {
 			continue
 		}
 		c.Message.Attachments = append(c.Message.Attachments, a)

@@ -113,7 +113,7 @@ func (q *question) ask(ctx context.Context, w World, id who, found *thread, said
 	d := &decision{id: q.id, set: q.set.Version(), verdict: Committed, view: v, thread: th, who: id}
 	d.facts = &facts{
 		Now: now, Envelope: v.Envelope, Mailbox: v.Mailbox, Sender: v.Sender, Auth: v.Mail.Auth, Thread: th,
-		Recent: map[string]int{}, Keys: map[string]int{}, Defaults: &q.mailbox.New,
+		Recent: map[string]int{}, Keys: map[string]int{}, Defaults: &q.mailbox.New, Visibility: q.mailbox.Visibility,
 	}
 	var countErr error
 	v.Sender.Count = func(within time.Duration) int {
@@ -277,27 +277,54 @@ func (h *host) Thread(ctx context.Context, key string, within time.Duration) (*d
 	if len(links) == 0 {
 		return nil, nil
 	}
-	latest := slices.MaxFunc(links, func(a, b issue.Link) int { return a.At.Compare(b.At) })
-	h.d.facts.Keys[key] = int(latest.Issue)
-	return h.Issue(ctx, int(latest.Issue))
+	slices.SortStableFunc(links, func(a, b issue.Link) int { return b.At.Compare(a.At) })
+	for _, l := range links {
+		is, err := h.find(ctx, int(l.Issue))
+		if err != nil {
+			return nil, err
+		}
+		// A key leads to no issue that was withdrawn. A reply finds it by its ids, and brings it back.
+		if is == nil || is.WithdrawnAt == nil {
+			h.d.facts.Keys[key] = int(l.Issue)
+			return h.show(int(l.Issue), is), nil
+		}
+	}
+	return nil, nil
 }
 
 // Issue is the issue of that number, or nil.
 func (h *host) Issue(ctx context.Context, number int) (*dsl.Issue, error) {
-	is, err := h.w.Issue(ctx, int64(number))
-	if h.d.facts.Issues == nil {
-		h.d.facts.Issues = map[int]*dsl.Issue{}
+	is, err := h.find(ctx, number)
+	if err != nil {
+		return nil, err
 	}
-	switch {
-	case fault.Is(err, fault.NotFound):
-		h.d.facts.Issues[number] = nil
+	return h.show(number, is), nil
+}
+
+// find is nil where there is none.
+func (h *host) find(ctx context.Context, number int) (*issue.Issue, error) {
+	is, err := h.w.Issue(ctx, int64(number))
+	if fault.Is(err, fault.NotFound) {
 		return nil, nil
-	case err != nil:
+	}
+	if err != nil {
 		h.err = err
 		return nil, err
 	}
+	return is, nil
+}
+
+// show lets rules see an issue, and keeps what they saw.
+func (h *host) show(number int, is *issue.Issue) *dsl.Issue {
+	if h.d.facts.Issues == nil {
+		h.d.facts.Issues = map[int]*dsl.Issue{}
+	}
+	if is == nil {
+		h.d.facts.Issues[number] = nil
+		return nil
+	}
 	h.d.facts.Issues[number] = issueView(is, h.now)
-	return issueView(is, h.now), nil // rules change theirs
+	return issueView(is, h.now) // rules change theirs
 }
 
 // New is a new issue as it would start.

@@ -21,7 +21,8 @@ type Explanation struct {
 	Verdict    string    `json:"verdict"`
 	Reason     string    `json:"reason,omitempty"`
 	Issue      int64     `json:"issue,omitempty"`
-	Ruleset    string    `json:"ruleset"` // the version that decided
+	Ruleset    string    `json:"ruleset"`       // the version that decided
+	Run        string    `json:"run,omitempty"` // the replay that had it decided again
 
 	Trust  string        `json:"trust,omitempty"`  // of the sender; "" where it is not known any more
 	Thread string        `json:"thread,omitempty"` // by what it joined its issue: "own <id>"
@@ -80,11 +81,11 @@ func (in *Intake) Explain(ctx context.Context, id string, o ExplainOptions) (*Ex
 
 // ExplainIssue says why an issue is as it is.
 func (in *Intake) ExplainIssue(ctx context.Context, number int64) (*IssueExplanation, error) {
-	is, err := in.store.Issue(ctx, number)
+	h, err := in.store.History(ctx, number)
 	if err != nil {
 		return nil, err
 	}
-	x := &IssueExplanation{Issue: is, Fields: []FieldReason{}, Messages: []Explanation{}}
+	x := &IssueExplanation{Issue: h.Issue, Fields: []FieldReason{}, Messages: []Explanation{}}
 	items, next, err := in.store.Messages(ctx, issue.MessageQuery{Issue: number, Page: issue.Page{Limit: messagesOfIssue}})
 	if err != nil {
 		return nil, err
@@ -101,7 +102,10 @@ func (in *Intake) ExplainIssue(ctx context.Context, number int64) (*IssueExplana
 		e := explained(m)
 		x.Messages = append(x.Messages, *e)
 		for _, f := range e.Fields {
-			if !ofIssue(f.Field) {
+			if !ofIssue(f.Field) || Verdict(m.Verdict) != Committed {
+				continue
+			}
+			if by := h.Owner(f.Field); by != "" && by != m.ID { // a later one set it, or a replay left it as it was
 				continue
 			}
 			if !gathers(f.Field) {
@@ -129,7 +133,7 @@ func gathers(field string) bool { return field == "tags" || field == "watchers" 
 func explained(m *issue.Message) *Explanation {
 	e := &Explanation{
 		Message: m.ID, Mailbox: m.Mailbox, ReceivedAt: m.ReceivedAt, Subject: m.Subject, Verdict: m.Verdict, Reason: m.Reason, Issue: m.Issue,
-		Ruleset: m.Decision.Ruleset, Fields: []FieldReason{}, Rules: []rules.Entry{}, Near: []rules.NearMiss{},
+		Ruleset: m.Decision.Ruleset, Run: m.Run, Fields: []FieldReason{}, Rules: []rules.Entry{}, Near: []rules.NearMiss{},
 	}
 	if w, ok := pastOf(nil, m); ok {
 		e.Trust, e.Thread = w.facts.Sender.Trust, w.facts.Thread.By

@@ -188,10 +188,10 @@ func (j *job) duplicate(ctx context.Context, m *issue.Message) error {
 		}
 	}
 	j.out = Outcome{
-		Mailbox: j.mailbox.Name, Verdict: Verdict(m.Verdict), Again: true, Reason: m.Reason, Message: m.ID, Issue: m.Issue,
+		Mailbox: j.mailbox.Name, Verdict: Verdict(m.Verdict), Again: true, Reason: m.Reason, Message: m.ID, Issue: issueOf(m),
 	}
 	l := j.t.line(j.recipient)
-	l.Mailbox, l.Verdict, l.Message, l.Issue = j.mailbox.Name, string(Duplicate), m.ID, m.Issue
+	l.Mailbox, l.Verdict, l.Message, l.Issue = j.mailbox.Name, string(Duplicate), m.ID, issueOf(m)
 	about(&l, j.p.msg)
 	in.ledger.add(l)
 	in.log.InfoContext(ctx, "mail came again", logkey.Session, j.t.env.Session, logkey.Message, m.ID, logkey.Mailbox, m.Mailbox, logkey.Issue, m.Issue)
@@ -222,6 +222,14 @@ func (j *job) quarantine(ctx context.Context, reason string) {
 		}
 		pause(ctx, try)
 	}
+}
+
+// issueOf is the issue that a message belongs to, 0 where that was withdrawn because of what the message is now.
+func issueOf(m *issue.Message) int64 {
+	if Verdict(m.Verdict) != Committed {
+		return 0
+	}
+	return m.Issue
 }
 
 func (j *job) envelope() issue.Envelope {

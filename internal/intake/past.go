@@ -143,6 +143,9 @@ func (w *past) question(j *job, m *issue.Message) *question {
 	if d := w.facts.Defaults; d != nil {
 		mb.New = *d
 	}
+	if v := w.facts.Visibility; v != "" {
+		mb.Visibility = v
+	}
 	q.mailbox = &mb
 	return q
 }

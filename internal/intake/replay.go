@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 	"postern/rules"
 )
 
-// A ReplayQuery chooses stored messages to be decided again: those named, or those that all the rest applies to.
+// A ReplayQuery chooses stored messages to be decided again: those named, or those that all the rest applies to; or a run to be undone.
 type ReplayQuery struct {
 	IDs     []string   `json:"ids,omitempty"`
 	Rule    string     `json:"rule,omitempty"`    // on which it acted
@@ -19,6 +20,7 @@ type ReplayQuery struct {
 	Verdict string     `json:"verdict,omitempty"`
 	Mailbox string     `json:"mailbox,omitempty"`
 	Since   *time.Time `json:"since,omitempty"`
+	Undo    string     `json:"undo,omitempty"`  // a run: its messages become what they were before
 	Apply   bool       `json:"apply,omitempty"` // else only what would change is told
 }
 
@@ -40,38 +42,126 @@ type Skipped struct {
 // maxReplayed is how many messages one run takes.
 const maxReplayed = 10_000
 
-// ReplayAll decides the chosen messages again by the rules as they are now, oldest first as they came. Without Apply it changes nothing. What made
-// an issue is never changed, only shown.
+// A replaying is a run under way.
+type replaying struct {
+	id     string // "" where messages are decided again for another reason, or only shown
+	actor  string
+	action string // of events
+	apply  bool
+	undo   string
+	gone   map[string]bool // messages that give their issues nothing any more, by this run
+
+	shown map[int64]*issue.History // where nothing is written: issues as they would be so far
+}
+
+func newReplaying(action, actor string, apply bool) *replaying {
+	return &replaying{action: action, actor: actor, apply: apply, gone: map[string]bool{}, shown: map[int64]*issue.History{}}
+}
+
+// detail is what an event says of one message.
+func (run *replaying) detail(r *Replay) string {
+	d := fmt.Sprintf("%s, now %s", r.Was, r.Now)
+	if run.id != "" {
+		d = "run " + run.id + ": " + d
+	}
+	for i, f := range r.Fields {
+		sep := ", "
+		if i == 0 {
+			sep = ": "
+		}
+		d += sep + f.String()
+	}
+	return cut(d, maxDetail)
+}
+
+const maxDetail = 2000 // bytes
+
+// ReplayAll decides the chosen messages again by the rules as they are now, or makes them what they were before a run. Without Apply it
+// changes nothing. Messages are taken as they came, oldest first; but an issue that should not be goes after the mails that answered it, which
+// else would keep it.
 func (in *Intake) ReplayAll(ctx context.Context, q ReplayQuery, actor string) (*ReplayRun, error) {
 	ids, more, err := in.chosen(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	r := &ReplayRun{Messages: len(ids), Changes: []*Replay{}, Unable: []Skipped{}, More: more}
-	ev := &issue.Event{Actor: actor, Action: "replay"}
-	if q.Apply {
-		r.Run = issue.NewID(in.now())
-		ev.Detail = "run " + r.Run + ": "
+	run := newReplaying("replay", actor, q.Apply)
+	if run.undo = q.Undo; run.undo != "" {
+		run.action = "replay.undo"
 	}
-	for _, id := range ids {
-		one, err := in.replayOne(ctx, id, q.Apply, ev)
+	if q.Apply {
+		run.id = issue.NewID(in.now())
+		r.Run = run.id
+	}
+	became := make([]*Replay, len(ids))
+	wait := make([]bool, len(ids)) // for those that come after
+	one := func(i int) error {
+		got, err := in.replayOne(ctx, ids[i], run)
 		var no *Unable
 		switch {
 		case errors.As(err, &no):
-			r.Unable = append(r.Unable, Skipped{id, no.Reason})
+			r.Unable = append(r.Unable, Skipped{ids[i], no.Reason})
 		case fault.Is(err, fault.NotFound) && len(q.IDs) > 0:
-			return nil, unable(fault.NotFound, "%s: there is no such message", id)
+			return unable(fault.NotFound, "%s: there is no such message", ids[i])
+		case fault.Is(err, fault.NotFound): // it went meanwhile
 		case err != nil:
-			return r, err
-		case one.Applied || one.Was != one.Now || len(one.Differs) > 0 || len(q.IDs) > 0:
-			r.Changes = append(r.Changes, one)
+			return err
+		default:
+			became[i], wait[i] = got, got.others
+		}
+		return nil
+	}
+	for i := range ids {
+		if err = one(i); err != nil {
+			break
 		}
 	}
-	return r, nil
+	for i := len(ids) - 1; i >= 0 && err == nil; i-- {
+		if wait[i] {
+			err = one(i)
+		}
+	}
+	untell(became)
+	for _, got := range became {
+		if got != nil && (got.Otherwise || got.Left != "" || len(q.IDs) > 0) {
+			r.Changes = append(r.Changes, got)
+		}
+	}
+	if err != nil && len(r.Changes) == 0 {
+		return nil, err
+	}
+	return r, err
+}
+
+// untell takes away that a field stays as it is where another message of the run changes it.
+func untell(became []*Replay) {
+	type place struct {
+		issue int64
+		field string
+	}
+	changed := map[place]bool{}
+	for _, r := range became {
+		if r == nil || r.Left != "" {
+			continue
+		}
+		for _, f := range r.Fields {
+			if f.Left == "" {
+				changed[place{r.Issue, f.Field}] = true
+			}
+		}
+	}
+	for _, r := range became {
+		if r != nil {
+			r.Fields = slices.DeleteFunc(r.Fields, func(f issue.Revised) bool { return f.Left != "" && changed[place{r.Issue, f.Field}] })
+		}
+	}
 }
 
 // chosen are the ids of messages, oldest first.
 func (in *Intake) chosen(ctx context.Context, q ReplayQuery) (ids []string, more bool, err error) {
+	if q.Undo != "" {
+		return in.ofRun(ctx, q)
+	}
 	others := q.Rule != "" || q.Version != "" || q.Verdict != "" || q.Mailbox != "" || q.Since != nil
 	switch {
 	case len(q.IDs) > 0 && others:
@@ -83,17 +173,35 @@ func (in *Intake) chosen(ctx context.Context, q ReplayQuery) (ids []string, more
 	case !others:
 		return nil, false, unable(fault.Invalid, "which messages? Name them, or choose them by rule, version, verdict, mailbox or time")
 	}
-	mq := issue.MessageQuery{Verdict: q.Verdict, Mailbox: q.Mailbox, Page: issue.Page{Limit: 200}}
+	mq := issue.MessageQuery{Verdict: q.Verdict, Mailbox: q.Mailbox}
 	if q.Since != nil {
 		mq.Since = issue.Time(*q.Since)
 	}
+	return in.listed(ctx, mq, func(m *issue.Message) (bool, error) { return in.chooses(ctx, q, m) })
+}
+
+// ofRun are the messages that a run decided and nobody decided since.
+func (in *Intake) ofRun(ctx context.Context, q ReplayQuery) (ids []string, more bool, err error) {
+	if len(q.IDs) > 0 || q.Rule != "" || q.Version != "" || q.Verdict != "" || q.Mailbox != "" || q.Since != nil {
+		return nil, false, unable(fault.Invalid, "a run is undone as a whole: name no messages besides")
+	}
+	ids, more, err = in.listed(ctx, issue.MessageQuery{Run: q.Undo}, func(*issue.Message) (bool, error) { return true, nil })
+	if err == nil && len(ids) == 0 {
+		err = unable(fault.NotFound, "no message was decided last by run %s: there is none of that id, or all that it decided has been decided again since", q.Undo)
+	}
+	return ids, more, err
+}
+
+// listed are the ids of the messages that a query and a function choose, oldest first.
+func (in *Intake) listed(ctx context.Context, mq issue.MessageQuery, chooses func(*issue.Message) (bool, error)) (ids []string, more bool, err error) {
+	mq.Limit = 200
 	for {
 		items, next, err := in.store.Messages(ctx, mq)
 		if err != nil {
 			return nil, false, err
 		}
 		for _, m := range items {
-			ok, err := in.chooses(ctx, q, m)
+			ok, err := chooses(m)
 			switch {
 			case err != nil:
 				return nil, false, err
@@ -130,17 +238,36 @@ func (in *Intake) chooses(ctx context.Context, q ReplayQuery, m *issue.Message) 
 	return slices.ContainsFunc(traceOf(whole), func(e rules.Entry) bool { return e.Rule == q.Rule && !e.Shadow && (e.Acted() || e.Error != "") }), nil
 }
 
-// replayOne decides one again, or says what would come of it.
-func (in *Intake) replayOne(ctx context.Context, id string, apply bool, ev *issue.Event) (*Replay, error) {
-	m, err := in.store.Message(ctx, id)
-	if err != nil {
-		return nil, err
+// replayOne decides one again, or makes it what it was, or says what would come of it. Of two who do so at once the second finds what the
+// first has done.
+func (in *Intake) replayOne(ctx context.Context, id string, run *replaying) (*Replay, error) {
+	for try := range maxConflicts {
+		m, err := in.store.Message(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if m.ReplayedBy != "" {
+			return nil, replayed(m)
+		}
+		var r *Replay
+		switch {
+		case run.undo != "":
+			r, err = in.undo(ctx, m, run)
+		case run.apply || m.Issue != 0:
+			r, err = in.again(ctx, m, nil, run)
+		default:
+			r, err = in.would(ctx, m)
+		}
+		if !fault.Is(err, fault.Conflict) {
+			return r, err
+		}
+		pause(ctx, try)
 	}
-	if apply && Verdict(m.Verdict) != Committed {
-		e := *ev
-		e.Subject = "message:" + id
-		return in.again(ctx, m, nil, &e)
-	}
+	return nil, unable(fault.Conflict, "%v", keepsChanging(id))
+}
+
+// would says what would become of a message without an issue, by the facts of its own time.
+func (in *Intake) would(ctx context.Context, m *issue.Message) (*Replay, error) {
 	set := in.rules()
 	if set == nil {
 		return nil, fault.Errorf(fault.Unavailable, "no rule set is live")
@@ -150,17 +277,15 @@ func (in *Intake) replayOne(ctx context.Context, id string, apply bool, ev *issu
 	case err != nil:
 		return nil, err
 	case why != "":
-		return nil, unable(fault.Invalid, "message %s: %s", id, why)
+		return nil, unable(fault.Invalid, "message %s: %s", m.ID, why)
 	}
 	r := &Replay{
-		Message: id, Was: Verdict(m.Verdict), Now: d.verdict, Reason: d.reason, Issue: m.Issue, Changes: d.result.Changes, Trace: d.result.Trace,
+		Message: m.ID, Was: Verdict(m.Verdict), Now: d.verdict, Reason: d.reason, Changes: d.result.Changes, Trace: d.result.Trace,
 		Differs: rules.Deviations(then, d.result.Trace),
 	}
-	switch {
-	case r.Was == Committed:
-		r.Note = "it made an issue before: shown, not changed"
-	case r.Now == TryLater:
-		r.Note = "the rules want to decide it later: nothing would be changed"
+	r.Otherwise = r.Was != r.Now || r.Reason != m.Reason || len(r.Differs) > 0
+	if r.Now == TryLater && r.Was != TryLater {
+		r.Left = leftLater
 	}
 	return r, nil
 }

@@ -23,12 +23,18 @@ type Replay struct {
 	Now     Verdict       `json:"now"`
 	Reason  string        `json:"reason,omitempty"`
 	Issue   int64         `json:"issue,omitempty"`
-	Applied bool          `json:"applied"` // false: it made an issue before, and only the difference is shown
+	Applied bool          `json:"applied"` // false: nothing was written
 	Changes rules.Changes `json:"changes"`
 	Trace   []rules.Entry `json:"trace"` // of the new decision; the message has the old one's
 	Note    string        `json:"note,omitempty"`
 
-	Differs []rules.Deviation `json:"differs,omitempty"` // what rules do otherwise, where nothing was changed
+	Differs []rules.Deviation `json:"differs,omitempty"` // what rules do otherwise
+	Fields  []issue.Revised   `json:"fields,omitempty"`  // what becomes of its issue and its note
+	Left    string            `json:"left,omitempty"`    // why it stays as it is
+
+	Otherwise bool `json:"otherwise"` // something about it is otherwise now, or would be
+
+	others bool // it is left since others have worked on the issue
 }
 
 // Unable says why a stored message cannot be decided again, in a sentence for whoever asked.
@@ -49,7 +55,8 @@ func (in *Intake) Release(ctx context.Context, id, actor string) (Outcome, error
 	if Verdict(m.Verdict) != Quarantined {
 		return Outcome{}, unable(fault.Invalid, "message %s is not in quarantine: it is %s", id, m.Verdict)
 	}
-	r, err := in.again(ctx, m, stoppers(m), &issue.Event{Actor: actor, Action: "quarantine.release", Subject: "message:" + id})
+	run := newReplaying("quarantine.release", actor, true)
+	r, err := in.tilDecided(ctx, m, func(m *issue.Message) (*Replay, error) { return in.again(ctx, m, stoppers(m), run) })
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -79,20 +86,14 @@ func (in *Intake) Reject(ctx context.Context, id, actor string) error {
 	return err
 }
 
-// Replay decides a stored message again by the rules as they are now. What was quarantined, rejected, discarded or put off
-// becomes what is now decided. For one that already made an issue the difference is shown and nothing is changed. It never makes a second
+// again decides a stored message again, as of now, or, where it has an issue already, as of its own time and in place. It never makes a second
 // issue of one mail.
-func (in *Intake) Replay(ctx context.Context, id, actor string) (*Replay, error) {
-	m, err := in.store.Message(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return in.again(ctx, m, nil, &issue.Event{Actor: actor, Action: "replay", Subject: "message:" + id})
-}
-
-func (in *Intake) again(ctx context.Context, m *issue.Message, past []string, ev *issue.Event) (*Replay, error) {
+func (in *Intake) again(ctx context.Context, m *issue.Message, past []string, run *replaying) (*Replay, error) {
 	if m.ReplayedBy != "" {
 		return nil, replayed(m)
+	}
+	if m.Issue != 0 {
+		return in.inPlace(ctx, m, past, run)
 	}
 	leave, err := in.room.parse(ctx, m.Raw.Size, in.policy().TextLimit)
 	if err != nil {
@@ -111,11 +112,17 @@ func (in *Intake) again(ctx context.Context, m *issue.Message, past []string, ev
 	if err != nil {
 		return nil, err
 	}
-	for range maxConflicts {
-		r, err := in.decideAgain(ctx, m, j, past, ev)
+	return in.decideAgain(ctx, m, j, past, run)
+}
+
+// tilDecided decides a message, again while what it depends on changes, provided that nobody else decides or deletes it meanwhile.
+func (in *Intake) tilDecided(ctx context.Context, m *issue.Message, decide func(m *issue.Message) (*Replay, error)) (*Replay, error) {
+	for try := range maxConflicts {
+		r, err := decide(m)
 		if !fault.Is(err, fault.Conflict) {
 			return r, err
 		}
+		pause(ctx, try)
 		fresh, ferr := in.store.Message(ctx, m.ID)
 		if ferr != nil {
 			return nil, ferr
@@ -127,14 +134,18 @@ func (in *Intake) again(ctx context.Context, m *issue.Message, past []string, ev
 			return nil, unable(fault.Conflict, "message %s was decided or deleted by somebody else meanwhile: look at it again", m.ID)
 		}
 	}
-	return nil, fault.Errorf(fault.Unavailable, "message %s could not be decided: what it depends on keeps changing; try again", m.ID)
+	return nil, keepsChanging(m.ID)
+}
+
+func keepsChanging(id string) error {
+	return fault.Errorf(fault.Unavailable, "message %s could not be decided: what it depends on keeps changing; try again", id)
 }
 
 func replayed(m *issue.Message) error {
 	return unable(fault.Invalid, "message %s was decided again before: see message %s", m.ID, m.ReplayedBy)
 }
 
-func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, past []string, ev *issue.Event) (*Replay, error) {
+func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, past []string, run *replaying) (*Replay, error) {
 	q := j.question()
 	q.past, q.sender = past, trusted(m)
 	d, err := in.decideWhole(ctx, in.store, q)
@@ -142,33 +153,42 @@ func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, pas
 		return nil, err
 	}
 	r := &Replay{Message: m.ID, Was: Verdict(m.Verdict), Now: d.verdict, Reason: d.reason, Changes: d.result.Changes, Trace: d.result.Trace, Issue: m.Issue}
-	if r.Was == Committed {
-		r.Note = "it made an issue before: shown, not changed"
+	r.Differs = rules.Deviations(traceOf(m), d.result.Trace)
+	if r.Otherwise = r.Was != r.Now || r.Reason != m.Reason || len(r.Differs) > 0; !r.Otherwise {
 		return r, nil
 	}
 	if r.Now == TryLater { // nobody would: its sender has had an answer
-		r.Note = "the rules want to decide it later: nothing was changed"
+		r.Left = leftLater
 		return r, nil
 	}
 	c := assemble(d, q, j.envelope())
-	c.Event = in.event(ev)
-	c.Event.Detail = ev.Detail + fmt.Sprintf("%s, now %s", r.Was, r.Now)
-	if m.Slot != "" {
+	c.Event = in.event(&issue.Event{Actor: run.actor, Action: run.action, Subject: "message:" + m.ID, Detail: run.detail(r)})
+	if c.Message.Run = run.id; run.id != "" {
+		c.Message.Former = &issue.Former{Run: m.Run, Verdict: m.Verdict, Reason: m.Reason, Marked: m.Marked, Decision: m.Decision}
+	}
+	inItsPlace := func() {
 		c.Message.ID, c.Message.Slot, c.Message.Attempt, c.Replaces = m.ID, m.Slot, m.Attempt+1, m.Attempt
 		rename(c, m.ID)
+	}
+	if m.Slot != "" && claims(Verdict(m.Verdict)) {
+		inItsPlace()
 	} else {
 		slot, held, err := j.slot(ctx)
 		if err != nil {
 			return nil, err
 		}
 		if held != nil {
-			r.Note = "the same mail came again and was taken then, as message " + held.ID
-			r.Now, r.Issue = Verdict(held.Verdict), held.Issue
+			r.Left = "the same mail came again and was taken then, as message " + held.ID
+			r.Now, r.Issue = Verdict(held.Verdict), issueOf(held)
 			return r, nil
 		}
-		c.Message.Attempt, c.Message.ReplayOf = 1, m.ID
-		if claims(d.verdict) {
-			c.Message.Slot = slot
+		if m.Slot != "" {
+			inItsPlace()
+		} else {
+			c.Message.Attempt, c.Message.ReplayOf = 1, m.ID
+			if claims(d.verdict) {
+				c.Message.Slot = slot
+			}
 		}
 	}
 	done, err := in.store.Commit(ctx, c)

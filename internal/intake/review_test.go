@@ -73,30 +73,48 @@ func TestReplay(t *testing.T) {
 	}
 	r.rules(`rule "all urgent" { then { priority("urgent") } }`)
 
-	a, err := r.in.Replay(t.Context(), refused.Message, "cli")
+	a, err := r.replay(refused.Message)
 	if err != nil || !a.Applied || a.Now != intake.Committed || a.Issue == 0 {
 		t.Fatalf("refused: %+v, %v", a, err)
 	}
 	if r.issue(a.Issue).Priority != "urgent" {
 		t.Error("the new rules did not count")
 	}
-	if _, err := r.in.Replay(t.Context(), refused.Message, "cli"); err == nil {
+	if _, err := r.replay(refused.Message); err == nil {
 		t.Error("a second replay of the same refusal was not refused")
 	}
-	b, err := r.in.Replay(t.Context(), stopped.Message, "cli")
+	b, err := r.replay(stopped.Message)
 	if err != nil || !b.Applied || b.Now != intake.Committed || b.Became != stopped.Message {
 		t.Fatalf("stopped: %+v, %v", b, err)
 	}
-	c, err := r.in.Replay(t.Context(), made.Message, "cli")
-	if err != nil || c.Applied || c.Changes.Priority == nil || *c.Changes.Priority != "urgent" {
+	c, err := r.replay(made.Message)
+	if err != nil || !c.Applied || c.Changes.Priority == nil || *c.Changes.Priority != "urgent" || c.Issue != made.Issue {
 		t.Fatalf("made: %+v, %v", c, err)
 	}
-	if r.issue(made.Issue).Priority != "normal" {
-		t.Error("a message that made an issue was changed")
+	if r.issue(made.Issue).Priority != "urgent" {
+		t.Error("the issue of a message decided again is as it was")
 	}
 	if n := len(r.issues()); n != 3 {
 		t.Errorf("%d issues of three mails", n)
 	}
+}
+
+// replay decides one message again.
+func (r *rig) replay(id string) (*intake.Replay, error) {
+	r.t.Helper()
+	return replayOn(r.t, r.in, id)
+}
+
+func replayOn(t testing.TB, in *intake.Intake, id string) (*intake.Replay, error) {
+	t.Helper()
+	run, err := in.ReplayAll(context.Background(), intake.ReplayQuery{IDs: []string{id}, Apply: true}, "cli")
+	if err != nil {
+		return nil, err
+	}
+	if len(run.Unable) > 0 {
+		return nil, fault.Errorf(fault.Invalid, "%s", run.Unable[0].Reason)
+	}
+	return run.Changes[0], nil
 }
 
 // The sender gave up on a refused mail and sent it again; the replay of the first try must not make a second issue.
@@ -106,7 +124,7 @@ func TestReplayOfWhatCameAgain(t *testing.T) {
 	refused := r.one(m)
 	r.rules("")
 	taken := r.one(m)
-	got, err := r.in.Replay(t.Context(), refused.Message, "cli")
+	got, err := r.replay(refused.Message)
 	if err != nil || got.Applied || got.Issue != taken.Issue {
 		t.Fatalf("got %+v, %v", got, err)
 	}
@@ -130,16 +148,17 @@ func (h *hasty) Commit(ctx context.Context, c *issue.Commit) (issue.Committed, e
 func TestReplayedMeanwhile(t *testing.T) {
 	r := newRig(t, stops)
 	refused := r.one(plain("<1@example.org>", "ann@example.org", "refuse this", "Hi"))
+	r.rules(strings.ReplaceAll(stops, `reject("no")`, `reject("still no")`))
 	var won *intake.Replay
 	slow := r.intake(&hasty{r.store, func() {
 		if won == nil {
 			var err error
-			if won, err = r.in.Replay(t.Context(), refused.Message, "api"); err != nil || !won.Applied {
+			if won, err = r.replay(refused.Message); err != nil || !won.Applied {
 				t.Fatalf("the first: %+v, %v", won, err)
 			}
 		}
 	}})
-	_, err := slow.Replay(t.Context(), refused.Message, "cli")
+	_, err := replayOn(t, slow, refused.Message)
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "see message "+won.Became) {
 		t.Errorf("the second: got %v, want to hear of message %s", err, won.Became)
 	}
@@ -150,7 +169,7 @@ func TestNothingIsPutOffAfterwards(t *testing.T) {
 	r := newRig(t, stops)
 	held := r.one(plain("<1@example.org>", "ann@example.org", "stop here", "Hi"))
 	r.rules(`rule "later" { then { tryLater("at lunch") } }`)
-	replayed, err := r.in.Replay(t.Context(), held.Message, "cli")
+	replayed, err := r.replay(held.Message)
 	if err != nil || replayed.Applied || replayed.Now != intake.TryLater {
 		t.Errorf("replayed: %+v, %v", replayed, err)
 	}
@@ -169,7 +188,7 @@ func TestRefusedByReplayIsDecidedAnew(t *testing.T) {
 	m := plain("<1@example.org>", "ann@example.org", "stop here", "Hi")
 	held := r.one(m)
 	r.rules(`rule "no" { then { reject("no") } }`)
-	if got, err := r.in.Replay(t.Context(), held.Message, "cli"); err != nil || got.Now != intake.Rejected || !got.Applied {
+	if got, err := r.replay(held.Message); err != nil || got.Now != intake.Rejected || !got.Applied {
 		t.Fatalf("replayed: %+v, %v", got, err)
 	}
 	if again := r.one(m); again.Verdict != intake.Rejected || again.Again {
@@ -236,7 +255,7 @@ func TestReplayAsksEnvelopeRules(t *testing.T) {
 	stopped := r.one(plain("<1@example.org>", "ann@example.org", "stop here", "Hi"))
 	refused := r.one(plain("<2@example.org>", "ann@example.org", "refuse this", "Hi"))
 	r.rules(partner)
-	a, err := r.in.Replay(t.Context(), stopped.Message, "cli")
+	a, err := r.replay(stopped.Message)
 	if err != nil || a.Now != intake.Committed || len(a.Trace) != 1 {
 		t.Fatalf("stopped: %+v, %v", a, err)
 	}
@@ -245,7 +264,7 @@ func TestReplayAsksEnvelopeRules(t *testing.T) {
 	}
 	r.rules(`rule "closed" { on envelope
   then { reject("closed") } }`)
-	b, err := r.in.Replay(t.Context(), refused.Message, "cli")
+	b, err := r.replay(refused.Message)
 	if err != nil || b.Now != intake.Rejected || b.Reason != "closed" {
 		t.Errorf("refused: %+v, %v", b, err)
 	}

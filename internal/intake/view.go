@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -227,13 +228,30 @@ type facts struct {
 	Recent   map[string]int `json:"recent,omitempty"`
 	Keys     map[string]int `json:"keys,omitempty"` // thread keys asked for, and the issues they led to
 
-	Defaults *Defaults `json:"defaults,omitempty"` // of the mailbox, for new issues
+	Defaults   *Defaults `json:"defaults,omitempty"`   // of the mailbox, for new issues
+	Visibility string    `json:"visibility,omitempty"` // the mailbox's, for notes
 
 	// Issues are those that rules turned to besides, by thread(key) or attachTo(number), as they were; null where there is none.
 	Issues map[int]*dsl.Issue `json:"issues,omitempty"`
 
 	// Stood are the commands in the mail that stood in earlier mail of an issue, by rules.Token.Key.
 	Stood map[int][]string `json:"stood,omitempty"`
+}
+
+// and adds what other rules asked about the same mail, as of the same time.
+func (f *facts) and(o *facts) *facts {
+	sum := *f
+	sum.Recent, sum.Keys, sum.Issues = union(f.Recent, o.Recent), union(f.Keys, o.Keys), union(f.Issues, o.Issues)
+	return &sum
+}
+
+func union[K comparable, V any](a, b map[K]V) map[K]V {
+	out := maps.Clone(b)
+	if out == nil {
+		return a
+	}
+	maps.Copy(out, a)
+	return out
 }
 
 func (f *facts) encode() json.RawMessage {

@@ -152,13 +152,15 @@ type Decision struct {
 	Took    time.Duration   `json:"took"`              // nanoseconds
 }
 
-// A Former is what a message was before a replay decided it again.
+// A Former is what a message was before a replay decided it again, and what it gave its issue.
 type Former struct {
-	Run      string   `json:"run,omitempty"` // that decided it then
-	Verdict  string   `json:"verdict"`
-	Reason   string   `json:"reason,omitempty"`
-	Marked   bool     `json:"marked,omitempty"`
-	Decision Decision `json:"decision"`
+	Run      string       `json:"run,omitempty"` // that decided it then
+	Verdict  string       `json:"verdict"`
+	Reason   string       `json:"reason,omitempty"`
+	Marked   bool         `json:"marked,omitempty"`
+	Decision Decision     `json:"decision"`
+	Sets     []Set        `json:"sets,omitempty"`
+	Notes    []NoteChange `json:"notes,omitempty"`
 }
 
 // A User is somebody we know.

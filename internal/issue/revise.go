@@ -1,8 +1,10 @@
 package issue
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -33,6 +35,24 @@ type Revised struct {
 	Was   string `json:"was"`
 	Is    string `json:"is"`             // or would be
 	Left  string `json:"left,omitempty"` // why it stays as it was
+}
+
+// String is a line that tells it.
+func (r Revised) String() string {
+	switch {
+	case r.Left != "":
+		return fmt.Sprintf("%s stays %s: %s", r.Field, shown(r.Was), r.Left)
+	case r.Was == "":
+		return fmt.Sprintf("%s %s", r.Field, shown(r.Is))
+	}
+	return fmt.Sprintf("%s %s → %s", r.Field, shown(r.Was), shown(r.Is))
+}
+
+func shown(v string) string {
+	if v == "" {
+		return "none"
+	}
+	return strconv.Quote(v)
 }
 
 // Why a field stays as it was.
@@ -153,7 +173,7 @@ func (h *History) revise(field string, s Set, gives bool, by string, made bool) 
 		return d, true
 	case !gives:
 		return Revised{}, false
-	case !gathers(field):
+	case !gathers(field) || s.Value == "":
 		d.Left = leftUnset
 		if made {
 			d.Left = leftUnknown
@@ -228,6 +248,46 @@ func same(a, b *time.Time) bool {
 		return a == b
 	}
 	return a.Equal(*b)
+}
+
+// Given is all that a message gives the issue now, as a Revision says it.
+func (h *History) Given(by string) []Set {
+	var out []Set
+	made := h.Issue.Message == by
+	want := map[string]Set{}
+	if made {
+		for _, f := range append(slices.Clone(scalars), dueField) {
+			want[f] = Set{}
+		}
+	}
+	for _, field := range h.concerned(by, made, want) {
+		of := h.of(field)
+		i := slices.IndexFunc(of, func(i int) bool { return h.Sets[i].By == by })
+		switch {
+		case i >= 0 && !h.Sets[of[i]].Gone:
+			out = append(out, h.Sets[of[i]])
+		case i < 0 && len(of) == 0:
+			out = append(out, h.first(field))
+		}
+	}
+	return out
+}
+
+// Owner is the message that gave a field what it has; "" where no set says so.
+func (h *History) Owner(field string) string {
+	for _, i := range slices.Backward(h.of(field)) {
+		if !h.Sets[i].Gone {
+			return h.Sets[i].By
+		}
+	}
+	return ""
+}
+
+// Clone is a copy that can be changed by itself.
+func (h *History) Clone() *History {
+	is := *h.Issue
+	is.Tags, is.Watchers, is.Fields = slices.Clone(is.Tags), slices.Clone(is.Watchers), maps.Clone(is.Fields)
+	return &History{Issue: &is, Sets: slices.Clone(h.Sets)}
 }
 
 // Others reports whether somebody else than the message has set something since, of those that count.
