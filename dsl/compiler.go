@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/builtin"
@@ -22,47 +24,55 @@ import (
 // (explain.go); guard makes it safe to run (guard.go); expr compiles. expr's optimizer is left out:
 // it folds `x and false` to false, which would lose an action in x.
 type compiler struct {
-	opts        Options
-	cfg         *conf.Config
-	checker     checker.Checker
-	functions   map[string]*function
-	methods     map[string]*function
-	known       []string // names of functions and actions, for suggestions
-	lists       map[string]*listValue
-	listNames   []string // sorted
-	listRun     *Run     // computes the lists: they share its budget
-	defines     map[string]*Define
-	defined     []*Define              // by their index
-	defining    []*Define              // being compiled, each used by the one before it
-	defineNames []string               // sorted
-	bySlice     map[*string]*listValue // the same, by their first entry's place in memory
-	patterns    map[string]*pattern
-	mails       map[string][]byte // of tests, by file
-	weight      int               // of all patterns together
-	points      []*Point          // that a watcher is told of
-	fields      map[string]term   // by their paths
-	again       *again            // for what is asked of its rules later
-	row         *row              // the case of a test that is being compiled, or nil
-	copied      int               // needs
-	diags       Diagnostics
-	errors      int // also those that were too many to be kept
+	opts          Options
+	cfg           *conf.Config
+	checker       checker.Checker
+	functions     map[string]*function
+	methods       map[string]*function
+	known         []string // names of functions and actions, for suggestions
+	lists         map[string]*listValue
+	listNames     []string         // sorted
+	listRun       *Run             // computes what is constant: all of it shares one budget
+	computed      time.Time        // when it last did
+	files         map[listFile]any // read for lists
+	held          int              // bytes that they take
+	compiled      int              // expressions
+	filled        int              // bytes of mails that tables of tests fill
+	defines       map[string]*Define
+	defined       []*Define              // by their index
+	defining      []*Define              // being compiled, each used by the one before it
+	defineNames   []string               // sorted
+	bySlice       map[*string]*listValue // the same, by their first entry's place in memory
+	patterns      map[string]*pattern
+	wrongPatterns map[string]error
+	mails         map[string][]byte // of tests, by file
+	weight        int               // of all patterns together
+	points        []*Point          // that a watcher is told of
+	fields        map[string]term   // by their paths
+	again         *again            // for what is asked of its rules later
+	row           *row              // the case of a test that is being compiled, or nil
+	copied        int               // needs
+	diags         Diagnostics
+	errors        int // also those that were too many to be kept
 }
 
 func newCompiler(opts Options) *compiler {
 	c := &compiler{
-		opts:      opts,
-		functions: map[string]*function{},
-		methods:   map[string]*function{},
-		lists:     map[string]*listValue{},
-		defines:   map[string]*Define{},
-		bySlice:   map[*string]*listValue{},
-		patterns:  map[string]*pattern{},
-		mails:     map[string][]byte{},
-		fields:    map[string]term{},
+		opts:          opts,
+		functions:     map[string]*function{},
+		methods:       map[string]*function{},
+		lists:         map[string]*listValue{},
+		defines:       map[string]*Define{},
+		bySlice:       map[*string]*listValue{},
+		patterns:      map[string]*pattern{},
+		mails:         map[string][]byte{},
+		files:         map[listFile]any{},
+		wrongPatterns: map[string]error{},
+		fields:        map[string]term{},
 	}
 	c.again = &again{c: c}
 	c.listRun = newRun(background(), nil, listBudget)
-	c.listRun.lists = true
+	c.listRun.lists, c.computed = true, time.Now()
 	c.cfg = conf.CreateNew()
 	c.cfg.WithEnv(env{})  // by value: of a pointer, the code would look names up again at each run
 	c.cfg.Optimize = true // only the jumps of the byte code: optimizer.Optimize is never called
@@ -111,17 +121,28 @@ func (c *compiler) warn(src *source, offset int, code, message, hint string, rel
 	c.report(d)
 }
 
+var errPatterns = errors.New("all regular expressions together are too large; look for words with has, which takes a list")
+
 // pattern compiles a regular expression, once however often it is asked for.
 func (c *compiler) pattern(s string) (*pattern, error) {
 	if p, ok := c.patterns[s]; ok {
 		return p, nil
 	}
-	p, err := compilePattern(s)
-	if err != nil {
+	if err, ok := c.wrongPatterns[s]; ok {
 		return nil, err
 	}
-	if c.weight += p.weight(); c.weight > mostInstructions {
-		return nil, errors.New("all regular expressions together are too large; look for words with has, which takes a list")
+	if c.weight > mostInstructions { // no more is tried, which would take its time too
+		return nil, errPatterns
+	}
+	p, err := compilePattern(s)
+	if err == nil {
+		if c.weight += p.weight(); c.weight > mostInstructions {
+			err = errPatterns
+		}
+	}
+	if err != nil {
+		c.wrongPatterns[s] = err
+		return nil, err
 	}
 	c.patterns[s] = p
 	return p, nil
@@ -137,8 +158,19 @@ type expression struct {
 	term    *term    // what is known of its value, while other expressions are compiled
 }
 
+// mostExpressions bounds conditions, statements, lets and expectations of a set together, also those that tables of tests make: each takes
+// a KiB and more.
+const mostExpressions = 200_000
+
 // compile makes a program of a fragment, or reports what is wrong with it.
 func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expression) {
+	if c.compiled++; c.compiled > mostExpressions {
+		if c.compiled == mostExpressions+1 {
+			c.error(f.src, f.start, "this set is too large: it has more than "+strconv.Itoa(mostExpressions)+" conditions, statements and expectations", "rules that differ in a name alone can be one, with a list")
+		}
+		c.errors++
+		return nil
+	}
 	u := &unit{c: c, frag: &f, scope: s}
 	defer u.understood(&e)
 	e, tree := u.checked(expect)

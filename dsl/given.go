@@ -374,7 +374,7 @@ func (c *compiler) constant(f fragment, what string) (any, bool) {
 	if e == nil {
 		return nil, false
 	}
-	v, err := e.run(newRun(background(), nil, Budget{}))
+	v, err := c.compute(e)
 	if err != nil {
 		c.failed(err, &f)
 		return nil, false

@@ -82,6 +82,14 @@ func (c *compiler) taken(name string) bool {
 	return c.functions[name] != nil || builtinNamed(name) || name == "file" || name == "true" || name == "false" || name == "nil" || strings.HasPrefix(name, "$")
 }
 
+// compute evaluates what is constant: lists, and what tests are given. It all shares one budget, of which reading files and compiling
+// take no time.
+func (c *compiler) compute(e *expression) (any, error) {
+	c.listRun.Away(time.Since(c.computed))
+	defer func() { c.computed = time.Now() }()
+	return e.run(c.listRun)
+}
+
 func (c *compiler) computeList(l *listValue) {
 	if l.state != listNew {
 		return
@@ -107,7 +115,7 @@ func (c *compiler) computeList(l *listValue) {
 	if e == nil {
 		return
 	}
-	v, err := e.run(c.listRun)
+	v, err := c.compute(e)
 	if errors.Is(err, ErrBudget) {
 		c.error(frag.src, frag.start, "the lists cost too much to compute, up to this one", `keep what is long in a file: list banned = file("lists/banned.txt")`)
 		return

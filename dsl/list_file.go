@@ -75,12 +75,54 @@ func (u *unit) resolveFile(node *ast.Node, n *ast.CallNode) {
 		u.error(name, "files cannot be read here", "")
 		return
 	}
-	entries, err := f.read(u.c.opts.Open)
+	entries, err := u.c.listFile(f)
 	if err != nil {
 		u.error(name, "cannot read the list: "+err.Error(), listHint(err))
 		return
 	}
 	ast.Patch(node, &ast.ConstantNode{Value: entries})
+}
+
+// Bounds on what the files of lists come to in memory: each, and all together.
+const (
+	mostEntries = mostListed
+	mostHeld    = 256 << 20 // bytes
+)
+
+// listFile reads a file, once however many lists name it.
+func (c *compiler) listFile(f listFile) (any, error) {
+	if v, ok := c.files[f]; ok {
+		return v, nil
+	}
+	if c.held > mostHeld {
+		return nil, f.errorf(0, "the files of all lists together are too large")
+	}
+	v, err := f.read(c.opts.Open)
+	if err != nil {
+		return nil, err
+	}
+	if c.held += heldBy(v); c.held > mostHeld {
+		return nil, f.errorf(0, "the files of all lists together are too large")
+	}
+	c.files[f] = v
+	return v, nil
+}
+
+// heldBy is what entries take, in bytes.
+func heldBy(v any) int {
+	n := 0
+	switch v := v.(type) {
+	case []string:
+		for _, s := range v {
+			n += len(s) + 16
+		}
+	case []any:
+		for _, e := range v {
+			s, _ := e.(string)
+			n += len(s) + 32
+		}
+	}
+	return n
 }
 
 // fileOptions reads {column: "domain"} and the like.
@@ -268,13 +310,17 @@ func invalidAt(s string) int {
 	return -1
 }
 
+func (f *listFile) tooMany(line int) error {
+	return f.errorf(line, "more than %d entries", mostEntries)
+}
+
 // readText reads one entry a line; # at a line's start, or after white space, begins a comment.
 func (f *listFile) readText(text string) (any, error) {
 	if f.column != "" || f.number != 0 || f.path != "" || f.header {
 		return nil, &listError{f.name, 0, "a text file has one entry a line: it takes no options but format", `is it a csv file? write {format: "csv", column: 1}`}
 	}
 	text = strings.ToLower(text)
-	entries := make([]string, 0, strings.Count(text, "\n")+1)
+	entries := make([]string, 0, min(strings.Count(text, "\n")+1, mostEntries))
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
@@ -291,6 +337,9 @@ func (f *listFile) readText(text string) (any, error) {
 				break
 			}
 			i += 1 + next
+		}
+		if len(entries) == mostEntries {
+			return nil, f.tooMany(n)
 		}
 		if line = strings.TrimSpace(line); line != "" {
 			entries = append(entries, line)

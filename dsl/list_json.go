@@ -187,6 +187,8 @@ func (l *entryList) addText(f *listFile, s string, line func() int) error {
 	}
 	switch {
 	case s == "":
+	case len(l.texts)+len(l.all) == mostEntries:
+		return f.tooMany(line())
 	case l.mixed:
 		l.all = append(l.all, s)
 	default:
@@ -201,6 +203,9 @@ func (l *entryList) addNumber(f *listFile, s string, line func() int) error {
 			l.all = append(l.all, t)
 		}
 		l.texts, l.mixed = nil, true
+	}
+	if len(l.all) == mostEntries {
+		return f.tooMany(line())
 	}
 	n := json.Number(s)
 	if i, err := n.Int64(); err == nil {

@@ -13,10 +13,13 @@ func (f *listFile) readCSV(text string) (any, error) {
 	if f.path != "" {
 		return nil, f.errorf(0, "path is for json and yaml; a csv file has a column")
 	}
+	if line := f.wideRow(text); line > 0 {
+		return nil, f.errorf(line, "this row has more than %d columns", mostColumns)
+	}
 	r := csv.NewReader(strings.NewReader(text))
 	r.Comma, r.Comment, r.FieldsPerRecord, r.ReuseRecord, r.TrimLeadingSpace = f.separator, '#', -1, true, true
 	at := f.number - 1
-	entries := make([]string, 0, strings.Count(text, "\n")+1)
+	entries := make([]string, 0, min(strings.Count(text, "\n")+1, mostEntries))
 	for first := true; ; first = false {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
@@ -48,11 +51,38 @@ func (f *listFile) readCSV(text string) (any, error) {
 		if len(s) > longestEntry {
 			return nil, f.errorf(line, "an entry is longer than %d KiB", longestEntry>>10)
 		}
+		if len(entries) == mostEntries {
+			return nil, f.tooMany(line)
+		}
 		if s != "" {
 			entries = append(entries, strings.Clone(strings.ToLower(s))) // not a piece of the whole row
 		}
 	}
 	return entries, nil
+}
+
+// mostColumns bounds a row, which package csv reads as a whole, with what it notes of each column.
+const mostColumns = 10_000
+
+// wideRow is the line of a row with too many columns, or 0.
+func (f *listFile) wideRow(text string) int {
+	line, columns, quoted := 1, 1, false
+	for _, c := range text {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case c == '\n':
+			line++
+			if !quoted {
+				columns = 1
+			}
+		case c == f.separator && !quoted:
+			if columns++; columns > mostColumns {
+				return line
+			}
+		}
+	}
+	return 0
 }
 
 func columnOf(row []string, name string) int {

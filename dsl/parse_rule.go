@@ -174,6 +174,8 @@ func (p *fileParser) stage(r *RuleBlock) {
 	}
 }
 
+const mostLetsOfRule = 1000
+
 // let reads `let NAME = EXPR`.
 func (p *fileParser) let(r *RuleBlock) {
 	const hint = "write it as: let NAME = EXPRESSION"
@@ -196,6 +198,9 @@ func (p *fileParser) let(r *RuleBlock) {
 	value, ok := p.expression("the let "+p.text(name), func(depth int) bool {
 		return p.peek().kind == tokenNewline || p.is(";") || p.is("let") || p.is("when") || p.is("then")
 	})
+	if len(r.lets) == mostLetsOfRule {
+		p.error(name.start, "more than "+strconv.Itoa(mostLetsOfRule)+" lets in one rule", "")
+	}
 	if ok {
 		r.lets = append(r.lets, letLine{word{p.text(name), name.start}, value})
 	}

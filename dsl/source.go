@@ -15,6 +15,7 @@ type source struct {
 	name  string
 	text  string
 	lines []int // byte offset of each line's start
+	miles []milestone
 }
 
 func newSource(name, text string) *source {
@@ -24,6 +25,7 @@ func newSource(name, text string) *source {
 			s.lines = append(s.lines, i+1)
 		}
 	}
+	s.miles = milestones(text)
 	return s
 }
 
@@ -32,7 +34,7 @@ func (s *source) pos(offset int) Pos {
 	offset = max(0, min(offset, len(s.text)))
 	line := sort.SearchInts(s.lines, offset+1) - 1
 	start := min(s.lines[line]+s.mark(line), offset)
-	return Pos{File: s.name, Line: line + 1, Column: utf8.RuneCountInString(s.text[start:offset]) + 1}
+	return Pos{File: s.name, Line: line + 1, Column: s.runesTo(offset) - s.runesTo(start) + 1}
 }
 
 // mark is the length of the byte order mark before a line, which no editor shows or counts.
@@ -178,12 +180,7 @@ func (f *fragment) offset(rune int) int {
 			original -= rune - in.at
 		}
 	}
-	at := f.start
-	for ; original > 0 && at < f.end; original-- {
-		_, size := utf8.DecodeRuneInString(f.src.text[at:f.end])
-		at += size
-	}
-	return at
+	return min(f.src.byteOf(f.src.runesTo(f.start)+max(0, original)), f.end)
 }
 
 // original is the expression as written.

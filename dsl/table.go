@@ -196,12 +196,22 @@ func literalOf(v any) ast.Node {
 	return &ast.ConstantNode{Value: v}
 }
 
+// mostFilled bounds the mails that tables make.
+const mostFilled = 64 << 20 // bytes
+
 // fillMail puts the values of the case into the mail.
 func (c *compiler) fillMail(f *File, b *TestBlock) []byte {
 	if !c.row.here(b.mailAt) || b.mail == nil {
 		return b.mail
 	}
+	if c.filled > mostFilled {
+		return nil // reported
+	}
 	filled := c.fill(f, string(b.mail), b.mailAt)
+	if c.filled += len(filled); c.filled > mostFilled {
+		c.error(f.src, b.mailAt, "the mails of all cases together are too large", "keep them short, or in files: mail file(\"{case.file}\")")
+		return nil
+	}
 	return []byte(strings.ReplaceAll(strings.ReplaceAll(filled, "\r\n", "\n"), "\n", "\r\n"))
 }
 

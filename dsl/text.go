@@ -1,6 +1,7 @@
 package dsl
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -41,21 +42,56 @@ const (
 	slowestRedact    = 500
 )
 
+// Of one pattern: instructions, and their product with its groups, since what it found of each group so far is kept for each
+// instruction that a match has reached.
+const (
+	largestPattern = 500_000
+	mostGrouped    = 2_000_000
+)
+
 func compilePattern(s string) (*pattern, error) {
+	size := 2*len(s) + 2 // what each character may come to, where nothing is repeated {n} times
+	if strings.Contains(s, "{") {
+		tree, err := syntax.Parse(s, syntax.Perl)
+		if err != nil {
+			return nil, err
+		}
+		size = sizeOf(tree)
+	}
+	if size > largestPattern {
+		return nil, errLargePattern
+	}
 	re, err := regexp.Compile(s)
 	if err != nil {
 		return nil, err
 	}
-	size := 2*len(s) + 2 // what each character may come to, where nothing is repeated {n} times
-	if !strings.Contains(s, "{") {
-		return &pattern{source: s, re: re, size: size}, nil
-	}
-	if tree, err := syntax.Parse(s, syntax.Perl); err == nil {
-		if prog, err := syntax.Compile(tree.Simplify()); err == nil {
-			size = len(prog.Inst)
-		}
+	if size*re.NumSubexp() > mostGrouped {
+		return nil, errManyGroups
 	}
 	return &pattern{source: s, re: re, size: size}, nil
+}
+
+var (
+	errLargePattern = errors.New("it is too large; look for words with has, which takes a list, or repeat {n} less")
+	errManyGroups   = errors.New("it has too many groups for its size; write (?:…) where nothing is to be found")
+)
+
+// sizeOf is how many instructions an expression comes to, roughly, without making them: one that is repeated {n} times is made n times.
+func sizeOf(re *syntax.Regexp) int {
+	n := 1
+	switch re.Op {
+	case syntax.OpLiteral:
+		n = len(re.Rune)
+	case syntax.OpRepeat:
+		times := max(re.Min, re.Max) // -1 for no maximum
+		return min(sizeOf(re.Sub[0])+1, largestPattern+1)*max(times, 1) + 1
+	}
+	for _, sub := range re.Sub {
+		if n += sizeOf(sub) + 1; n > largestPattern {
+			return largestPattern + 1
+		}
+	}
+	return min(n+1, largestPattern+1)
 }
 
 // weight is what a pattern takes of memory, in instructions: the tables of Unicode's classes are copied into it.

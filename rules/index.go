@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"postern/dsl"
 )
@@ -42,6 +43,24 @@ type neededSet struct {
 	rules []int32
 }
 
+// Bounds on the words of an index, in bytes: on all, since an automaton takes some 50 bytes for each byte, and rules beyond that are
+// asked of every message; and on what is looked for of one.
+const (
+	maxWords    = 4 << 20
+	longestWord = 100
+)
+
+// beginning is a text up to n bytes, of whole characters.
+func beginning(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
 // newIndex makes the index of rules, which it names by their place.
 func newIndex(rules []*dsl.Rule) *index {
 	b := indexBuilder{
@@ -49,7 +68,7 @@ func newIndex(rules []*dsl.Rule) *index {
 		fields: map[*dsl.Field]*indexedField{}, groups: map[needKey]int32{}, sets: map[needKey]int{},
 	}
 	for i, way := range chosen(rules) {
-		if way == nil {
+		if way == nil || b.words > maxWords {
 			b.always.add(int32(i))
 			continue
 		}
@@ -78,6 +97,7 @@ type indexBuilder struct {
 	fields map[*dsl.Field]*indexedField
 	groups map[needKey]int32
 	sets   map[needKey]int
+	words  int // bytes, of all fields
 }
 
 func (b *indexBuilder) field(of *dsl.Field) *indexedField {
@@ -118,8 +138,10 @@ func (b *indexBuilder) put(f *indexedField, who int32, op dsl.NeedOp, text strin
 	case dsl.NeedSome:
 		f.some = append(f.some, who)
 	case dsl.NeedContains:
+		text = beginning(text, longestWord) // what holds the whole holds its beginning
 		i, ok := f.places[text]
 		if !ok {
+			b.words += len(text)
 			i = int32(len(f.of))
 			f.places[text] = i
 			f.of = append(f.of, nil)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"postern/dsl"
 	"postern/internal/fault"
@@ -227,14 +228,28 @@ func (l *Live) test(ctx context.Context, s *Set) error {
 	if t := l.tested; t != nil && t.version == s.version && l.fits(t) {
 		return l.verdict
 	}
-	var err error
-	if r := s.Test(ctx, l.o.Simulate); !r.OK() {
-		err = fault.As(fault.Invalid, r)
-	}
+	err := l.passes(ctx, s)
 	if ctx.Err() == nil {
 		l.tested, l.verdict = s, err
 	}
 	return err
+}
+
+// longestTests is how long the tests of a set may take before it is published: meanwhile no other can be.
+const longestTests = 2 * time.Minute
+
+// passes runs a set's tests, of which too many is a failure too.
+func (l *Live) passes(ctx context.Context, s *Set) error {
+	within, cancel := context.WithTimeout(ctx, longestTests)
+	defer cancel()
+	r := s.Test(within, l.o.Simulate)
+	switch {
+	case r.OK():
+		return nil
+	case within.Err() != nil && ctx.Err() == nil:
+		return fault.Errorf(fault.Invalid, "the tests take longer than %v: %d of %d were run", longestTests, len(r.Tests), len(s.program.Tests))
+	}
+	return fault.As(fault.Invalid, r)
 }
 
 // An Edit says who publishes a set that is handed over, and why.
@@ -280,10 +295,7 @@ func (l *Live) Check(ctx context.Context, files map[string]string) (warnings dsl
 	if err != nil {
 		return nil, err
 	}
-	if r := set.Test(ctx, l.o.Simulate); !r.OK() {
-		return nil, fault.As(fault.Invalid, r)
-	}
-	return warnings, nil
+	return warnings, l.passes(ctx, set)
 }
 
 // Try compiles files that somebody hands over, and runs their tests; failing is what would keep them from being published.
