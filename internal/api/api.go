@@ -47,6 +47,8 @@ type Options struct {
 
 	// Rules publishes sets of rules. Without it that is answered with 503.
 	Rules RuleSets
+	// Draft takes a set of rules that somebody is writing, by the names of the configuration. Without it that is answered with 503.
+	Draft func(files map[string]string) (Draft, error)
 	// Shadows has a candidate asked beside the rules that decide. Without it that is answered with 503.
 	Shadows Shadows
 
@@ -86,7 +88,8 @@ type API struct {
 	guard  *guard
 	cross  *http.CrossOriginProtection
 	health healthCache
-	doc    []byte // the OpenAPI document
+	doc    []byte        // the OpenAPI document
+	drafts chan struct{} // one for each draft that is looked at
 }
 
 // New makes an API.
@@ -100,7 +103,7 @@ func New(o Options) *API {
 	if o.Hostname == "" {
 		o.Hostname = "localhost"
 	}
-	a := &API{o: o, echo: echo.New(), guard: newGuard(o.Store, o.Now), cross: http.NewCrossOriginProtection()}
+	a := &API{o: o, echo: echo.New(), guard: newGuard(o.Store, o.Now), cross: http.NewCrossOriginProtection(), drafts: make(chan struct{}, draftsAtOnce)}
 	if u, err := url.Parse(o.PublicURL); err == nil && u.Host != "" {
 		_ = a.cross.AddTrustedOrigin(u.Scheme + "://" + u.Host) // an origin that cannot be trusted is simply not
 	}

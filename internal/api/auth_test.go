@@ -184,6 +184,8 @@ func TestScopes(t *testing.T) {
 		{"GET", "/api/v1/rulesets", "rules admin"},
 		{"POST", "/api/v1/rulesets", "rules admin"},
 		{"POST", "/api/v1/rulesets/1/rollback", "rules admin"},
+		{"POST", "/api/v1/rules/check", "rules admin"},
+		{"POST", "/api/v1/rules/complete", "rules admin"},
 		{"GET", "/api/v1/shadow", "rules admin"},
 		{"DELETE", "/api/v1/shadow", "rules admin"},
 		{"GET", "/api/v1/tokens", "admin"},

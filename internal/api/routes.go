@@ -45,6 +45,11 @@ func (a *API) table() []*route {
 	get := func(path, name, does string, scopes []string, query []param, answers []answer, faults []int, h func(*call) error) *route {
 		return &route{method: http.MethodGet, path: path, name: name, does: does, scopes: scopes, query: query, answers: answers, faults: faults, handle: h}
 	}
+	// post asks about rules that are sent along, and changes nothing.
+	post := func(path, name, does string, body *content, answers []answer, h func(*call) error) *route {
+		return &route{method: http.MethodPost, path: path, name: name, does: does, scopes: ruleReaders, body: body, answers: answers,
+			faults: []int{http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}, handle: h}
+	}
 	return []*route{
 		get("/api/v1/issues", "listIssues", "Issues, newest first.", reading, paging(q,
 			param{name: "status", kind: text, max: 100, means: "with this status"}, mailbox,
@@ -145,6 +150,13 @@ func (a *API) table() []*route {
 			faults:  []int{http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity},
 			handle:  a.rollbackRuleset,
 		},
+
+		post("/api/v1/rules/check", "checkRules", "What is wrong with a set of rules that somebody is writing, and what its author may not have meant. Its tests are not run.",
+			bodyOf[RulesDraft](), ok("what was found, in the order of its places", jsonOf[RulesFound]()), a.checkRules),
+		post("/api/v1/rules/complete", "completeRules", "What could stand at a place of a file that somebody is writing, with types and documentation.",
+			bodyOf[RulesQuestion](), ok("what could stand there, the likeliest first", jsonOf[RulesCompletions]()), a.completeRules),
+		post("/api/v1/rules/hover", "hoverRules", "What the word or text at a place of a file that somebody is writing is.",
+			bodyOf[RulesQuestion](), ok("what there is to say", jsonOf[RulesHover]()), a.hoverRules),
 
 		get("/api/v1/shadow", "getShadow", "What the candidate set would have decided differently, by rule, with examples.", ruleReaders, nil,
 			ok("the report", jsonOf[ShadowReport]()), notFound, a.shadowReport),
