@@ -111,7 +111,7 @@ var referenceTable = []referenceEntry{
 	{"newIssue", "actions", "", "makes a new issue although the mail answers one", `newIssue()`},
 	{"attachTo", "actions", "", "joins that issue", `attachTo(7)`},
 	{"dropAttachments", "actions", "", "drops each attachment for which the condition is true", `dropAttachments(.name endsWith ".exe" or .size > 20_000_000)`},
-	{"redact", "actions", "", "blackens what a constant regular expression matches", "redact(`\\b\\d{16}\\b`)"},
+	{"redact", "actions", "", "blackens what a constant regular expression matches in the subject, the text and all notes; fields are as rules set them, and the raw mail stays whole", "redact(`\\b\\d{16}\\b`)"},
 	{"reject", "actions", "", "the verdict; ends the stage. The reason may be left out, here and below", `reject("We take no mail from {mail.from.domain}.")`},
 	{"bounce", "actions", "", "the same, with a bounce where the sender is no longer connected", `bounce("There is nobody here.")`},
 	{"discard", "actions", "", "takes the mail and makes nothing of it", `discard("noise")`},

@@ -201,7 +201,7 @@ func fileIssue(c *issue.Commit, d *decision, q *question, hide redaction) {
 		}
 		c.NewIssue = is
 	} else {
-		c.Change = change(v, &ch, now)
+		c.Change = change(v, &ch, now, hide)
 		m.Issue = c.Change.Number
 		c.Notes = append(c.Notes, &issue.Note{
 			ID: issue.NewID(now), Kind: "mail", Author: author, Text: cut(hide.text(q.p.newText), issue.InlineText),
@@ -213,15 +213,19 @@ func fileIssue(c *issue.Commit, d *decision, q *question, hide redaction) {
 		c.Notes = append(c.Notes, &issue.Note{ID: issue.NewID(now), Kind: "rule", Text: hide.text(text), Visibility: "internal", Message: m.ID, CreatedAt: now})
 	}
 	for _, text := range ch.Notes {
-		c.Notes = append(c.Notes, &issue.Note{ID: issue.NewID(now), Kind: "rule", Text: cut(text, issue.InlineText), Visibility: "internal", Message: m.ID, CreatedAt: now})
+		c.Notes = append(c.Notes, &issue.Note{ID: issue.NewID(now), Kind: "rule", Text: cut(hide.text(text), issue.InlineText), Visibility: "internal", Message: m.ID, CreatedAt: now})
 	}
 }
 
-func change(v *dsl.Issue, ch *rules.Changes, now time.Time) *issue.IssueChange {
+func change(v *dsl.Issue, ch *rules.Changes, now time.Time, hide redaction) *issue.IssueChange {
 	c := &issue.IssueChange{
 		Number: int64(v.Number), Subject: ch.Subject, Type: ch.Type, Class: ch.Class, Priority: ch.Priority, Status: ch.Status,
 		Assignee: ch.Assignee, Team: ch.Team, Template: ch.Template, DueAt: ch.Due, AddTags: ch.AddTags, RemoveTags: ch.RemoveTags,
 		AddWatchers: ch.AddWatchers, DropWatchers: ch.DropWatchers, Fields: ch.Fields, UpdatedAt: now,
+	}
+	if ch.Subject != nil {
+		subject := hide.text(*ch.Subject)
+		c.Subject = &subject
 	}
 	switch {
 	case ch.Close:
