@@ -145,8 +145,19 @@ func (c *compiler) newLet(f *File, s *scope, name word) bool {
 		c.error(f.src, name.offset, "the name "+name.text+" is taken", "choose another", Related{d.Pos, "it is defined here"})
 		return false
 	}
-	c.error(f.src, name.offset, "the name "+name.text+" is taken", "choose another")
-	return false
+	hint := "choose another"
+	switch {
+	case isLet:
+		hint = "another let of this rule has it: choose another"
+	case isList:
+		hint = "it is a list: choose another"
+	case slices.Contains(everyName, name.text):
+		hint = "rules or tests see something by that name: choose another, such as the_" + name.text
+	case c.functions[name.text] != nil:
+		hint = "it is a function: choose another, such as the_" + name.text
+	}
+	c.error(f.src, name.offset, "the name "+name.text+" is taken", hint)
+	return !isLet && !isList && !slices.Contains(s.names, name.text) // what uses it is not reported as well
 }
 
 // mustBeBool reports a condition that is known to be neither true nor false.
@@ -162,6 +173,8 @@ func mustBeBool(u *unit) {
 		hint = "ask for .found"
 	case u.typ != nil && u.typ.Kind() == reflect.Slice:
 		hint = "ask how many there are: len(…) > 0"
+	case scalarKind(u.typ) == "a number":
+		hint = "compare it: > 0"
 	}
 	u.error(u.root, u.scope.what+" must be true or false, not "+typeName(u.typ), hint)
 }

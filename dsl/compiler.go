@@ -273,14 +273,15 @@ func forget(root ast.Node) {
 
 // A unit is one expression on its way through the compiler.
 type unit struct {
-	c       *compiler
-	frag    *fragment
-	scope   scope
-	inner   []boundLet // expr's own lets, innermost last
-	heavy   int        // operations that walk over text
-	element *term      // for term: what a predicate's # is
-	root    ast.Node
-	typ     reflect.Type
+	c        *compiler
+	frag     *fragment
+	scope    scope
+	inner    []boundLet // expr's own lets, innermost last
+	heavy    int        // operations that walk over text
+	element  *term      // for term: what a predicate's # is
+	elements int        // predicates that are being resolved
+	root     ast.Node
+	typ      reflect.Type
 }
 
 // at reports an error at a byte of the file.

@@ -52,7 +52,11 @@ func (u *unit) explainMember(n *ast.MemberNode) {
 			}
 			u.errorAt(name.Location(), typeName(base)+" has no field "+name.Value, hint)
 		case base.Kind() == reflect.Slice:
-			u.errorAt(name.Location(), "a list has no field "+name.Value, "ask each element: any("+textOf(n.Node)+", ."+name.Value+" == …)")
+			hint := habitOfMember(base, n.Node, name.Value)
+			if hint == "" {
+				hint = "ask each element: any(" + textOf(n.Node) + ", ." + name.Value + " == …)"
+			}
+			u.errorAt(name.Location(), "a list has no field "+name.Value, hint)
 		}
 		return
 	}
@@ -73,6 +77,8 @@ func (u *unit) explainMember(n *ast.MemberNode) {
 		message, hint = "the sender's trust cannot be read: it is compared", `write sender.atLeast("authenticated")`
 	case u.c.methods[name.Value] != nil:
 		message, hint = name.Value+" is a function", "call it: "+u.c.methods[name.Value].signature()
+	case habitOfMember(base, n.Node, name.Value) != "":
+		message, hint = typeNameOf(base)+" has no field "+name.Value, habitOfMember(base, n.Node, name.Value)
 	case base == typeFound.Elem():
 		hint = "groups can be taken of a let that is a find: let m = find(mail.subject, `(?P<host>\\S+)`), then m.host"
 	}
@@ -156,6 +162,7 @@ func (u *unit) explainCall(n *ast.CallNode) {
 	if f.arity(len(args)) != 0 {
 		return // reported before
 	}
+	u.warnArguments(n, f, args)
 	for i, arg := range args {
 		p := f.param(i)
 		t := natureType(arg)
@@ -193,12 +200,28 @@ func (u *unit) explainCondition(arg ast.Node) {
 
 func isConstant(n ast.Node) bool { _, ok := n.(*ast.ConstantNode); return ok }
 
+// literalNumber is a number that stands in quotes.
+func literalNumber(arg ast.Node) string {
+	s, ok := arg.(*ast.StringNode)
+	if !ok {
+		return ""
+	}
+	if _, err := strconv.Atoi(s.Value); err != nil {
+		return ""
+	}
+	return s.Value
+}
+
 func (u *unit) argumentHint(p param, t reflect.Type, arg ast.Node) string {
 	switch {
 	case t == reflect.TypeFor[Address]():
 		return "take " + textOf(arg) + ".email, .domain or .name"
 	case p.kind == kindText && t != nil && isScalar(t):
 		return "make it a text: string(" + textOf(arg) + ")"
+	case p.kind == kindInt && literalNumber(arg) != "":
+		return "write the number without quotes: " + literalNumber(arg)
+	case p.kind == kindInt && t == typeString:
+		return "make it a number: int(" + textOf(arg) + ")"
 	case p.kind == kindText && t == typeFound:
 		return "take a group: [0], [1] or a name"
 	}

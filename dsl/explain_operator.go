@@ -88,6 +88,9 @@ func (u *unit) explainMismatch(n *ast.BinaryNode, l, r reflect.Type) {
 		u.error(listSide, "a list is compared with a text", "ask each element: any("+textOf(listSide)+", … "+n.Operator+" …)")
 		return
 	}
+	if u.explainWhole(n, l, r) || u.explainWhole(n, r, l) {
+		return
+	}
 	left, right := scalarKind(l), scalarKind(r)
 	if left == "" || right == "" || left == right {
 		return
@@ -114,6 +117,27 @@ func (u *unit) explainMismatch(n *ast.BinaryNode, l, r reflect.Type) {
 		hint = "it is a condition by itself; its opposite is: not …"
 	}
 	u.errorAt(n.Location(), left+verb+right, hint)
+}
+
+// explainWhole reports a list, or all of the mail, the sender, …, that is compared with one value.
+func (u *unit) explainWhole(n *ast.BinaryNode, t, other reflect.Type) bool {
+	if t == nil || other == nil || n.Operator == "+" || scalarKind(other) == "" {
+		return false
+	}
+	side := n.Left
+	if natureType(n.Left) != t {
+		side = n.Right
+	}
+	if t.Kind() == reflect.Slice && scalarKind(other) == "a number" {
+		u.error(side, "a list is compared with a number", "ask how many there are: len("+textOf(side)+") "+n.Operator+" …")
+		return true
+	}
+	if t.Kind() != reflect.Pointer || t == typeFound || memberKinds[t.Elem()] == "" {
+		return false
+	}
+	fields := fieldNames(t.Elem())
+	u.error(side, typeName(t)+" is compared with "+scalarKind(other), "compare a part of it: "+textOf(side)+"."+enumerate(fields[:min(len(fields), 6)]))
+	return true
 }
 
 // listBeside is the side that is a list where the other is a text.

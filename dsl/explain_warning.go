@@ -14,6 +14,7 @@ func (u *unit) warnBoth(n *ast.BinaryNode) {
 		u.warnCapitals(sides[0], sides[1])
 		if n.Operator == "==" || n.Operator == "!=" || n.Operator == "in" {
 			u.warnNames(sides[0], sides[1])
+			u.warnPattern(sides[0], sides[1])
 		}
 	}
 }
@@ -41,24 +42,44 @@ var nameFields = map[reflect.Type]map[string]vocabulary{
 // warnNames warns where a literal is no name of those that the side can have. It is no error: an issue may have a name from before
 // the configuration was changed.
 func (u *unit) warnNames(side, literal ast.Node) {
-	m, ok := side.(*ast.MemberNode)
-	if !ok {
-		return
-	}
-	name, ok := m.Property.(*ast.StringNode)
-	t := natureType(m.Node)
-	if !ok || t == nil || t.Kind() != reflect.Pointer {
-		return
-	}
-	what := nameFields[t.Elem()][name.Value]
+	t, name := memberOf(side)
+	what, known := nameFields[t][name], membersByType[t][name].values
 	for _, s := range literals(literal) {
-		if s.Value == "" {
-			continue
+		message, hint := u.c.opts.Vocabulary.unknown(what, s.Value)
+		if known != nil && what == "" {
+			message, hint = u.unknownValue(side, name, s.Value, known)
 		}
-		if message, hint := u.c.opts.Vocabulary.unknown(what, s.Value); message != "" {
+		if message != "" && s.Value != "" {
 			u.warn(s, "unknown-name", message, hint)
 		}
 	}
+}
+
+// memberOf is what has the member that a side is, and its name.
+func memberOf(side ast.Node) (reflect.Type, string) {
+	switch n := side.(type) {
+	case *ast.IdentifierNode:
+		return reflect.TypeFor[env](), n.Value
+	case *ast.MemberNode:
+		t := natureType(n.Node)
+		if t != nil && t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		return t, literalName(n.Property)
+	}
+	return nil, ""
+}
+
+// unknownValue is the message about a value that a member never has. Of what is always lower case, capitals are told elsewhere.
+func (u *unit) unknownValue(side ast.Node, member, value string, known []string) (message, hint string) {
+	if slices.Contains(known, value) || u.isLower(side) && slices.Contains(known, strings.ToLower(value)) {
+		return "", ""
+	}
+	near := didYouMean(value, known)
+	if meant := habit(member, value); meant != "" {
+		near = "; did you mean " + meant + "?"
+	}
+	return textOf(side) + " is never " + quoteShort(value) + near, "it is one of: " + enumerate(known)
 }
 
 // warnField warns of a field of the issue that the configuration does not have: it is "".

@@ -54,6 +54,14 @@ func (p *fileParser) error(offset int, message, hint string) {
 	}
 }
 
+func (p *fileParser) warn(offset int, code, message, hint string) {
+	if len(p.diags) < mostDiagnostics {
+		d := p.src.diagnostic(offset, SeverityWarning, message, hint)
+		d.Code = code
+		p.diags = append(p.diags, d)
+	}
+}
+
 func (p *fileParser) peek() token         { return p.tokens[p.at] }
 func (p *fileParser) text(t token) string { return p.src.text[t.start:t.end] }
 func (p *fileParser) is(text string) bool { return p.isAt(p.at, text) }
@@ -136,6 +144,10 @@ func (p *fileParser) unexpectedBlock(t token, text string) {
 		p.error(t.start, "shadow is not followed by rule", `write it as: shadow rule "NAME" { … }`)
 	case text == "disabled":
 		p.error(t.start, "disabled is not followed by rule or token", `write it as: disabled rule "NAME" { … }`)
+	case t.kind == tokenName && p.isAt(p.at+1, "="):
+		p.error(t.start, "unknown block "+strconv.Quote(text), "write: list "+text+" = […], or for a condition: define "+text+" = …")
+	case t.kind == tokenName && habit("file", text) != "":
+		p.error(t.start, "unknown block "+strconv.Quote(text), "write: "+habit("file", text))
 	case t.kind == tokenName:
 		p.error(t.start, "unknown block "+strconv.Quote(text)+didYouMean(text, blockWords), holdsBlocks)
 	case text == "#":
@@ -239,9 +251,13 @@ func (p *fileParser) unexpected(what string, allowed []string) {
 	t := p.peek()
 	text := p.text(t)
 	hint := "a " + what + " holds: " + strings.Join(allowed, ", ")
+	near := didYouMean(text, slices.Concat(allowed, blockWords))
+	if other := habitOfWord(text); other != "" && what != "test" {
+		near, hint = "", other
+	}
 	switch {
 	case t.kind == tokenName:
-		p.error(t.start, "unknown word "+strconv.Quote(text)+" in a "+what+didYouMean(text, slices.Concat(allowed, blockWords)), hint)
+		p.error(t.start, "unknown word "+strconv.Quote(text)+" in a "+what+near, hint)
 	default:
 		p.error(t.start, "unexpected "+shown(text)+" in a "+what, hint)
 	}

@@ -234,9 +234,7 @@ func (p *fileParser) statements(word string) (list []fragment) {
 			hint = "else has no condition of its own: write another rule, or if inside the braces"
 		}
 		p.error(p.peek().start, "{ is missing after "+word, hint)
-		if word == "else" {
-			p.skipLine()
-		}
+		p.skipItem()
 		return nil
 	}
 	p.item(from)

@@ -62,7 +62,9 @@ func (u *unit) resolve(node *ast.Node) {
 			u.resolve(&n.Arguments[i])
 		}
 	case *ast.PredicateNode:
+		u.elements++
 		u.resolve(&n.Node)
+		u.elements--
 	case *ast.VariableDeclaratorNode:
 		u.resolveLet(n)
 	case *ast.SequenceNode:
@@ -120,9 +122,11 @@ func (u *unit) resolveName(node *ast.Node, n *ast.IdentifierNode) {
 		ast.Patch(node, &ast.ConstantNode{Value: list.value})
 		return
 	}
-	switch {
+	switch at := u.whereItIs(name); {
 	case u.full():
 		u.c.errors++
+	case at != "" && !u.scope.actions && !slices.Contains(everyName, name):
+		u.error(n, "unknown name "+name, at)
 	case slices.Contains(everyName, name):
 		message, hint := u.scope.notHere(name)
 		u.error(n, message, hint)
@@ -132,11 +136,15 @@ func (u *unit) resolveName(node *ast.Node, n *ast.IdentifierNode) {
 		u.error(n, name+" is a function", "call it: "+name+"(…)")
 	default:
 		visible := u.visible()
-		hint := "known here: " + enumerate(visible)
+		near, hint := didYouMean(name, visible), "known here: "+enumerate(visible)
 		if u.c.opts.Vocabulary.has(name) {
-			hint = "write it in quotes: " + quoteShort(name)
+			near, hint = "", "write it in quotes: "+quoteShort(name)
+		} else if advice := habit("action", name); advice != "" && u.scope.actions {
+			hint = "write: " + advice
+		} else if at != "" {
+			hint = at
 		}
-		u.error(n, "unknown name "+name+didYouMean(name, visible), hint)
+		u.error(n, "unknown name "+name+near, hint)
 	}
 	ast.Patch(node, call("$unknown", n))
 }

@@ -108,11 +108,14 @@ func (u *unit) unknownFunction(node *ast.Node, n *ast.CallNode, callee *ast.Iden
 	case slices.Contains(u.visible(), name):
 		u.error(n, name+" is not a function", "")
 	default:
-		hint := ""
-		if u.scope.actions && nearest(name, u.c.known) == "" {
-			hint = "docs/rules.md lists what rules can do"
+		near := didYouMean(name, u.c.known)
+		hint := u.habitOfCall(name)
+		if hint != "" {
+			near = ""
+		} else if near == "" {
+			hint = "docs/rules.md lists what rules can do and ask"
 		}
-		u.error(n, "unknown function "+name+didYouMean(name, u.c.known), hint)
+		u.error(n, "unknown function "+name+near, hint)
 	}
 	u.resolveArguments(n)
 	ast.Patch(node, call("$unknown", n))
@@ -134,7 +137,11 @@ func (u *unit) resolveMethod(node *ast.Node, n *ast.CallNode, callee *ast.Member
 				methods = append(methods, name)
 			}
 			slices.Sort(methods)
-			u.errorAt(property.Location(), "unknown method "+property.Value+didYouMean(property.Value, methods), "")
+			near, hint := didYouMean(property.Value, methods), habitOfMethod(n, callee, property.Value)
+			if hint != "" {
+				near = ""
+			}
+			u.errorAt(property.Location(), "unknown method "+property.Value+near, hint)
 			ast.Patch(node, call("$unknown", n))
 			return
 		}

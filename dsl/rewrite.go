@@ -95,6 +95,8 @@ func (r *rewriter) run() {
 			r.open = append(r.open, bracket{groups: !r.afterValue(i)})
 		case p.isAt(i, ")"), p.isAt(i, "]"), p.isAt(i, "}"):
 			r.close(i)
+		case p.isAt(i, ";") && len(r.open) > 0 && r.open[len(r.open)-1].block && p.isAt(r.significant(i+1), "}"):
+			r.replace(t.start, t.end-t.start, " ") // an end that nothing follows, as it may stand behind every statement
 		case t.kind == tokenNewline && len(r.open) > 0 && r.open[len(r.open)-1].block:
 			r.newline(i)
 		}

@@ -36,7 +36,7 @@ func (u *unit) syntaxError(err error) {
 	case message == "invalid char escape":
 		hint = "write the text in `backticks`, where a \\ is just that"
 	case strings.HasPrefix(message, "bad number syntax"):
-		hint = `write a duration in quotes: "7d"`
+		message, hint = u.badNumber(offset)
 	}
 	u.at(offset, message, hint)
 }
@@ -48,7 +48,21 @@ func (u *unit) unexpected(fe *file.Error, offset int) (message, hint string) {
 	what := unexpectedToken(fe.Message)
 	name := strings.Trim(strings.TrimPrefix(what, "unexpected "), `"`)
 	f := u.c.functions[name]
+	sign, habit := habitOfSign(u.frag.src.text, offset)
+	before := wordBefore(u.frag.src.text, offset)
 	switch {
+	case before == "NOT" || before == "AND" || before == "OR":
+		return "unexpected " + quoteShort(before), "write it in lower case: " + strings.ToLower(before)
+	case before == "any" || before == "all" || before == "some":
+		hint = "write: has(mail.subject, [\"one\", \"two\"]), or any(list, mail.subject contains #)"
+	case name == "then" && strings.Contains(u.frag.text, "if "):
+		hint = "write it as: if CONDITION { … }"
+	case u.scope.actions && u.c.functions[before] != nil && name != "=":
+		hint = "write it as: " + u.c.functions[before].signature()
+	case u.scope.actions && before == ")" && (f != nil || u.habitOfCall(name) != ""):
+		hint = "one statement a line, or ; between two"
+	case habit != "":
+		return "unexpected " + quoteShort(sign), habit
 	case name == "=":
 		hint = "compare with =="
 		if u.scope.actions {
@@ -66,6 +80,42 @@ func (u *unit) unexpected(fe *file.Error, offset int) (message, hint string) {
 		hint = ofOneLine
 	}
 	return what, hint
+}
+
+// wordBefore is the word, or the one sign, before a place.
+func wordBefore(text string, at int) string {
+	text = strings.TrimRight(text[:at], " \t")
+	start := len(text)
+	for start > 0 && (text[start-1] >= 'a' && text[start-1] <= 'z' || text[start-1] >= 'A' && text[start-1] <= 'Z') {
+		start--
+	}
+	if start == len(text) && start > 0 {
+		start--
+	}
+	return text[start:]
+}
+
+// badNumber says what may have been meant by digits with letters behind them.
+func (u *unit) badNumber(offset int) (message, hint string) {
+	text, start := u.frag.src.text, offset
+	isPart := func(b byte) bool {
+		return b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b == '.' || b == '_'
+	}
+	for start > 0 && isPart(text[start-1]) {
+		start--
+	}
+	end := start
+	for end < len(text) && isPart(text[end]) {
+		end++
+	}
+	number := text[start:end]
+	hint = "a number is digits alone, 1_000_000; a text is in quotes"
+	if _, err := parseDuration(number); err == nil {
+		hint = "write a duration in quotes: " + quoteShort(number)
+	} else if digits := strings.TrimRight(strings.ToLower(number), "kmgib"); digits != number && digits != "" {
+		hint = "write so many bytes: " + digits + map[bool]string{true: "_000", false: "_000_000"}[strings.Contains(strings.ToLower(number), "k")]
+	}
+	return quoteShort(number) + " is no number", hint
 }
 
 // unexpectedToken turns expr's `unexpected token Operator("=")` into `unexpected "="`.

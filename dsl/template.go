@@ -2,6 +2,7 @@ package dsl
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -89,6 +90,7 @@ func (r *rewriter) template(i int) {
 		case c == '\\' && quote != "`":
 			at += 2
 		case (c == '{' || c == '}') && at+1 < end && text[at+1] == c:
+			r.mustache(t.start+at, text[at+2:end])
 			r.replace(t.start+at, 2, string(c))
 			at += 2
 		case c == '{':
@@ -109,6 +111,16 @@ func (r *rewriter) template(i int) {
 	}
 	if opened {
 		r.insert(t.end, ")")
+	}
+}
+
+// mustache warns of two braces around what other programs' templates would put in: here they are braces.
+func (r *rewriter) mustache(offset int, rest string) {
+	inside, _, closed := strings.Cut(rest, "}}")
+	inside = strings.TrimSpace(inside)
+	root, _, dot := strings.Cut(inside, ".")
+	if closed && dot && slices.Contains(mailNames, root) {
+		r.p.warn(offset, "braces", "two braces are a brace itself: the text will say {"+inside+"}", "one brace holds a value: {"+inside+"}")
 	}
 }
 

@@ -2,6 +2,7 @@ package dsl
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -81,7 +82,7 @@ func (v *Vocabulary) has(name string) bool {
 			return true
 		}
 	}
-	return false
+	return slices.Contains(authResults, name) || slices.Contains(membersByType[reflect.TypeFor[Mail]()]["kind"].values, name)
 }
 
 // unknown is the message about a name that is none of them, and a hint; "" when it is one.
