@@ -77,6 +77,11 @@ func (a *API) getMessage(c *call) error {
 		return err
 	}
 	d := MessageDetail{Message: wholeMessage(m), Attachments: []File{}, KeptCopies: []*issue.Copy{}}
+	if f := d.Former; f != nil { // what it gave the issue is for undoing the replay, and may be what is blacked out now
+		told := *f
+		told.Sets, told.Notes = nil, nil
+		d.Former = &told
+	}
 	for i := range m.Attachments {
 		d.Attachments = append(d.Attachments, file("/api/v1/messages/"+m.ID, m, &m.Attachments[i]))
 	}

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -27,6 +28,8 @@ type placed struct {
 const (
 	leftOlder     = "an older Postern decided it, and did not write down what it set: left as it is"
 	leftElsewhere = "it would belong elsewhere now (%s): a mail is never moved from one issue to another afterwards; left as it is"
+	leftReviewed  = "a person refused it after review: name it to have it decided again"
+	leftReleased  = "a person let it pass: it is not taken back"
 	leftLater     = "the rules want to decide it later: nothing is changed"
 )
 
@@ -59,7 +62,9 @@ func (p *placed) former() *issue.Former {
 		Run: p.m.Run, Verdict: p.m.Verdict, Reason: p.m.Reason, Marked: p.m.Marked, Decision: p.m.Decision, Sets: p.h.Given(p.m.ID),
 	}
 	for _, n := range p.notes {
-		f.Notes = append(f.Notes, noteNow(n))
+		was := noteNow(n)
+		was.Text = "" // of a mail's note it follows from the mail, and that of a remark never changes
+		f.Notes = append(f.Notes, was)
 	}
 	return f
 }
@@ -119,6 +124,8 @@ func (p *placed) stays(d *decision) string {
 	switch {
 	case d.verdict == TryLater:
 		return leftLater
+	case d.verdict != Committed && Verdict(p.m.Verdict) == Committed && slices.ContainsFunc(traceOf(p.m), func(e rules.Entry) bool { return e.Overruled }):
+		return leftReleased
 	case d.verdict != Committed:
 		return ""
 	case v.IsNew && !p.made():
@@ -221,13 +228,12 @@ func (p *placed) noteChanges(c *issue.Commit) (out []issue.Revised) {
 		}
 		switch {
 		case was.WithdrawnAt == nil && n.WithdrawnAt != nil:
-			out = append(out, issue.Revised{Field: what, Was: cut(was.Text, shownText), Is: "withdrawn"})
+			out = append(out, issue.Revised{Field: what, Was: told(was, p.m), Is: "withdrawn"})
 		case was.WithdrawnAt != nil && n.WithdrawnAt == nil:
-			out = append(out, issue.Revised{Field: what, Was: "withdrawn", Is: cut(n.Text, shownText)})
+			out = append(out, issue.Revised{Field: what, Was: "withdrawn", Is: cmp.Or(told(was, p.m), "there")})
 		case was.Visibility != n.Visibility:
 			out = append(out, issue.Revised{Field: "visibility", Was: was.Visibility, Is: n.Visibility})
-		case was.Text != n.Text:
-			out = append(out, issue.Revised{Field: what, Was: cut(was.Text, shownText), Is: cut(n.Text, shownText)})
+		case was.Text != n.Text: // what is blacked out is not told
 		default:
 			return true
 		}
@@ -237,6 +243,14 @@ func (p *placed) noteChanges(c *issue.Commit) (out []issue.Revised) {
 		out = append(out, issue.Revised{Field: "remark", Is: cut(n.Text, shownText)})
 	}
 	return out
+}
+
+// told is the beginning of a remark; a mail's own text is not told.
+func told(n *issue.Note, m *issue.Message) string {
+	if n.ID == m.Note {
+		return ""
+	}
+	return cut(n.Text, shownText)
 }
 
 const shownText = 200 // bytes of a text of which it is told that it changes

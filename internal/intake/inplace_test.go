@@ -493,6 +493,81 @@ func TestReplayWhileMailComes(t *testing.T) {
 	})
 }
 
+// What a person said of a message in review stands against rules that are replayed over many.
+func TestReplayHeedsReview(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, stops)
+	refused := r.one(plain("<1@x.example>", "ann@example.org", "stop one", "Hi"))
+	passed := r.one(plain("<2@x.example>", "ann@example.org", "stop two", "Hi"))
+	if err := r.in.Reject(t.Context(), refused.Message, "eve"); err != nil {
+		t.Fatal(err)
+	}
+	released, err := r.in.Release(t.Context(), passed.Message, "eve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := r.seen()
+	r.rules(`rule "all" { when mail.subject contains "two" then { discard("x") } }`)
+	for _, apply := range []bool{false, true} {
+		run := r.run(intake.ReplayQuery{Since: ptr(start), Apply: apply})
+		for _, c := range run.Changes {
+			if !strings.Contains(c.Left, "a person") {
+				t.Errorf("apply %v: got %+v", apply, c)
+			}
+		}
+		if len(run.Changes) != 2 {
+			t.Errorf("apply %v: %d changes", apply, len(run.Changes))
+		}
+	}
+	r.same(before, "after a replay over both")
+	if got, err := r.replay(refused.Message); err != nil || got.Now != intake.Committed || !got.Applied {
+		t.Errorf("named: %+v, %v", got, err)
+	}
+	_ = released
+}
+
+// A mail that a replay put into quarantine comes back to the issue that it had, when a person lets it pass.
+func TestReleaseToTheSameIssue(t *testing.T) {
+	onBoth(t, "", func(t *testing.T, r *rig) {
+		o := r.one(plain("<1@x.example>", "ann@example.org", "Offer", "Buy."))
+		r.rules(`rule "look" { then { quarantine("look"); } }`)
+		r.run(intake.ReplayQuery{Verdict: "committed", Apply: true})
+		if m := r.message(o.Message); m.Verdict != "quarantined" || len(r.issues()) != 0 {
+			t.Fatalf("replayed: %s, %d issues", m.Verdict, len(r.issues()))
+		}
+		got, err := r.in.Release(t.Context(), o.Message, "eve")
+		if err != nil || got.Verdict != intake.Committed || got.Issue != o.Issue || len(r.issues()) != 1 {
+			t.Errorf("released: %+v, %v, %d issues", got, err, len(r.issues()))
+		}
+	})
+}
+
+// Neither events nor a run's report repeat what is blacked out.
+func TestReplayKeepsSecrets(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, `rule "s" { then { subject("Card 4111"); note("it was 4111") } }`)
+	o := r.one(plain("<1@x.example>", "ann@example.org", "Card 4111", "It is 4111."))
+	r.later(time.Minute)
+	r.one(plain("<2@x.example>", "ann@example.org", "Re: Card 4111", "Yes, 4111.", "In-Reply-To: <1@x.example>"))
+	r.rules("rule \"hide\" { then { redact(`4111`) } }")
+	r.run(intake.ReplayQuery{Since: ptr(start), Apply: true})
+	events, _, err := r.store.Events(t.Context(), pageOf(10))
+	if err != nil || len(events) != 2 {
+		t.Fatalf("events %v, %v", events, err)
+	}
+	for _, e := range events {
+		if strings.Contains(e.Detail, "4111") {
+			t.Errorf("event: %s", e.Detail)
+		}
+	}
+	if is := r.issue(o.Issue); strings.Contains(is.Subject+is.Description, "4111") {
+		t.Errorf("issue %+v", is)
+	}
+	if found, _, err := r.store.Issues(t.Context(), issue.IssueQuery{Words: []string{"4111"}}); err != nil || len(found) != 0 {
+		t.Errorf("search finds what is blacked out: %v, %v", found, err)
+	}
+}
+
 // Of two nodes that replay a message at once the second finds nothing left to do.
 func TestReplayInPlaceMeanwhile(t *testing.T) {
 	t.Parallel()

@@ -51,12 +51,16 @@ type replaying struct {
 	undo   string
 	gone   map[string]bool // messages that give their issues nothing any more, by this run
 
+	named bool                     // the messages are named, one by one
 	shown map[int64]*issue.History // where nothing is written: issues as they would be so far
 }
 
 func newReplaying(action, actor string, apply bool) *replaying {
 	return &replaying{action: action, actor: actor, apply: apply, gone: map[string]bool{}, shown: map[int64]*issue.History{}}
 }
+
+// mayNot reports whether a person has refused a message after review, which only who names that message overrules.
+func (run *replaying) mayNot(m *issue.Message) bool { return m.Reason == afterReview && !run.named }
 
 // detail is what an event says of one message.
 func (run *replaying) detail(r *Replay) string {
@@ -69,7 +73,7 @@ func (run *replaying) detail(r *Replay) string {
 		if i == 0 {
 			sep = ": "
 		}
-		d += sep + f.String()
+		d += sep + f.Name()
 	}
 	return cut(d, maxDetail)
 }
@@ -86,6 +90,7 @@ func (in *Intake) ReplayAll(ctx context.Context, q ReplayQuery, actor string) (*
 	}
 	r := &ReplayRun{Messages: len(ids), Changes: []*Replay{}, Unable: []Skipped{}, More: more}
 	run := newReplaying("replay", actor, q.Apply)
+	run.named = len(q.IDs) > 0
 	if run.undo = q.Undo; run.undo != "" {
 		run.action = "replay.undo"
 	}
@@ -256,7 +261,7 @@ func (in *Intake) replayOne(ctx context.Context, id string, run *replaying) (*Re
 		case run.apply || m.Issue != 0:
 			r, err = in.again(ctx, m, nil, run)
 		default:
-			r, err = in.would(ctx, m)
+			r, err = in.would(ctx, m, run)
 		}
 		if !fault.Is(err, fault.Conflict) {
 			return r, err
@@ -267,7 +272,7 @@ func (in *Intake) replayOne(ctx context.Context, id string, run *replaying) (*Re
 }
 
 // would says what would become of a message without an issue, by the facts of its own time.
-func (in *Intake) would(ctx context.Context, m *issue.Message) (*Replay, error) {
+func (in *Intake) would(ctx context.Context, m *issue.Message, run *replaying) (*Replay, error) {
 	set := in.rules()
 	if set == nil {
 		return nil, fault.Errorf(fault.Unavailable, "no rule set is live")
@@ -284,7 +289,10 @@ func (in *Intake) would(ctx context.Context, m *issue.Message) (*Replay, error) 
 		Differs: rules.Deviations(then, d.result.Trace),
 	}
 	r.Otherwise = r.Was != r.Now || r.Reason != m.Reason || len(r.Differs) > 0
-	if r.Now == TryLater && r.Was != TryLater {
+	switch {
+	case run.mayNot(m) && r.Otherwise:
+		r.Left = leftReviewed
+	case r.Now == TryLater && r.Was != TryLater:
 		r.Left = leftLater
 	}
 	return r, nil

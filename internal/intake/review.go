@@ -26,7 +26,6 @@ type Replay struct {
 	Applied bool          `json:"applied"` // false: nothing was written
 	Changes rules.Changes `json:"changes"`
 	Trace   []rules.Entry `json:"trace"` // of the new decision; the message has the old one's
-	Note    string        `json:"note,omitempty"`
 
 	Differs []rules.Deviation `json:"differs,omitempty"` // what rules do otherwise
 	Fields  []issue.Revised   `json:"fields,omitempty"`  // what becomes of its issue and its note
@@ -157,6 +156,10 @@ func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, pas
 	if r.Otherwise = r.Was != r.Now || r.Reason != m.Reason || len(r.Differs) > 0; !r.Otherwise {
 		return r, nil
 	}
+	if run.mayNot(m) {
+		r.Left = leftReviewed
+		return r, nil
+	}
 	if r.Now == TryLater { // nobody would: its sender has had an answer
 		r.Left = leftLater
 		return r, nil
@@ -177,7 +180,7 @@ func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, pas
 		if err != nil {
 			return nil, err
 		}
-		if held != nil {
+		if held != nil && held.ID != m.ID {
 			r.Left = "the same mail came again and was taken then, as message " + held.ID
 			r.Now, r.Issue = Verdict(held.Verdict), issueOf(held)
 			return r, nil

@@ -46,9 +46,8 @@ func (in *Intake) undo(ctx context.Context, m *issue.Message, run *replaying) (*
 		var fields []issue.Revised
 		if q != nil {
 			fields = refile(c, q, &p.was, &was)
-			if c.Revise != nil && p.made() && !slices.Equal(p.was.Redact, was.Redact) {
-				text := cut(newRedaction(was.Redact).text(q.p.newText), issue.InlineText)
-				c.Revise.Description = &text
+			if !slices.Equal(p.was.Redact, was.Redact) {
+				p.reword(c.Revise, cut(newRedaction(was.Redact).text(q.p.newText), issue.InlineText))
 			}
 		}
 		switch {
@@ -71,16 +70,33 @@ func (in *Intake) undo(ctx context.Context, m *issue.Message, run *replaying) (*
 }
 
 // formerNotes are the message's notes as they were; those that the run wrote go.
-func (p *placed) formerNotes(f *issue.Former) []issue.NoteChange {
-	out := slices.Clone(f.Notes)
+func (p *placed) formerNotes(f *issue.Former) (out []issue.NoteChange) {
 	for _, n := range p.notes {
-		if !slices.ContainsFunc(f.Notes, func(o issue.NoteChange) bool { return o.ID == n.ID }) {
-			gone := noteNow(n)
-			gone.WithdrawnAt = &p.now
-			out = append(out, gone)
+		c := noteNow(n)
+		if i := slices.IndexFunc(f.Notes, func(o issue.NoteChange) bool { return o.ID == n.ID }); i >= 0 {
+			c.Visibility, c.WithdrawnAt = f.Notes[i].Visibility, f.Notes[i].WithdrawnAt
+		} else if c.WithdrawnAt == nil {
+			c.WithdrawnAt = &p.now
 		}
+		out = append(out, c)
 	}
 	return out
+}
+
+// reword gives the issue that the message made, or its note, the mail's text as it was.
+func (p *placed) reword(r *issue.Revision, text string) {
+	if r == nil {
+		return
+	}
+	if p.made() {
+		r.Description = &text
+		return
+	}
+	for i := range r.Notes {
+		if r.Notes[i].ID == p.m.Note {
+			r.Notes[i].Text = text
+		}
+	}
 }
 
 // names are the ids by which replies find the issue, as a claim on them: they lead there already.

@@ -55,6 +55,18 @@ func shown(v string) string {
 	return strconv.Quote(v)
 }
 
+// Name is String without what mail or rules wrote: for records that outlive both.
+func (r Revised) Name() string {
+	plain := r.Field == dueField || r.Field == "issue" || gathers(r.Field) || r.Field != "subject" && slices.Contains(scalars, r.Field)
+	switch {
+	case r.Left != "":
+		return r.Field + " stays: " + r.Left
+	case plain:
+		return r.String()
+	}
+	return r.Field
+}
+
 // Why a field stays as it was.
 const (
 	leftUnset   = "the decision before did not set it"

@@ -90,7 +90,34 @@ func (s *Store) DropMessage(ctx context.Context, id string, ev issue.Event) erro
 	if m != nil {
 		s.finish(m, func() {}, func() {})
 	}
+	if err := s.emptyWithdrawn(ctx, id); err != nil {
+		return err
+	}
 	return s.stripCopiesOf(ctx, id) // also when it is done again: the first time may have failed here
+}
+
+// emptyWithdrawn takes a message's text from the issue or the notes that it made and that were withdrawn.
+func (s *Store) emptyWithdrawn(ctx context.Context, id string) error {
+	m, err := s.findMessage(ctx, id)
+	if err != nil || m.Issue == 0 || m.Verdict == verdictCommitted {
+		return err
+	}
+	gone := bson.E{Key: "withdrawnAt", Value: bson.M{"$exists": true}}
+	if err := s.step("empty what was withdrawn"); err != nil {
+		return err
+	}
+	res, err := s.issues.UpdateOne(ctx, bson.D{{Key: "_id", Value: m.Issue}, {Key: "message", Value: id}, gone},
+		bson.M{"$set": bson.M{"description": ""}, "$inc": bson.M{"rev": 1}})
+	if err != nil {
+		return failed("empty a withdrawn issue", err)
+	}
+	if res.MatchedCount > 0 {
+		if err := s.reindex(ctx, m.Issue); err != nil {
+			return err
+		}
+	}
+	_, err = s.notes.UpdateMany(ctx, bson.D{{Key: "issue", Value: m.Issue}, {Key: "message", Value: id}, gone}, bson.M{"$set": bson.M{"text": ""}})
+	return failed("empty withdrawn notes", err)
 }
 
 // stripCopiesOf takes the raw of a message's copies.
@@ -221,6 +248,9 @@ func (s *Store) retain(ctx context.Context, kind string, before time.Time, take 
 func (s *Store) retainOne(ctx context.Context, id, kind string, take func(*messageDoc)) (bool, error) {
 	if kind == "quarantine" { // the copies first: while the message keeps its own they are found again
 		if err := s.stripCopiesOf(ctx, id); err != nil {
+			return false, err
+		}
+		if err := s.emptyWithdrawn(ctx, id); err != nil {
 			return false, err
 		}
 	}

@@ -64,7 +64,27 @@ func (s *Store) empty(t *tx, m *issue.Message, seq int64) error {
 	if err := s.letGo(t, seq, was); err != nil {
 		return err
 	}
+	if err := emptyWithdrawn(t, m); err != nil {
+		return err
+	}
 	return s.emptyCopies(t, "message = ?", seq)
+}
+
+// emptyWithdrawn takes a message's text from the issue or the notes that it made and that were withdrawn.
+func emptyWithdrawn(t *tx, m *issue.Message) error {
+	if m.Issue == 0 {
+		return nil
+	}
+	n, err := t.write("issue", "UPDATE issues SET description = '' WHERE number = ? AND message = ? AND withdrawn_at IS NOT NULL", m.Issue, m.ID)
+	if err == nil && n > 0 {
+		err = enqueue(t, m.Issue, 0)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = t.write("note", "UPDATE notes SET text = '' WHERE place > ? AND place < ? AND message = ? AND withdrawn_at IS NOT NULL",
+		m.Issue<<noteBits, (m.Issue+1)<<noteBits, m.ID)
+	return err
 }
 
 // emptyCopies takes the raws of copies.

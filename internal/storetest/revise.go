@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -16,7 +17,7 @@ func (w *world) again(c *issue.Commit, done issue.Committed, r issue.Revision) *
 	before := w.message(done.Message)
 	m := *before
 	m.Run, m.Attempt = "run", before.Attempt+1
-	m.Decision.Ruleset = "r2"
+	m.Decision.Ruleset, m.Decision.Changes = "r2", json.RawMessage(`{"priority":"low"}`)
 	m.Former = &issue.Former{Verdict: before.Verdict, Reason: before.Reason, Decision: before.Decision, Run: before.Run}
 	r.Number, r.By, r.At = done.Issue, done.Message, at
 	if r.Withdrawn {
@@ -218,6 +219,37 @@ func withdrawn(w *world) {
 	w.commit(w.again(other, did, issue.Revision{Sets: gave(other.NewIssue)}))
 	if w.issue(did.Issue).WithdrawnAt != nil {
 		w.Errorf("what should be after all is not there again")
+	}
+}
+
+// emptied: what a person has deleted is gone from what was withdrawn, too; what retention takes of a decision it takes of the one before.
+func emptied(w *world) {
+	c := w.mail()
+	done := w.commit(c)
+	r := w.reply(done.Issue, "Secretword.")
+	reply := w.commit(r)
+	at := w.now()
+	w.commit(w.again(r, reply, issue.Revision{Withdrawn: true, Notes: []issue.NoteChange{{ID: reply.Note, Text: "Secretword.", WithdrawnAt: &at}}}))
+	w.commit(w.again(c, done, issue.Revision{Withdrawn: true}))
+	for _, id := range []string{reply.Message, done.Message} {
+		w.must(w.s.DropMessage(background(), id, issue.Event{ID: issue.NewID(w.now()), At: w.now(), Action: "quarantine.delete"}), "drop")
+	}
+	notes, err := w.s.MessageNotes(background(), done.Issue, reply.Message)
+	w.must(err, "notes")
+	if is := w.issue(done.Issue); is.Description != "" || len(notes) != 1 || notes[0].Text != "" {
+		w.Errorf("deleted: got description %q, notes %+v, want them empty", is.Description, notes)
+	}
+
+	other := w.mail()
+	did := w.commit(other)
+	w.commit(w.again(other, did, issue.Revision{Sets: gave(other.NewIssue)}))
+	if w.message(did.Message).Former == nil {
+		w.Errorf("the former decision is not kept")
+	}
+	_, err = w.s.Retain(background(), issue.Retention{Trace: w.tick(time.Hour)})
+	w.must(err, "retention")
+	if m := w.message(did.Message); m.Former != nil || m.Decision.Changes != nil || m.Run != "run" {
+		w.Errorf("after retention of traces: got former %+v, changes %s, run %q", m.Former, m.Decision.Changes, m.Run)
 	}
 }
 

@@ -80,6 +80,7 @@ var promises = []struct {
 	{"a message decided again in place mends its issue", revises},
 	{"notes change, go and come back", revisedNotes},
 	{"a withdrawn issue keeps its number", withdrawn},
+	{"what is deleted or too old is gone from replays, too", emptied},
 	{"replays while mail comes", reviseRace},
 	{"a reply while its issue is withdrawn", withdrawRace},
 
