@@ -241,6 +241,17 @@ func TestPublishFiles(t *testing.T) {
 			t.Errorf("%s: got %v of kind %v, want %v saying %q; %d kept", c.name, err, fault.KindOf(err), c.kind, c.says, len(s.all()))
 		}
 	}
+	write(t, a.dir, map[string]string{"1.rules": tested})
+	if _, err := a.Publish(t.Context()); err == nil {
+		t.Error("published although its tests fail")
+	}
+	if _, err := a.PublishFiles(t.Context(), map[string]string{"1.rules": tested}, rules.Edit{After: 2}); !strings.HasPrefix(a.errors(err), "1.rules:27:12: ") {
+		t.Errorf("what the folder holds, handed over: %s", a.errors(err))
+	}
+	a.folder(t, "one")
+	if _, err := a.Publish(t.Context()); err != nil || tags(t, a) != "two" {
+		t.Error(err, tags(t, a))
+	}
 	if a.Status().LastError != "" {
 		t.Errorf("what was refused in the hands of its author shows as the node's trouble: %+v", a.Status())
 	}
