@@ -45,7 +45,7 @@ func assemble(d *decision, q *question, env issue.Envelope) *issue.Commit {
 	hide := newRedaction(d.result.Changes.Redact)
 	m := message(d, q, env, hide)
 	c := &issue.Commit{Message: m, Bodies: []*spool.Body{q.p.raw}}
-	keepFiles(c, d.result.Changes.DropAttachments, q)
+	keepFiles(c, d.result.Changes.DropAttachments, q, hide)
 	keepTexts(c, q.p, hide)
 	c.Relies = d.thread.Relies
 	if d.verdict == Committed {
@@ -53,7 +53,7 @@ func assemble(d *decision, q *question, env issue.Envelope) *issue.Commit {
 		c.Participants = participants(q.p, q.policy.Ours, []string{strings.ToLower(q.to)})
 		if len(q.p.msg.From) == 1 && q.p.author().Email != "" && d.who.user == nil {
 			a := q.p.author()
-			c.Users = []issue.User{{Email: a.Email, Name: a.Name, CreatedAt: q.env.Received}}
+			c.Users = []issue.User{{Email: a.Email, Name: hide.text(a.Name), CreatedAt: q.env.Received}}
 		}
 		fileIssue(c, d, q, hide)
 	}
@@ -66,7 +66,6 @@ func message(d *decision, q *question, env issue.Envelope, hide redaction) *issu
 	p := q.p
 	m := &issue.Message{
 		ID: d.id, Mailbox: q.mailbox.Name, ReceivedAt: q.env.Received, Envelope: env,
-		From: people(p.msg.From), To: people(p.msg.To), Cc: people(p.msg.Cc),
 		MessageID: p.msg.MessageID,
 		InReplyTo: list(p.msg.InReplyTo), References: list(p.msg.References),
 		TextSHA256: p.sum, FilesSHA256: filesSum(p.attachments()),
@@ -84,6 +83,9 @@ func message(d *decision, q *question, env issue.Envelope, hide redaction) *issu
 	m.Decision.Changes = encode(&d.result.Changes)
 	retitle(m, p, hide)
 	if w := warnings(q); len(w) > 0 {
+		for i := range w {
+			w[i].Detail = hide.text(w[i].Detail)
+		}
 		m.Warnings = encode(w)
 	}
 	return m
@@ -92,6 +94,7 @@ func message(d *decision, q *question, env issue.Envelope, hide redaction) *issu
 // retitle gives a message the words in it that stand outside its texts.
 func retitle(m *issue.Message, p *parsed, hide redaction) {
 	m.Subject = hide.text(p.msg.Subject)
+	m.From, m.To, m.Cc = hide.people(people(p.msg.From)), hide.people(people(p.msg.To)), hide.people(people(p.msg.Cc))
 	if r := p.msg.Report; r != nil {
 		m.Report = encode(hideReport(*r, hide))
 	}
@@ -112,7 +115,7 @@ func encode(v any) json.RawMessage {
 
 // warnings are those of the parser, and one for each file that is too large to be kept.
 func warnings(q *question) []mail.Warning {
-	w := slices.Clip(q.p.msg.Warnings)
+	w := slices.Clone(q.p.msg.Warnings)
 	for i := range q.p.msg.Attachments {
 		if a := &q.p.msg.Attachments[i]; tooLarge(q, a.Size) {
 			w = append(w, mail.Warning{Code: "attachment-too-large", Detail: cut(fmt.Sprintf("%d bytes, not kept with the issue: %s", a.Size, a.Name), 200)})
@@ -124,12 +127,13 @@ func warnings(q *question) []mail.Warning {
 func tooLarge(q *question, size int64) bool { return q.mailbox.MaxFile > 0 && size > q.mailbox.MaxFile }
 
 // keepFiles names the attachments that stay, and hands their bytes to the store.
-func keepFiles(c *issue.Commit, drop []int, q *question) {
+func keepFiles(c *issue.Commit, drop []int, q *question, hide redaction) {
 	c.Message.Attachments = []issue.Attachment{}
 	for i, a := range q.p.attachments() {
 		if slices.Contains(drop, i) || tooLarge(q, a.Size) {
 			continue
 		}
+		a.Name = hide.text(a.Name)
 		c.Message.Attachments = append(c.Message.Attachments, a)
 		if body, ok := q.p.msg.Attachments[i].Ref.(*spool.Body); ok { // a dry run keeps none
 			c.Bodies = append(c.Bodies, body)
@@ -174,14 +178,14 @@ func hideReport(r mail.Report, hide redaction) mail.Report {
 func fileIssue(c *issue.Commit, d *decision, q *question, hide redaction) {
 	v, ch, m := d.view.Issue, d.result.Changes, c.Message
 	now := q.env.Received
-	author := issue.Person{Email: q.p.author().Email, Name: q.p.author().Name}
+	author := issue.Person{Email: q.p.author().Email, Name: hide.text(q.p.author().Name)}
 	visibility := orElse(q.mailbox.Visibility, "public")
 	if ch.Visibility != nil {
 		visibility = *ch.Visibility
 	}
 	if v.IsNew {
 		is := &issue.Issue{
-			Mailbox: q.mailbox.Name, Subject: hide.text(v.Subject), Description: cut(hide.text(v.Description), issue.InlineText),
+			Mailbox: q.mailbox.Name, Subject: v.Subject, Description: cut(v.Description, issue.InlineText),
 			Type: v.Type, Class: v.Class, Priority: v.Priority, Status: v.Status, Assignee: v.Assignee, Team: q.mailbox.New.Team,
 			Template: v.Template, Visibility: visibility, Requester: issue.Person{Email: v.Requester.Email, Name: v.Requester.Name},
 			Watchers: list(v.Watchers), Tags: list(v.Tags), Fields: v.Fields, Suspected: d.thread.Suspected, DueAt: ch.Due,

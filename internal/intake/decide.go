@@ -88,6 +88,7 @@ func decide(ctx context.Context, w World, q *question) (*decision, error) {
 			said.giveUp()
 		case !again || pass == maxPasses:
 			said.done(d)
+			d.blacken()
 			d.took = time.Since(began)
 			return d, nil
 		}

@@ -265,10 +265,12 @@ func refile(c *issue.Commit, q *question, was, is *rules.Changes) (out []issue.R
 		retitle(m, q.p, hide)
 		out = append(out, issue.Revised{Field: "blacked out", Was: fmt.Sprintf("%d patterns", len(was.Redact)), Is: fmt.Sprintf("%d patterns", len(is.Redact))})
 	}
-	if !slices.Equal(was.DropAttachments, is.DropAttachments) {
+	if !slices.Equal(was.Redact, is.Redact) || !slices.Equal(was.DropAttachments, is.DropAttachments) {
 		before := fileNames(m.Attachments)
-		keepFiles(c, is.DropAttachments, q)
-		out = append(out, issue.Revised{Field: "attachments", Was: before, Is: fileNames(m.Attachments)})
+		keepFiles(c, is.DropAttachments, q, newRedaction(is.Redact))
+		if now := fileNames(m.Attachments); now != before {
+			out = append(out, issue.Revised{Field: "attachments", Was: before, Is: now})
+		}
 	}
 	return out
 }

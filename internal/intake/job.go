@@ -193,6 +193,7 @@ func (j *job) duplicate(ctx context.Context, m *issue.Message) error {
 	l := j.t.line(j.recipient)
 	l.Mailbox, l.Verdict, l.Message, l.Issue = j.mailbox.Name, string(Duplicate), m.ID, issueOf(m)
 	about(&l, j.p.msg)
+	l.Subject = line(m.Subject, 200) // as it was kept: rules may have had it blackened
 	in.ledger.add(l)
 	in.log.InfoContext(ctx, "mail came again", logkey.Session, j.t.env.Session, logkey.Message, m.ID, logkey.Mailbox, m.Mailbox, logkey.Issue, m.Issue)
 	return nil

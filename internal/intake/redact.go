@@ -1,11 +1,13 @@
 package intake
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"postern/internal/issue"
 	"postern/internal/mail"
 )
 
@@ -20,6 +22,54 @@ func newRedaction(patterns []string) redaction {
 		}
 	}
 	return r
+}
+
+// blacken hides it in all that rules made of the mail, and in what is told of how: in the issue, tags, fields, notes, the reason, the trace. The
+// facts keep it, as the raw mail does, until retention takes them: rules decide by them again.
+func (d *decision) blacken() {
+	r := newRedaction(d.result.Changes.Redact)
+	if len(r) == 0 {
+		return
+	}
+	c, is := &d.result.Changes, *d.view.Issue
+	if c.Subject != nil {
+		s := r.text(*c.Subject)
+		c.Subject = &s
+	}
+	c.Notes, c.AddTags, c.Fields = r.texts(c.Notes), r.texts(c.AddTags), r.values(c.Fields)
+	is.Subject, is.Description, is.Requester.Name = r.text(is.Subject), r.text(is.Description), r.text(is.Requester.Name)
+	is.Tags, is.Fields = r.texts(is.Tags), r.values(is.Fields)
+	d.view.Issue = &is
+	d.reason = r.text(d.reason)
+	for i := range d.result.Trace {
+		e := &d.result.Trace[i]
+		e.Actions, e.Error = r.texts(e.Actions), r.text(e.Error)
+	}
+}
+
+// texts are others in place of those: nobody else's list is changed.
+func (r redaction) texts(list []string) []string {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i] = r.text(list[i])
+	}
+	return list
+}
+
+func (r redaction) values(m map[string]string) map[string]string {
+	m = maps.Clone(m)
+	for k := range m {
+		m[k] = r.text(m[k])
+	}
+	return m
+}
+
+// people are hidden in their names alone: addresses are what mail is found and answered by.
+func (r redaction) people(list []issue.Person) []issue.Person {
+	for i := range list {
+		list[i].Name = r.text(list[i].Name)
+	}
+	return list
 }
 
 // text puts a black block in the place of each character that is hidden.
