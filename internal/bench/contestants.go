@@ -25,6 +25,8 @@ type contestant struct {
 	args []string
 	dir  string
 	cmd  *exec.Cmd
+
+	published int64 // the number of its latest set of rules
 }
 
 // contestants builds what is needed and says how each server is started.
@@ -163,14 +165,16 @@ func (c *contestant) settle() {
 	}
 }
 
-// peak is the largest memory the server ever had, MB.
-func (c *contestant) peak() float64 {
+// peak is the largest memory the server had, MB.
+func (c *contestant) peak() float64 { return c.memory("VmHWM:") }
+
+func (c *contestant) memory(which string) float64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(b)) {
-		if kb, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if kb, ok := strings.CutPrefix(line, which); ok {
 			n, _ := strconv.ParseFloat(strings.Fields(kb)[0], 64)
 			return n * 1024 / 1e6
 		}

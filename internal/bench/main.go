@@ -44,14 +44,20 @@ func main() {
 	each := flag.Duration("for", 2*time.Second, "how long one load lasts")
 	mailpit := flag.String("mailpit", "", "Mailpit's program; a path")
 	only := flag.String("only", "", "only servers whose name contains this")
-	big := flag.Bool("big", true, "32 mails of 25 MB at once, at the end")
+	var parts parts
+	flag.BoolVar(&parts.loads, "loads", true, "the loads of mail")
+	flag.BoolVar(&parts.reload, "reload", true, "mail while sets of 10,000 rules are published")
+	flag.BoolVar(&parts.big, "big", true, "32 mails of 25 MB at once, at the end")
 	flag.Parse()
-	if err := run(*rounds, *each, *mailpit, *only, *big); err != nil {
+	if err := run(*rounds, *each, *mailpit, *only, parts); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(rounds int, each time.Duration, mailpit, only string, big bool) error {
+// parts are what is measured.
+type parts struct{ loads, reload, big bool }
+
+func run(rounds int, each time.Duration, mailpit, only string, do parts) error {
 	dir, err := os.MkdirTemp("", "postern-bench-")
 	if err != nil {
 		return err
@@ -75,6 +81,42 @@ func run(rounds int, each time.Duration, mailpit, only string, big bool) error {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
+	fmt.Printf("%d rounds of %s a load, the servers in turn, medians; %s\n", rounds, each, machine())
+	if do.loads {
+		if err := loads(all, rounds, each); err != nil {
+			return err
+		}
+	}
+	if do.reload {
+		for _, c := range all {
+			if !strings.HasPrefix(c.name, "postern") {
+				continue
+			}
+			if err := reloads(c, rounds, each); err != nil {
+				return fmt.Errorf("%s, publishing: %w", c.name, err)
+			}
+		}
+	}
+	if !do.big {
+		return nil
+	}
+	fmt.Printf("\n### 32 mails of 25 MB at once, in a fresh process\n\n| server | seconds | peak MB |\n|---|---:|---:|\n")
+	for _, c := range all {
+		c.stop()
+		if err := c.start(); err != nil {
+			return err
+		}
+		took, err := bigOnes(c)
+		if err != nil {
+			return fmt.Errorf("%s, 25 MB: %w", c.name, err)
+		}
+		fmt.Printf("| %s | %.1f | %.0f |\n", c.name, took.Seconds(), c.peak())
+	}
+	return nil
+}
+
+// loads measures each load on each server.
+func loads(all []*contestant, rounds int, each time.Duration) error {
 	results := map[string]map[scenario][]figures{}
 	for round := range rounds {
 		for _, s := range scenarios {
@@ -92,7 +134,6 @@ func run(rounds int, each time.Duration, mailpit, only string, big bool) error {
 		}
 		log.Printf("round %d of %d done", round+1, rounds)
 	}
-	fmt.Printf("%d rounds of %s a load, the servers in turn, medians; %s\n", rounds, each, machine())
 	for _, s := range scenarios {
 		fmt.Printf("\n### %s\n\n| server | messages/s | p50 ms | p99 ms | CPU ms a message | with what follows |\n|---|---:|---:|---:|---:|---:|\n", s)
 		for _, c := range all {
@@ -103,21 +144,6 @@ func run(rounds int, each time.Duration, mailpit, only string, big bool) error {
 	fmt.Printf("\n### Peak memory of the process after all of that\n\n| server | MB |\n|---|---:|\n")
 	for _, c := range all {
 		fmt.Printf("| %s | %.0f |\n", c.name, c.peak())
-	}
-	if !big {
-		return nil
-	}
-	fmt.Printf("\n### 32 mails of 25 MB at once, in a fresh process\n\n| server | seconds | peak MB |\n|---|---:|---:|\n")
-	for _, c := range all {
-		c.stop()
-		if err := c.start(); err != nil {
-			return err
-		}
-		took, err := bigOnes(c)
-		if err != nil {
-			return fmt.Errorf("%s, 25 MB: %w", c.name, err)
-		}
-		fmt.Printf("| %s | %.1f | %.0f |\n", c.name, took.Seconds(), c.peak())
 	}
 	return nil
 }
