@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// A place is where a call of an action stands.
+// A place is where a call of an action stands: a rune of its statement, of which many rules may have the same.
 type place struct {
-	pos Pos
+	at int
 }
 
 // actionFunction makes a function whose evaluation counts: it adds to the run's actions and returns
@@ -26,7 +26,7 @@ func actionFunction(f function, prepare func(r *Run, args []any) ([]any, error))
 		if err != nil {
 			return nil, err
 		}
-		return r.record(Action{Name: f.name, Args: prepared, Pos: at.pos})
+		return r.record(Action{Name: f.name, Args: prepared, Pos: r.statement.src.pos(r.statement.offset(at.at))})
 	}
 	return &f
 }

@@ -16,6 +16,8 @@ func Compile(files []*File, opts Options) (*Program, Diagnostics) {
 }
 
 func (c *compiler) program(files []*File) (*Program, Diagnostics) {
+	c.programs = map[programKey]*expression{}
+	defer func() { c.programs, c.spare = nil, nil }()
 	lists := c.declareLists(files)
 	c.declareDefines(files)
 	for _, name := range lists {

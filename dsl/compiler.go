@@ -53,7 +53,10 @@ type compiler struct {
 	row           *row              // the case of a test that is being compiled, or nil
 	copied        int               // needs
 	diags         Diagnostics
-	errors        int // also those that were too many to be kept
+	errors        int                        // also those that were too many to be kept
+	reports       int                        // all of them
+	programs      map[programKey]*expression // while a set is compiled
+	spare         []*unit
 }
 
 func newCompiler(opts Options) *compiler {
@@ -101,6 +104,7 @@ func newCompiler(opts Options) *compiler {
 
 // report takes one in, unless there are too many.
 func (c *compiler) report(d Diagnostic) {
+	c.reports++
 	if d.Severity == SeverityError {
 		c.errors++
 	}
@@ -134,7 +138,7 @@ func (c *compiler) pattern(s string) (*pattern, error) {
 	if c.weight > mostInstructions { // no more is tried, which would take its time too
 		return nil, errPatterns
 	}
-	p, err := compilePattern(s)
+	p, err := newPattern(s)
 	if err == nil {
 		if c.weight += p.weight(); c.weight > mostInstructions {
 			err = errPatterns
@@ -171,7 +175,18 @@ func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expressi
 		c.errors++
 		return nil
 	}
-	u := &unit{c: c, frag: &f, scope: s}
+	key := programKey{f.text, s.what, s.stage, len(s.names)}
+	shared := c.programs != nil && len(s.lets) == 0 && s.define == nil && !s.constant && f.change == nil && c.row == nil && !c.opts.Watch
+	if shared {
+		if e := c.programs[key]; e != nil {
+			same := *e
+			same.frag = f
+			return &same
+		}
+	}
+	before := c.reports
+	u := c.newUnit(f, s)
+	defer c.release(u)
 	defer u.understood(&e)
 	e, tree := u.checked(expect)
 	if e == nil {
@@ -184,7 +199,35 @@ func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expressi
 		return nil
 	}
 	forget(tree.Node)
+	if shared && c.reports == before { // what is said is said of its place
+		kept := *e
+		c.programs[key] = &kept
+	}
 	return e
+}
+
+// A programKey tells expressions apart that mean the same wherever they stand.
+type programKey struct {
+	text  string
+	what  string
+	stage Stage
+	names int // how many, which tells a token from a rule
+}
+
+func (c *compiler) newUnit(f fragment, s scope) *unit {
+	u := &unit{}
+	if n := len(c.spare); n > 0 {
+		u, c.spare = c.spare[n-1], c.spare[:n-1]
+	}
+	u.c, u.own, u.scope = c, f, s
+	u.frag = &u.own
+	return u
+}
+
+// release lets a unit be used again: there are as many as expressions in all rules.
+func (c *compiler) release(u *unit) {
+	*u = unit{}
+	c.spare = append(c.spare, u)
 }
 
 // understood is deferred: a bug of expr's or ours must not keep a good ruleset from being served.
@@ -275,6 +318,7 @@ func forget(root ast.Node) {
 type unit struct {
 	c        *compiler
 	frag     *fragment
+	own      fragment // that frag is, mostly
 	scope    scope
 	inner    []boundLet // expr's own lets, innermost last
 	heavy    int        // operations that walk over text

@@ -84,7 +84,7 @@ func methodType(t reflect.Type, name string) string {
 // groups are those of a regular expression that have names, and whether it matched.
 func groups(p *pattern) []Completion {
 	out := []Completion{{Label: "found", Kind: KindMember, Type: typeName(typeBool), Doc: membersByType[typeFound.Elem()]["found"].doc, Insert: "found"}}
-	for _, name := range p.re.SubexpNames() {
+	for _, name := range p.groups {
 		if name != "" {
 			out = append(out, Completion{Label: name, Kind: KindMember, Type: typeName(typeString), Doc: groupDoc(p, name), Insert: name})
 		}

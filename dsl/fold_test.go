@@ -9,7 +9,7 @@ import (
 	"postern/dsl"
 )
 
-// Whatever lower() or (?i) takes for the same folds onto the same character.
+// Whatever lower(), upper() or (?i) takes for the same folds onto the same character.
 func TestFoldKnowsEveryCase(t *testing.T) {
 	t.Parallel()
 	for r := rune(0); r <= unicode.MaxRune; r++ {
@@ -19,6 +19,9 @@ func TestFoldKnowsEveryCase(t *testing.T) {
 		to := dsl.FoldRune(r)
 		if other := dsl.FoldRune(unicode.ToLower(r)); other != to {
 			t.Errorf("%q folds to %q, its lower case to %q", r, to, other)
+		}
+		if other := dsl.FoldRune(unicode.ToUpper(r)); other != to {
+			t.Errorf("%q folds to %q, its upper case to %q", r, to, other)
 		}
 		if other := dsl.FoldRune(unicode.SimpleFold(r)); other != to {
 			t.Errorf("%q folds to %q, %q to %q", r, to, unicode.SimpleFold(r), other)

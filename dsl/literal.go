@@ -7,16 +7,6 @@ import (
 // mostLiterals is how many texts may be taken from one regular expression.
 const mostLiterals = 50
 
-// literals are texts of which a text that matches holds at least one, but for the case of its letters; none where
-// nothing is sure.
-func (p *pattern) literals() []string {
-	tree, err := syntax.Parse(p.source, syntax.Perl)
-	if err != nil {
-		return nil
-	}
-	return needed(tree)
-}
-
 // needed returns texts of which one is in whatever the expression matches; none where that is not known.
 func needed(re *syntax.Regexp) []string {
 	switch re.Op {

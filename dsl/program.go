@@ -135,6 +135,7 @@ func (rule *Rule) Do(run *Run, matched bool, i int) ([]Action, error) {
 	run.look()
 	run.actions = run.actions[:0]
 	s := statements[i]
+	run.statement = &s.frag
 	v, err := s.run(run)
 	if err == nil {
 		err = run.weigh(v) // a list may hold another very many times

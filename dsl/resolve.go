@@ -194,18 +194,18 @@ func (u *unit) resolveMember(node *ast.Node, n *ast.MemberNode) {
 		if name.Value == "found" {
 			return
 		}
-		index = p.re.SubexpIndex(name.Value)
+		index = p.group(name.Value)
 		if index < 0 {
-			groups := slices.DeleteFunc(p.re.SubexpNames(), func(s string) bool { return s == "" })
+			groups := slices.DeleteFunc(slices.Clone(p.groups), func(s string) bool { return s == "" })
 			u.errorAt(n.Property.Location(), "the regular expression has no group "+quoteShort(name.Value)+didYouMean(name.Value, append(groups, "found")),
-				"name one with (?P<"+plainName(name.Value)+">…); there are: "+enumerate(append(groups, "found", "[0]…["+strconv.Itoa(p.re.NumSubexp())+"]")))
+				"name one with (?P<"+plainName(name.Value)+">…); there are: "+enumerate(append(groups, "found", "[0]…["+strconv.Itoa(len(p.groups)-1)+"]")))
 			ast.Patch(node, call("$unknown", n))
 			return
 		}
 	case *ast.IntegerNode:
 		index = property.Value
-		if index > p.re.NumSubexp() {
-			u.errorAt(n.Property.Location(), "the regular expression has no group "+strconv.Itoa(index), "[0] is the whole match; its last group is ["+strconv.Itoa(p.re.NumSubexp())+"]")
+		if index >= len(p.groups) {
+			u.errorAt(n.Property.Location(), "the regular expression has no group "+strconv.Itoa(index), "[0] is the whole match; its last group is ["+strconv.Itoa(len(p.groups)-1)+"]")
 			ast.Patch(node, call("$unknown", n))
 			return
 		}

@@ -73,7 +73,7 @@ func (u *unit) resolveFunction(node *ast.Node, n *ast.CallNode, callee *ast.Iden
 	hidden := []ast.Node{&ast.IdentifierNode{Value: "$run"}}
 	hidden[0].SetLocation(n.Location())
 	if f.action {
-		at := &ast.ConstantNode{Value: &place{u.frag.src.pos(u.frag.offset(n.Location().From))}}
+		at := &ast.ConstantNode{Value: &place{n.Location().From}}
 		at.SetLocation(n.Location())
 		hidden = append(hidden, at)
 	}

@@ -34,24 +34,25 @@ type env struct {
 
 // A Run is the evaluation of one message. It belongs to one goroutine.
 type Run struct {
-	ctx     context.Context // of one message, which is all that a Run lives for
-	view    *View
-	env     env
-	vm      vm.VM
-	inner   []*vm.VM // of defines that are being evaluated, by depth
-	depth   int
-	shared  float64 // what share says, 0 before
-	kept    []kept  // what defines said
-	instead *Define // of the define of its name
-	purse           // what it has spent of its budget
-	tried   int     // rules: the clock is looked at before some of them
-	lists   bool    // it computes lists while rules are loaded, and no message
-	lets    []any   // of the rule that was matched last
-	actions []Action
-	recents map[time.Duration]int // what recent said
-	watcher Watcher
-	caches  [4]lowered // of long texts, which many rules ask for
-	next    int
+	ctx       context.Context // of one message, which is all that a Run lives for
+	view      *View
+	env       env
+	vm        vm.VM
+	inner     []*vm.VM // of defines that are being evaluated, by depth
+	depth     int
+	shared    float64 // what share says, 0 before
+	kept      []kept  // what defines said
+	instead   *Define // of the define of its name
+	purse             // what it has spent of its budget
+	tried     int     // rules: the clock is looked at before some of them
+	lists     bool    // it computes lists while rules are loaded, and no message
+	lets      []any   // of the rule that was matched last
+	actions   []Action
+	recents   map[time.Duration]int // what recent said
+	watcher   Watcher
+	statement *fragment  // that is evaluated: where its actions stand
+	caches    [4]lowered // of long texts, which many rules ask for
+	next      int
 }
 
 type lowered struct{ from, to, folded string }

@@ -141,11 +141,8 @@ func (u *unit) matches(t *textTerm, p *pattern) needs {
 
 // patternWords are texts of which a text that matches holds at least one; nil where nothing is sure.
 func (u *unit) patternWords(p *pattern) *Words {
-	if !p.looked {
-		p.looked = true
-		if texts := p.literals(); len(texts) > 0 {
-			p.words = u.words(texts)
-		}
+	if len(p.literals) > 0 && p.words == nil {
+		p.words = u.words(p.literals)
 	}
 	return p.words
 }

@@ -6,7 +6,9 @@ import (
 	"io"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -26,13 +28,32 @@ func (f *Found) group(i int) string {
 	return f.groups[i]
 }
 
-// A pattern is a compiled regular expression with its size, by which its worst cost is known.
+// A pattern is a regular expression with its size, by which its worst cost is known. It is checked when rules are loaded and compiled when it is
+// first used: of ten thousand rules the index rules nearly all out.
 type pattern struct {
 	source string
-	re     *regexp.Regexp
-	size   int    // instructions
-	words  *Words // of which one is in whatever matches, once they were looked for
-	looked bool
+	groups []string // their names, "" for one that has none; the first is the whole
+	size   int      // instructions
+
+	once sync.Once
+	re   *regexp.Regexp
+	err  error // none where it was checked
+
+	literals []string // of which one is in whatever matches, but for the case of its letters; none where that is not sure
+	words    *Words   // the same, once they were looked for
+}
+
+func (p *pattern) compiled() (*regexp.Regexp, error) {
+	p.once.Do(func() { p.re, p.err = regexp.Compile(p.source) })
+	return p.re, p.err
+}
+
+// group is the number of a named group, -1 for none.
+func (p *pattern) group(name string) int {
+	if name == "" {
+		return -1
+	}
+	return slices.Index(p.groups, name)
 }
 
 // mostInstructions bounds the memory of all patterns of a set, some 50 bytes each; slowestRedact the size of one that is
@@ -49,26 +70,23 @@ const (
 	mostGrouped    = 2_000_000
 )
 
-func compilePattern(s string) (*pattern, error) {
-	size := 2*len(s) + 2 // what each character may come to, where nothing is repeated {n} times
-	if strings.Contains(s, "{") {
-		tree, err := syntax.Parse(s, syntax.Perl)
-		if err != nil {
-			return nil, err
-		}
-		size = sizeOf(tree)
-	}
-	if size > largestPattern {
-		return nil, errLargePattern
-	}
-	re, err := regexp.Compile(s)
+func newPattern(s string) (*pattern, error) {
+	tree, err := syntax.Parse(s, syntax.Perl)
 	if err != nil {
 		return nil, err
 	}
-	if size*re.NumSubexp() > mostGrouped {
+	p := &pattern{source: s, groups: tree.CapNames(), size: 2*len(s) + 2} // what each character may come to, where nothing is repeated {n} times
+	if strings.Contains(s, "{") {
+		p.size = sizeOf(tree)
+	}
+	if p.size > largestPattern {
+		return nil, errLargePattern
+	}
+	if p.size*(len(p.groups)-1) > mostGrouped {
 		return nil, errManyGroups
 	}
-	return &pattern{source: s, re: re, size: size}, nil
+	p.literals = needed(tree)
+	return p, nil
 }
 
 var (
@@ -107,11 +125,15 @@ func (p *pattern) match(r *Run, s string) (bool, error) {
 	if err := r.pause(); err != nil {
 		return false, err
 	}
+	re, err := p.compiled()
+	if err != nil {
+		return false, err
+	}
 	if p.size*len(s) <= heavyMatch {
-		return p.re.MatchString(s), nil
+		return re.MatchString(s), nil
 	}
 	in := &runeReader{run: r, text: s}
-	ok := p.re.MatchReader(in)
+	ok := re.MatchReader(in)
 	return ok, in.err
 }
 
@@ -119,12 +141,16 @@ func (p *pattern) find(r *Run, s string) (*Found, error) {
 	if err := r.pause(); err != nil {
 		return nil, err
 	}
+	re, err := p.compiled()
+	if err != nil {
+		return nil, err
+	}
 	var at []int
 	if p.size*len(s) <= heavyMatch {
-		at = p.re.FindStringSubmatchIndex(s)
+		at = re.FindStringSubmatchIndex(s)
 	} else {
 		in := &runeReader{run: r, text: s}
-		at = p.re.FindReaderSubmatchIndex(in)
+		at = re.FindReaderSubmatchIndex(in)
 		if in.err != nil {
 			return nil, in.err
 		}

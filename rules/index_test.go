@@ -19,7 +19,7 @@ var indexSeeds = flag.Int("index.seeds", 16, "how many sets of generated rules a
 // words are few, so that conditions and mails meet; some fold onto each other in ways that are easy to get wrong.
 var words = []string{
 	"a", "ab", "abc", "b", "Outage", "outage", "OUTAGE", "İstanbul", "istanbul", "Straße", "STRASSE", "K", "k", "ſ", "s", "Σίσυφος", "ΣΊΣΥΦΟΣ", "ä", "Ä",
-	"x y", "x  y", "x\ny", "", " ", "a: abc", "outage = K", `{"a": "ab", "x": ["K"]}`, "[\"a\"]", "image/png", "a.pdf", "a+b@example.org", "\xe6\x97", "\uFFFD", "example.org", "mail.example.org", "EXAMPLE.ORG", "bücher.example", "xn--bcher-kva.example", "true", "ann@example.org", "日本語", "語", "İ", "i̇", "ı", "I",
+	"x y", "x  y", "x\ny", "", " ", "a: abc", "outage = K", `{"a": "ab"}`, `{"a": "ab", "x": ["K"]}`, "[\"a\"]", "image/png", "a.pdf", "a+b@example.org", "\xe6\x97", "\uFFFD", "example.org", "mail.example.org", "EXAMPLE.ORG", "bücher.example", "xn--bcher-kva.example", "true", "ann@example.org", "日本語", "語", "İ", "i̇", "ı", "I",
 }
 
 func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
