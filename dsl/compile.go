@@ -31,6 +31,9 @@ func (c *compiler) program(files []*File) (*Program, Diagnostics) {
 	for _, f := range files {
 		for _, b := range f.Rules {
 			c.once(f, b.offset, kindOf(b), b.Name, b.Pos, seen)
+			if c.opts.Pause != nil {
+				c.opts.Pause()
+			}
 			rule := c.rule(f, b)
 			if b.Token {
 				p.Tokens = append(p.Tokens, rule)

@@ -32,6 +32,8 @@ type Options struct {
 	Vocabulary Vocabulary
 	// Now is the time by which a rule is over; zero means the clock's.
 	Now time.Time
+	// Pause is called between rules, by who compiles them while something else waits for the processor.
+	Pause func()
 	// Watch makes a program that tells what its conditions say: see Watching.
 	Watch bool
 	// Open opens a file that a list or a test names, below the rules folder. Without it file() is an error.

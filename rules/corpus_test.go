@@ -61,7 +61,11 @@ func corpus(n int, rule func(i int) string) map[string]string {
 		if i >= n-10 {
 			head = `when mail.from.domain == "example.org"`
 		}
-		fmt.Fprintf(&b, "rule \"r%d\" {\n    %s\n    then { tag(\"t%d\") }\n}\n", i, head, i%10)
+		does := fmt.Sprintf("tag(\"t%d\")", i%10)
+		if i%2 == 0 && i < n-10 {
+			does = fmt.Sprintf("assign(\"team%d@example.com\"); tag(\"customer-%d\")", i, i)
+		}
+		fmt.Fprintf(&b, "rule \"r%d\" {\n    %s\n    then { %s }\n}\n", i, head, does)
 		if i%1000 == 999 || i == n-1 {
 			files[fmt.Sprintf("%03d.rules", i/1000)] = b.String()
 			b.Reset()

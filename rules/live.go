@@ -159,7 +159,9 @@ func (l *Live) load() LoadOptions {
 	if l.o.Load == nil {
 		return LoadOptions{}
 	}
-	return l.o.Load()
+	o := l.o.Load()
+	o.Gently = l.Current() != nil
+	return o
 }
 
 // show makes a set the live one.

@@ -242,7 +242,11 @@ const longestTests = 2 * time.Minute
 func (l *Live) passes(ctx context.Context, s *Set) error {
 	within, cancel := context.WithTimeout(ctx, longestTests)
 	defer cancel()
-	r := s.Test(within, l.o.Simulate)
+	pause := l.load().pause()
+	r := s.Test(within, func(ctx context.Context, s *Set, t *dsl.Test) (*dsl.Outcome, []Entry, error) {
+		pause()
+		return l.o.Simulate(ctx, s, t)
+	})
 	switch {
 	case r.OK():
 		return nil
@@ -405,6 +409,10 @@ func ReadFiles(dir string) (map[string]string, error) {
 	for _, err := range bad {
 		return nil, err
 	}
-	compile(d.read, d.open, LoadOptions{})
+	parsed, options, _ := d.read.parse(d.open, LoadOptions{})
+	for _, f := range parsed {
+		f.Rules = nil // they name no files
+	}
+	dsl.Compile(parsed, options)
 	return d.read.stored(), nil
 }

@@ -20,6 +20,8 @@ type LoadOptions struct {
 	Vocabulary dsl.Vocabulary // the names that rules may use; also what a value known only later is held against
 	Now        time.Time      // by which rules are over, for warnings; zero means the clock's
 
+	Gently bool // rests between rules: there is mail to be decided meanwhile
+
 	watch bool // see dsl.Options.Watch
 }
 
@@ -108,7 +110,9 @@ func compile(f files, open func(string) ([]byte, error), o LoadOptions) (*Set, d
 
 // parse reads the rules files, for a compiler that finds the others by open.
 func (f files) parse(open func(string) ([]byte, error), o LoadOptions) (parsed []*dsl.File, options dsl.Options, diags dsl.Diagnostics) {
+	pause := o.pause()
 	for _, name := range f.rulesFiles() {
+		pause()
 		file, found := dsl.Parse(name, f[name])
 		diags = append(diags, found...)
 		if isTestFile(name) {
@@ -116,7 +120,7 @@ func (f files) parse(open func(string) ([]byte, error), o LoadOptions) (parsed [
 		}
 		parsed = append(parsed, file)
 	}
-	return parsed, dsl.Options{Vocabulary: o.Vocabulary, Now: o.Now, Watch: o.watch, Open: func(name string) (io.ReadCloser, error) {
+	return parsed, dsl.Options{Vocabulary: o.Vocabulary, Now: o.Now, Watch: o.watch, Pause: pause, Open: func(name string) (io.ReadCloser, error) {
 		clean, err := cleanName(name)
 		if err != nil {
 			return nil, err
