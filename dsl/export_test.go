@@ -112,3 +112,37 @@ func UndocumentedWords() []string {
 	}
 	return out
 }
+
+// Colours are the regular expressions of the TextMate grammar that name words of the language, by where they stand in it.
+func Colours() map[string]string {
+	quoted := func(words []string) string { return "(" + strings.Join(words, "|") + ")" }
+	without := func(words []string, not ...string) []string {
+		return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return slices.Contains(not, w) })
+	}
+	var calls, acts []string
+	for _, r := range References() {
+		switch r.Kind {
+		case "action":
+			acts = append(acts, r.Name)
+		case "function":
+			calls = append(calls, r.Name)
+		}
+	}
+	var words []string
+	for _, e := range operatorTable {
+		if isWord(rune(e.name[0])) && !strings.Contains(e.name, " ") {
+			words = append(words, e.name)
+		}
+	}
+	words = append(words, "not", "if")
+	blocks := "(?:" + strings.Join(blockWords, "|") + ")"
+	return map[string]string{
+		"blocks":    `^\s*` + blocks + `(?:\s+` + blocks + `)*\b`,
+		"items":     `^\s*in\b|\b(?:` + strings.Join(without(slices.Concat(ruleWords, testWords), "in", "mail"), "|") + `)\b`,
+		"given":     `\b(given)\s+` + quoted(givenKinds) + `\b`,
+		"actions":   `\b` + quoted(acts) + `\s*\(`,
+		"functions": `\b` + quoted(append(calls, "file")) + `\s*\(`,
+		"names":     `\b(?:` + strings.Join(everyName, "|") + `)\b`,
+		"operators": `\b(?:` + strings.Join(words, "|") + `)\b`,
+	}
+}
