@@ -193,8 +193,19 @@ type tokenDoc struct {
 type rulesetDoc struct {
 	ID            string `bson:"_id"`
 	issue.Ruleset `bson:",inline"`
-	Seq           int64  `bson:"seq"`                 // the largest is the latest
-	FilesBlob     string `bson:"filesBlob,omitempty"` // in place of files when they are long
+	Seq           int64 `bson:"seq"` // the largest is the latest
+	FileBlobs     `bson:",inline"`
+}
+
+// FileBlobs (exported for the encoder, which passes over embedded structs that are not) are those of a set's files that are blobs.
+type FileBlobs struct {
+	FilesBlob string      `bson:"filesBlob,omitempty"` // all other files, where they are long together
+	Large     []largeFile `bson:"large,omitempty"`     // so that a set which shares a long list with the one before is no longer for it
+}
+
+type largeFile struct {
+	Name string `bson:"name"`
+	Blob string `bson:"blob"`
 }
 
 // A shadowDoc is the set that is evaluated beside the live one. Its _id is always the same.
@@ -202,7 +213,7 @@ type shadowDoc struct {
 	ID        string            `bson:"_id"`
 	Shadow    issue.Shadow      `bson:"shadow"` // without its files
 	Files     map[string]string `bson:"files,omitempty"`
-	FilesBlob string            `bson:"filesBlob,omitempty"` // in place of files when they are long
+	FileBlobs `bson:",inline"`
 }
 
 // A shadowReportDoc is what one node found of a shadow. Its _id is both.

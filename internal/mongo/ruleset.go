@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -15,7 +17,10 @@ import (
 	"postern/internal/spool"
 )
 
-const inlineRuleset = 1 << 20 // bytes of rule files that stand in the document itself
+const (
+	inlineRuleset = 1 << 20  // bytes of short files that stand in the document itself
+	shortFile     = 64 << 10 // bytes
+)
 
 // PublishRuleset keeps a set as the latest. Its _id is the number, so of two who publish at once one finds it taken.
 func (s *Store) PublishRuleset(ctx context.Context, r issue.Ruleset, after int64) (int64, error) {
@@ -28,7 +33,7 @@ func (s *Store) PublishRuleset(ctx context.Context, r issue.Ruleset, after int64
 	if last != after {
 		return 0, fault.Errorf(fault.Conflict, "the latest publication is number %d, not %d", last, after)
 	}
-	if d.Files, d.FilesBlob, err = s.putFiles(ctx, r.Files); err != nil {
+	if d.Files, d.FileBlobs, err = s.putFiles(ctx, r.Files); err != nil {
 		return 0, fmt.Errorf("publish rule set %s: %w", r.Version, err)
 	}
 	if err := s.step("write rule set"); err != nil {
@@ -67,40 +72,67 @@ func (s *Store) ruleset(ctx context.Context, which bson.D) (*issue.Ruleset, erro
 	if err := s.rulesets.FindOne(ctx, which, options.FindOne().SetSort(keys("-seq"))).Decode(&d); err != nil {
 		return nil, failed("read a rule set", err)
 	}
-	if err := s.readFiles(ctx, &d.Files, d.FilesBlob); err != nil {
+	if err := s.readFiles(ctx, &d.Files, d.FileBlobs); err != nil {
 		return nil, fmt.Errorf("read rule set %s: %w", d.Version, err)
 	}
 	return d.ruleset(), nil
 }
 
-// putFiles keeps a set's files as a blob, where they are long; else they go into the document.
-func (s *Store) putFiles(ctx context.Context, files map[string]string) (inline map[string]string, blob string, err error) {
-	text, err := json.Marshal(files)
-	if err != nil {
-		return nil, "", err
+// putFiles keeps a set's long files as blobs, each once however many sets hold it, and all others in the document, or as one blob where they
+// are long together.
+func (s *Store) putFiles(ctx context.Context, files map[string]string) (inline map[string]string, blobs FileBlobs, err error) {
+	inline = map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if len(files[name]) <= shortFile {
+			inline[name] = files[name]
+			continue
+		}
+		b := spool.Bytes([]byte(files[name]))
+		if err := s.putBlob(ctx, b); err != nil {
+			return nil, blobs, err
+		}
+		blobs.Large = append(blobs.Large, largeFile{name, b.SHA256()})
 	}
-	if len(text) <= inlineRuleset {
-		return files, "", nil
+	text, err := json.Marshal(inline)
+	if err != nil || len(text) <= inlineRuleset {
+		return inline, blobs, err
 	}
 	b := spool.Bytes(text)
-	return nil, b.SHA256(), s.putBlob(ctx, b)
+	blobs.FilesBlob = b.SHA256()
+	return nil, blobs, s.putBlob(ctx, b)
 }
 
-// readFiles reads what putFiles made a blob of; "" is none.
-func (s *Store) readFiles(ctx context.Context, files *map[string]string, blob string) error {
-	if blob == "" {
-		return nil
+// readFiles reads what putFiles made blobs of.
+func (s *Store) readFiles(ctx context.Context, files *map[string]string, blobs FileBlobs) error {
+	if blobs.FilesBlob != "" {
+		text, err := s.readBlob(ctx, blobs.FilesBlob)
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(text, files); err != nil {
+			return err
+		}
 	}
-	r, err := s.OpenBlob(ctx, blob)
+	for _, l := range blobs.Large {
+		text, err := s.readBlob(ctx, l.Blob)
+		if err != nil {
+			return fmt.Errorf("file %s: %w", l.Name, err)
+		}
+		if *files == nil {
+			*files = map[string]string{}
+		}
+		(*files)[l.Name] = string(text)
+	}
+	return nil
+}
+
+func (s *Store) readBlob(ctx context.Context, sha string) ([]byte, error) {
+	r, err := s.OpenBlob(ctx, sha)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer r.Close()
-	text, err := io.ReadAll(r)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(text, files)
+	return io.ReadAll(r)
 }
 
 func (d *rulesetDoc) ruleset() *issue.Ruleset {

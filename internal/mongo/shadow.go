@@ -18,7 +18,7 @@ const theShadow = "shadow" // there is one at most
 func (s *Store) PutShadow(ctx context.Context, sh issue.Shadow, before string) (err error) {
 	d := shadowDoc{ID: theShadow, Shadow: sh}
 	d.Shadow.Files = nil
-	if d.Files, d.FilesBlob, err = s.putFiles(ctx, sh.Files); err != nil {
+	if d.Files, d.FileBlobs, err = s.putFiles(ctx, sh.Files); err != nil {
 		return fmt.Errorf("keep a shadow: %w", err)
 	}
 	if err := s.step("write shadow"); err != nil {
@@ -57,7 +57,7 @@ func (s *Store) Shadow(ctx context.Context, files bool) (*issue.Shadow, error) {
 		return nil, failed("read the shadow", err)
 	}
 	if files {
-		if err := s.readFiles(ctx, &d.Files, d.FilesBlob); err != nil {
+		if err := s.readFiles(ctx, &d.Files, d.FileBlobs); err != nil {
 			return nil, fmt.Errorf("read the shadow: %w", err)
 		}
 	}

@@ -63,9 +63,10 @@ func (s *Store) named(ctx context.Context, sha string) (bool, error) {
 	if n, err := s.copies.CountDocuments(ctx, bson.M{"blob": sha}, options.Count().SetLimit(1)); err != nil || n > 0 {
 		return n > 0, failed("look who names a blob", err)
 	}
-	if n, err := s.rulesets.CountDocuments(ctx, bson.M{"filesBlob": sha}, options.Count().SetLimit(1)); err != nil || n > 0 {
+	inSet := bson.M{"$or": bson.A{bson.M{"filesBlob": sha}, bson.M{"large.blob": sha}}}
+	if n, err := s.rulesets.CountDocuments(ctx, inSet, options.Count().SetLimit(1)); err != nil || n > 0 {
 		return n > 0, failed("look who names a blob", err)
 	}
-	n, err := s.shadow.CountDocuments(ctx, bson.M{"filesBlob": sha}, options.Count().SetLimit(1))
+	n, err := s.shadow.CountDocuments(ctx, inSet, options.Count().SetLimit(1))
 	return n > 0, failed("look who names a blob", err)
 }

@@ -53,6 +53,11 @@ func rulesets(w *world) {
 	_, _, err = w.s.Rulesets(background(), issue.RulesetQuery{Page: issue.Page{After: "r.x"}})
 	w.kind(err, fault.Invalid, "a cursor that makes no sense")
 
+	// A long file that several sets hold is theirs whole.
+	shared := big
+	shared.Version, shared.Files = "cc4", map[string]string{"big.txt": big.Files["big.txt"], "same.txt": big.Files["big.txt"], "1.rules": "rule", "odd.txt": strings.Repeat("ü", 50_000)}
+	all = append(all, w.publish(shared, 4))
+
 	w.restart()
 	for _, want := range all {
 		got, err := w.s.Ruleset(background(), want.Number)
@@ -61,7 +66,7 @@ func rulesets(w *world) {
 		got.Files = want.Files
 		w.same(*got, want, "a publication that was not the last")
 	}
-	_, err = w.s.Ruleset(background(), 5)
+	_, err = w.s.Ruleset(background(), 6)
 	w.kind(err, fault.NotFound, "a number that was not given")
 	if _, err := w.s.Sweep(background(), -time.Hour); err != nil {
 		w.Errorf("sweep: %v", err)
@@ -69,6 +74,9 @@ func rulesets(w *world) {
 	got, err := w.s.Ruleset(background(), 3)
 	w.must(err, "read after the sweep")
 	w.same(got.Files, big.Files, "the sweep took the files of a set")
+	got, err = w.s.LatestRuleset(background())
+	w.must(err, "read the other after the sweep")
+	w.same(got.Files, shared.Files, "the sweep took the files of a set")
 }
 
 // sameSets compares what a query finds, which has no files.
