@@ -137,7 +137,22 @@ func (t *typer) typeOf(text string, nest []opening) (typ reflect.Type, p *patter
 		}
 		n = inner.Node
 	}
-	return natureType(n), u.patternOf(n)
+	return t.elementType(n), u.patternOf(n)
+}
+
+// elementType is natureType, also of the first of what filter and map gave, which expr's checker does not know.
+func (t *typer) elementType(n ast.Node) reflect.Type {
+	typ := natureType(n)
+	b, ok := n.(*ast.BuiltinNode)
+	if typ != typeAny || !ok || len(b.Arguments) == 0 || b.Name != "first" && b.Name != "last" && b.Name != "get" {
+		return typ
+	}
+	list := b.Arguments[0].Nature()
+	if !list.IsArray() {
+		return typ
+	}
+	elem := list.Elem(&t.c.cfg.NtCache)
+	return elem.Type
 }
 
 // walked is the text of the list whose elements the open call asks its condition of, "" where it asks none.

@@ -200,12 +200,26 @@ func (t *typer) complete() []Completion {
 		return nil
 	}
 	last := t.trimmed(len(t.tokens)) - 1
+	if last > 0 && t.of(t.tokens[last]) == "not" && t.endsOperand(t.tokens[last-1]) {
+		return t.negated()
+	}
 	lineEnded := last+1 < len(t.tokens)
 	inBlock := t.innermost() != nil && t.innermost().sign == "{"
 	if last >= 0 && t.endsOperand(t.tokens[last]) && !(lineEnded && inBlock) {
 		return t.operators(lineEnded)
 	}
+	if last >= 0 && t.of(t.tokens[last]) == "}" && t.scope.actions { // of an if, or of a map
+		at := slices.IndexFunc(ruleWordTable, func(e wordEntry) bool { return e.name == "else" })
+		return append(t.words(ruleWordTable[at:at+1], nil), t.operands()...)
+	}
 	return t.operands()
+}
+
+// negated are the operators that may follow not.
+func (t *typer) negated() []Completion {
+	return slices.DeleteFunc(t.operators(false), func(c Completion) bool {
+		return !slices.Contains([]string{"in", "contains", "startsWith", "endsWith", "matches"}, c.Label)
+	})
 }
 
 // operators may stand behind a value.
@@ -253,7 +267,7 @@ func (t *typer) operands() []Completion {
 		}
 	}
 	if t.scope.constant && strings.HasPrefix(t.spot.what, "the list ") {
-		out = append(out, Completion{Label: "file", Kind: KindFunction, Type: "file(name[, options])", Doc: "the entries of a file below the rules folder", Example: `file("lists/banned.txt")`, Insert: `file("$1")`, Snippet: true})
+		out = append(out, Completion{Label: "file", Kind: KindFunction, Type: fileReference.Signature, Doc: fileReference.Doc, Example: fileReference.Example, Insert: `file("$1")`, Snippet: true})
 	}
 	for _, e := range constantTable {
 		if (e.name == "if" || e.name == "let") && !t.scope.actions {
@@ -365,18 +379,19 @@ func (t *typer) keys() []Completion {
 // mapped says what a map's keys are: the fields of a type, and some more.
 func (t *typer) mapped(o *opening) (reflect.Type, []string) {
 	switch {
-	case t.spot.what == "given sender" && len(t.open) == 1:
-		return reflect.TypeFor[Sender](), givenSenderKeys
-	case t.spot.what == "given issue" && len(t.open) == 1:
-		return reflect.TypeFor[Issue](), givenIssueKeys
+	case givenTypes[t.spot.what] != nil && len(t.open) == 1:
+		return givenTypes[t.spot.what], givenKeys[t.spot.what]
 	case t.spot.what == "given issue" && len(t.open) == 2 && t.keyOf(&t.open[0]) == "fields":
 		return nil, t.w.opts.Vocabulary.Fields
-	case t.spot.what == "given auth" && len(t.open) == 1:
-		return reflect.TypeFor[Auth](), nil
-	case t.spot.what == "given envelope" && len(t.open) == 1:
-		return reflect.TypeFor[Envelope](), nil
 	case t.spot.what == "given people" && len(t.open) == 2:
 		return reflect.TypeFor[Person](), nil
+	case t.spot.what == "for" && len(t.open) == 2:
+		return nil, t.earlierKeys()
+	}
+	if outer := givenTypes[t.spot.what]; outer != nil && len(t.open) == 2 { // {claimed: {role: …}}
+		if inner := fieldType(outer, t.keyOf(&t.open[0])); inner.Kind() == reflect.Struct && inner != typeTime {
+			return inner, nil
+		}
 	}
 	for i := range t.open {
 		if &t.open[i] == o && i > 0 && t.open[i-1].call == "file" {
@@ -384,6 +399,26 @@ func (t *typer) mapped(o *opening) (reflect.Type, []string) {
 		}
 	}
 	return nil, nil
+}
+
+// givenTypes are those whose fields can be given, and givenKeys what can be given beside them.
+var (
+	givenTypes = map[string]reflect.Type{
+		"given sender": reflect.TypeFor[Sender](), "given issue": reflect.TypeFor[Issue](),
+		"given auth": reflect.TypeFor[Auth](), "given envelope": reflect.TypeFor[Envelope](),
+	}
+	givenKeys = map[string][]string{"given sender": givenSenderKeys, "given issue": givenIssueKeys}
+)
+
+// earlierKeys are those of the cases of a table that stand before the caret.
+func (t *typer) earlierKeys() []string {
+	var keys []string
+	for i := 1; i < len(t.tokens); i++ {
+		if key := t.tokens[i-1]; t.of(t.tokens[i]) == ":" && key.kind == tokenName && !slices.Contains(keys, t.of(key)) {
+			keys = append(keys, t.of(key))
+		}
+	}
+	return keys
 }
 
 // keyOf is the key of the pair of a map that the caret is in the value of.

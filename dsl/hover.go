@@ -91,6 +91,10 @@ func (c *caret) named() *Hover {
 			h.Doc = "no mailbox of the configuration"
 		}
 		return h
+	case spotMail:
+		if word == "file" {
+			return callHover(fileReference)
+		}
 	case spotMailFile:
 		return c.fileNamed()
 	case spotExpression:
@@ -278,7 +282,7 @@ func (t *typer) namedWord() *Hover {
 	if e, ok := membersByType[reflect.TypeFor[env]()][word]; ok && !strings.HasPrefix(t.file.src.text[t.end:], "(") {
 		return &Hover{Name: word, Kind: KindName, Doc: e.about()}
 	}
-	for _, ref := range references() {
+	for _, ref := range append(slices.Clone(references()), fileReference) {
 		if ref.Name == word && ref.Kind != "method" {
 			return callHover(ref)
 		}

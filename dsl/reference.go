@@ -16,6 +16,9 @@ type Reference struct {
 	Example   string   `json:"example"`          // a condition that is true of the documentation's mail, or a statement
 }
 
+// fileReference is file, which stands in lists and behind mail alone.
+var fileReference = Reference{Name: "file", Kind: "function", Signature: "file(name[, options])", Doc: "what a file below the rules folder holds: the entries of a list, or the mail of a test", Example: `file("lists/customers.csv", {column: "domain"})`}
+
 // References are all functions, methods and actions, by group and in the order of the documentation.
 func References() []Reference {
 	byName := map[string]*function{}

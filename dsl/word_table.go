@@ -69,8 +69,8 @@ var operatorTable = []wordEntry{
 
 var constantTable = []wordEntry{
 	{"not", "the opposite", ""},
-	{"true", "", ""},
-	{"false", "", ""},
+	{"true", "it holds", ""},
+	{"false", "it does not hold", ""},
 	{"nil", "nothing: as a statement, no action", ""},
 	{"if", "statements for a condition: if CONDITION { … } else { … }", "if ${1:condition} {\n    $0\n}"},
 	{"let", "a name for a value within the statement: let NAME = VALUE; …", "let ${1:name} = $2; $0"},
