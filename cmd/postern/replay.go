@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postern/internal/config"
+	"postern/internal/fault"
 	"postern/internal/intake"
 )
 
@@ -106,6 +107,9 @@ func (p *program) printRun(r *intake.ReplayRun, applied bool) error {
 		fmt.Fprintf(p.out, "; %d left as they are", left)
 	}
 	fmt.Fprintln(p.out)
+	if r.Stopped != "" {
+		return fault.Errorf(fault.Unavailable, "the run ended before all messages were looked at; run it again for the rest: %s", r.Stopped)
+	}
 	if r.More {
 		fmt.Fprintln(p.out, "there are more than one run takes: the newest were taken, run it again with a shorter --since for the rest")
 	}

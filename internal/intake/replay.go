@@ -31,6 +31,7 @@ type ReplayRun struct {
 	Changes  []*Replay `json:"changes"`       // those that are decided otherwise, oldest first
 	Unable   []Skipped `json:"unable"`        // those that cannot be decided again
 	More     bool      `json:"more,omitempty"`
+	Stopped  string    `json:"stopped,omitempty"` // why it ended before all were looked at
 }
 
 // A Skipped is a message that could not be decided again, and why.
@@ -38,6 +39,9 @@ type Skipped struct {
 	Message string `json:"message"`
 	Reason  string `json:"reason"`
 }
+
+// maxFailed is how many messages the store may fail on before a run ends.
+const maxFailed = 3
 
 // maxReplayed is how many messages one run takes.
 const maxReplayed = 10_000
@@ -100,6 +104,7 @@ func (in *Intake) ReplayAll(ctx context.Context, q ReplayQuery, actor string) (*
 	}
 	became := make([]*Replay, len(ids))
 	wait := make([]bool, len(ids)) // for those that come after
+	failed := 0
 	one := func(i int) error {
 		got, err := in.replayOne(ctx, ids[i], run)
 		var no *Unable
@@ -109,6 +114,9 @@ func (in *Intake) ReplayAll(ctx context.Context, q ReplayQuery, actor string) (*
 		case fault.Is(err, fault.NotFound) && len(q.IDs) > 0:
 			return unable(fault.NotFound, "%s: there is no such message", ids[i])
 		case fault.Is(err, fault.NotFound): // it went meanwhile
+		case fault.Is(err, fault.Unavailable) && ctx.Err() == nil && failed < maxFailed:
+			failed++
+			r.Unable = append(r.Unable, Skipped{ids[i], err.Error()})
 		case err != nil:
 			return err
 		default:
@@ -135,7 +143,10 @@ func (in *Intake) ReplayAll(ctx context.Context, q ReplayQuery, actor string) (*
 	if err != nil && len(r.Changes) == 0 {
 		return nil, err
 	}
-	return r, err
+	if err != nil { // what was done is done, and is told
+		r.Stopped = err.Error()
+	}
+	return r, nil
 }
 
 // untell takes away that a field stays as it is where another message of the run changes it.
