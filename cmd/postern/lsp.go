@@ -27,7 +27,7 @@ mailboxes, priorities and the like come from the nearest postern.yaml in the fol
 				Version:    version(),
 				Log:        slog.New(slog.NewTextHandler(p.err, nil)),
 			})
-			if err != nil {
+			if err != nil && cmd.Context().Err() == nil { // else it was told to end
 				return err
 			}
 			if !orderly { // LSP 3.17: exit without shutdown

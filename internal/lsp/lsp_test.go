@@ -56,6 +56,38 @@ func TestDiagnostics(t *testing.T) {
 	c.until("the last is closed", func() bool { return len(c.told[uri]) == 0 })
 }
 
+// Line ends of other systems, a byte order mark on disk and characters beyond 16 bits change no place.
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	dir := write(t, map[string]string{"10-disk.rules": "\uFEFFlist vip = wrong\r\n"})
+	c := connect(t, options())
+	c.initialize()
+	uri := c.open(dir+"/20-open.rules", "// 🙂\r\n\r\nrule \"🙂🙂\" { when mail.nothing then {\r\n  stop() } }\r\n")
+	disk := "file://" + dir + "/10-disk.rules"
+	c.until("both", func() bool { return len(c.told[uri]) == 1 && len(c.told[disk]) == 1 })
+	for uri, want := range map[string]string{
+		uri:  `{"end":{"character":31,"line":2},"start":{"character":24,"line":2}}`,
+		disk: `{"end":{"character":16,"line":0},"start":{"character":11,"line":0}}`,
+	} {
+		if got := show(c.told[uri][0].(map[string]any)["range"]); got != want {
+			t.Errorf("%s: %s", uri, got)
+		}
+	}
+	place := map[string]any{"textDocument": map[string]any{"uri": uri}, "position": map[string]any{"line": 3, "character": 4}}
+	if h := show(c.get("textDocument/hover", place)); !strings.Contains(h, `"start":{"character":2,"line":3}`) {
+		t.Error(h)
+	}
+	edits := c.get("textDocument/formatting", place).([]any)
+	if len(edits) != 1 {
+		t.Fatal(edits)
+	}
+	for _, edit := range edits {
+		if e := show(edit); !strings.Contains(e, `"start":{"character":0`) {
+			t.Error(e)
+		}
+	}
+}
+
 // Warnings, and names of the configuration, which is told to be wrong once.
 func TestConfiguration(t *testing.T) {
 	t.Parallel()

@@ -17,7 +17,7 @@ type text struct {
 }
 
 func newText(s string) *text {
-	t := &text{s: s, lines: []int{0}}
+	t := &text{s: s, lines: []int{len(s) - len(strings.TrimPrefix(s, "\uFEFF"))}} // no editor counts a byte order mark
 	for i := range len(s) {
 		if s[i] == '\n' || s[i] == '\r' && (i+1 == len(s) || s[i+1] != '\n') {
 			t.lines = append(t.lines, i+1)
@@ -47,7 +47,7 @@ func (t *text) offset(p position) int {
 
 // position is that of a byte.
 func (t *text) position(offset int) position {
-	offset = max(0, min(offset, len(t.s)))
+	offset = max(t.lines[0], min(offset, len(t.s)))
 	line := sort.SearchInts(t.lines, offset+1) - 1
 	units := 0
 	for at := t.lines[line]; at < offset; {
