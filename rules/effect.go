@@ -10,7 +10,8 @@ import (
 	"postern/dsl"
 )
 
-// Bounds on what rules may pile onto one message; a rule that goes beyond them fails.
+// Bounds on what rules may pile onto one message; a rule that goes beyond them fails. But texts that come out of the mail are cut, and
+// tags and notes of nothing are none: else whoever writes a long subject, or leaves a line out, would switch off all that the rule does.
 const (
 	maxSteps    = 500 // actions of all rules together
 	maxTags     = 100
@@ -49,8 +50,8 @@ var effects = map[string]func(*board, dsl.Action) (string, error){
 
 	"tag": func(b *board, a dsl.Action) (string, error) {
 		for t := range texts(a) {
-			if t == "" || len(t) > maxTag {
-				return "", wrong(a, "a tag has 1 to %d bytes", maxTag)
+			if t = shorten(t, maxTag); t == "" {
+				continue
 			}
 			b.changes.AddTags, b.changes.RemoveTags = with(b.changes.AddTags, t), without(b.changes.RemoveTags, t)
 			b.view.Issue.Tags = with(b.view.Issue.Tags, t)
@@ -94,15 +95,13 @@ var effects = map[string]func(*board, dsl.Action) (string, error){
 	},
 	"note": func(b *board, a dsl.Action) (string, error) {
 		note := strings.TrimSpace(strings.ToValidUTF8(text(a, 0), "\uFFFD"))
-		switch {
-		case note == "":
-			return "", wrong(a, "the note is empty")
-		case len(note) > maxNote:
-			return "", wrong(a, "the note is longer than %d KiB", maxNote>>10)
-		case len(b.changes.Notes) == maxNotes:
+		if note == "" {
+			return "", nil
+		}
+		if len(b.changes.Notes) == maxNotes {
 			return "", wrong(a, "more than %d notes", maxNotes)
 		}
-		b.changes.Notes = append(b.changes.Notes, note)
+		b.changes.Notes = append(b.changes.Notes, shorten(note, maxNote))
 		return "notes", nil
 	},
 	"due": func(b *board, a dsl.Action) (string, error) {
@@ -182,6 +181,9 @@ func (b *board) set(a dsl.Action, field, value string) (string, error) {
 	default:
 		return b.custom(a, field, value)
 	}
+	if field == "subject" {
+		value = shorten(value, maxText)
+	}
 	if len(value) > maxText {
 		return "", wrong(a, "%s: the value is longer than %d bytes", field, maxText)
 	}
@@ -216,12 +218,10 @@ func (b *board) custom(a dsl.Action, field, value string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	switch {
-	case field == "" || len(field) > maxTag:
+	if field == "" || len(field) > maxTag {
 		return "", wrong(a, "a field's name has 1 to %d bytes", maxTag)
-	case len(value) > maxText:
-		return "", wrong(a, "%s: the value is longer than %d bytes", field, maxText)
 	}
+	value = shorten(value, maxText)
 	if b.changes.Fields == nil {
 		b.changes.Fields = map[string]string{}
 	}
