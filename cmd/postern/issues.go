@@ -18,6 +18,7 @@ import (
 
 func (p *program) issues() *cobra.Command {
 	var words, status string
+	var withdrawn bool
 	var limit int
 	c := p.withJSON(&cobra.Command{
 		Use: "issues [NUMBER]", Short: "List issues, or show one with its notes", Args: atMost("NUMBER"),
@@ -38,6 +39,9 @@ func (p *program) issues() *cobra.Command {
 				if status != "" {
 					q.Set("status", status)
 				}
+				if withdrawn {
+					q.Set("withdrawn", "true")
+				}
 				items, err := list[issue.Issue](ctx, cl, "/api/v1/issues", q, limit)
 				if err != nil {
 					return err
@@ -55,6 +59,7 @@ func (p *program) issues() *cobra.Command {
 	c.Flags().StringVar(&words, "words", "", "only issues in which all these words occur")
 	c.Flags().StringVar(&status, "status", "", "only issues of this status")
 	p.completeFlag(c, "status", func(c *config.Config) []string { return c.Statuses })
+	c.Flags().BoolVar(&withdrawn, "withdrawn", false, "those that a replay withdrew, and no others")
 	c.Flags().IntVar(&limit, "limit", 50, "how many at most")
 	return c
 }

@@ -166,6 +166,53 @@ func TestMessage(t *testing.T) {
 	}
 }
 
+// What a replay withdrew is in no list unless asked, and is there under its number; of a note that was taken back the files are gone. What a message gave
+// its issue before is not told, since it may be what is blacked out now.
+func TestWithdrawn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	kept := w.commit(letter{id: "m1", subject: "kept"})
+	w.commit(letter{id: "m2", subject: "note", joins: kept, files: map[string]string{"a.txt": "one"}})
+	gone := w.commit(letter{id: "m3", subject: "gone"})
+	replay := func(id string, notes ...issue.NoteChange) {
+		m, err := w.store.Message(ctx, id)
+		w.must(err)
+		m.Former = &issue.Former{Verdict: m.Verdict, Decision: m.Decision, Sets: []issue.Set{{Field: "subject", Value: "4111"}}}
+		m.Verdict, m.Run = "discarded", "r1"
+		_, err = w.store.Commit(ctx, &issue.Commit{Message: m, Replaces: 1, Revise: &issue.Revision{Number: m.Issue, By: id, Withdrawn: true, Notes: notes, At: w.clock()}})
+		w.must(err)
+	}
+	note, err := w.store.MessageNotes(ctx, kept, "m2")
+	w.must(err)
+	at := w.clock()
+	replay("m2", issue.NoteChange{ID: note[0].ID, Text: note[0].Text, WithdrawnAt: &at})
+	replay("m3")
+	for query, want := range map[string]int64{"": kept, "?withdrawn=true": gone} {
+		items := w.object(w.get("/api/v1/issues"+query), 200)["items"].([]any)
+		if len(items) != 1 || int64(items[0].(map[string]any)["number"].(float64)) != want {
+			t.Errorf("issues%s: got %v, want issue %d", query, items, want)
+		}
+	}
+	if is := w.object(w.get(fmt.Sprintf("/api/v1/issues/%d", gone)), 200); is["withdrawnAt"] == nil {
+		t.Errorf("got %v, want when it was withdrawn", is)
+	}
+	is := w.object(w.get(fmt.Sprintf("/api/v1/issues/%d", kept)), 200)
+	if len(is["notes"].([]any))+len(is["attachments"].([]any)) != 0 {
+		t.Errorf("got notes %v and files %v of a note that was taken back", is["notes"], is["attachments"])
+	}
+	if r := w.get(fmt.Sprintf("/api/v1/issues/%d/attachments/%s", kept, blob("one").SHA256)); r.status != 404 {
+		t.Errorf("its file: got %d", r.status)
+	}
+	if items := w.object(w.get("/api/v1/messages?run=r1"), 200)["items"].([]any); len(items) != 2 || items[0].(map[string]any)["former"] != nil {
+		t.Errorf("messages of the run: got %v", items)
+	}
+	former := w.object(w.get("/api/v1/messages/m3"), 200)["former"].(map[string]any)
+	if former["verdict"] != "committed" || former["sets"] != nil {
+		t.Errorf("got former %v, want its verdict and not what it gave", former)
+	}
+}
+
 // A text that is too long to be kept with the message is read all the same, and not in lists.
 func TestLongText(t *testing.T) {
 	t.Parallel()

@@ -143,6 +143,9 @@ func (in *Intake) ReplayAll(ctx context.Context, q ReplayQuery, actor string) (*
 	if err != nil && len(r.Changes) == 0 {
 		return nil, err
 	}
+	if !slices.ContainsFunc(r.Changes, func(c *Replay) bool { return c.Applied }) {
+		r.Run = ""
+	}
 	if err != nil { // what was done is done, and is told
 		r.Stopped = err.Error()
 	}

@@ -77,6 +77,7 @@ func (in *Intake) Reject(ctx context.Context, id, actor string) error {
 	}
 	was := m.Attempt
 	m.Verdict, m.Reason = string(Rejected), afterReview
+	m.Run, m.Former = "", nil // a person's word: no undoing of a run takes it back
 	m.Attempt++
 	_, err = in.store.Commit(ctx, &issue.Commit{
 		Message: m, Replaces: was,
