@@ -2,6 +2,7 @@ package rules
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -31,6 +32,12 @@ func NewDraft(dir string, open map[string][]byte, o LoadOptions) *Draft {
 		maps.Copy(folder.read, open)
 		var bad map[string]error
 		if bad, err = folder.readRules(); err == nil {
+			for name, text := range open {
+				if isRulesFile(name) && len(text) > MaxRulesFile {
+					bad[name] = fmt.Errorf("%s is larger than %d MiB", name, MaxRulesFile>>20)
+					delete(folder.read, name)
+				}
+			}
 			for _, name := range slices.Sorted(maps.Keys(bad)) {
 				d.bad = append(d.bad, dsl.Diagnostic{Pos: dsl.Pos{File: name, Line: 1, Column: 1}, Message: "this file cannot be read: " + bad[name].Error()})
 			}
@@ -55,6 +62,9 @@ func NewDraft(dir string, open map[string][]byte, o LoadOptions) *Draft {
 
 // DraftOf takes a set's files as [Set.Files] gives them.
 func DraftOf(stored map[string]string, o LoadOptions) (*Draft, error) {
+	if err := wellNamed(stored); err != nil {
+		return nil, err
+	}
 	f, err := fromStored(stored)
 	if err != nil {
 		return nil, err

@@ -69,6 +69,15 @@ func TestDraftWithoutFolder(t *testing.T) {
 	if got := d.Check().Text(); !strings.Contains(got, "a.rules:1:15: cannot read the list") {
 		t.Error(got)
 	}
+	large := make([]byte, rules.MaxRulesFile+1)
+	if got := rules.NewDraft(t.TempDir(), map[string][]byte{"a.rules": large}, rules.LoadOptions{}).Check().Text(); !strings.Contains(got, "a.rules is larger than 1 MiB") {
+		t.Error(got)
+	}
+	for name, text := range map[string]string{"../a.rules": "", "a.rules": string(large), "b.txt": "base64:\n*"} {
+		if _, err := rules.DraftOf(map[string]string{name: text}, rules.LoadOptions{}); err == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
 	stored, err := rules.DraftOf(map[string]string{"a.rules": "list x = file(\"y.txt\")", "y.txt": "one"}, rules.LoadOptions{})
 	if err != nil || len(stored.Check()) > 0 {
 		t.Errorf("%v, %v", err, stored.Check())

@@ -17,8 +17,11 @@ func (d draft) Problems() []api.RulesProblem { return problemsOf(d.Check()) }
 // draft takes files by the configuration of now.
 func (a *App) draft(files map[string]string) (api.Draft, error) {
 	d, err := rules.DraftOf(files, rules.LoadOptions{Vocabulary: a.policy.Load().Vocabulary})
-	if err != nil {
+	switch {
+	case err != nil && fault.KindOf(err) == fault.Internal: // one of them is no base64
 		return nil, fault.As(fault.Invalid, err)
+	case err != nil:
+		return nil, err
 	}
 	return draft{d}, nil
 }
