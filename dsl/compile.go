@@ -47,6 +47,11 @@ func (c *compiler) program(files []*File) (*Program, Diagnostics) {
 		}
 	}
 	p.Points = c.points
+	if c.errors == 0 && !c.quiet && !slices.ContainsFunc(files, func(f *File) bool { return f.broken }) {
+		c.unused()
+		c.overlooked()
+	}
+	c.quiet, c.facts, c.factAt, c.deeds = true, nil, nil, nil // what is compiled later is known
 	diags := c.diags.Sorted()
 	if c.errors > 0 {
 		return nil, diags
@@ -80,6 +85,7 @@ func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
 	rule := &Rule{Name: b.Name, Pos: b.Pos, Mailboxes: b.Mailboxes, Stage: b.Stage, Shadow: b.Shadow, Token: b.Token, Attributes: b.Attributes, again: c.again}
 	c.checkAttributes(f, b)
 	s := b.scope()
+	before := c.errors
 	for _, l := range b.lets {
 		if e, ok := c.let(f, &s, l); ok {
 			rule.lets = append(rule.lets, e)
@@ -99,12 +105,22 @@ func (c *compiler) rule(f *File, b *RuleBlock) *Rule {
 		rule.point = &Point{Pos: b.Pos, Rule: b.Name, Kind: PointWhen, index: len(c.points)}
 		c.points = append(c.points, rule.point)
 	}
-	s.what, s.actions = "a statement", true
+	d := c.deed(f, b, rule, s.lets)
+	s.what, s.actions = aStatement, true
 	for _, statement := range b.statements {
-		rule.statements = append(rule.statements, c.compile(statement, s, mustAct))
+		e := c.compile(statement, s, mustAct)
+		rule.statements = append(rule.statements, e)
+		d.then.add(e)
 	}
 	for _, statement := range b.otherwise {
-		rule.otherwise = append(rule.otherwise, c.compile(statement, s, mustAct))
+		e := c.compile(statement, s, mustAct)
+		rule.otherwise = append(rule.otherwise, e)
+		d.otherwise.add(e)
+	}
+	for _, l := range s.lets {
+		if !l.used && !c.quiet && !f.broken && c.errors == before {
+			c.warn(f.src, l.at, "unused", "nothing uses the let "+l.name, "remove it, or use it in when or then")
+		}
 	}
 	return rule
 }
@@ -128,12 +144,13 @@ func (c *compiler) let(f *File, s *scope, l letLine) (*expression, bool) {
 	}
 	bound := boundLet{name: l.name.text, typ: typeAny}
 	if e != nil { // else it is of unknown type, so that what uses it is not reported as well
-		bound.pattern, bound.lower, bound.term = e.pattern, e.lower, *e.term
-		e.term = nil
+		bound.pattern, bound.lower, bound.term, bound.meaning = e.pattern, e.lower, *e.term, e.meaning
+		e.term, e.meaning = nil, nil
 		if e.typ != nil {
 			bound.typ = e.typ
 		}
 	}
+	bound.at = l.name.offset
 	s.lets = append(s.lets, bound)
 	return e, true
 }

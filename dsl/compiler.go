@@ -57,6 +57,8 @@ type compiler struct {
 	reports       int                        // all of them
 	programs      map[programKey]*expression // while a set is compiled
 	spare         []*unit
+
+	knowledge
 }
 
 func newCompiler(opts Options) *compiler {
@@ -72,6 +74,7 @@ func newCompiler(opts Options) *compiler {
 		files:         map[listFile]any{},
 		wrongPatterns: map[string]error{},
 		fields:        map[string]term{},
+		knowledge:     knowledge{factAt: map[string]int32{}, quiet: opts.Watch},
 	}
 	c.again = &again{c: c}
 	c.listRun = newRun(background(), nil, listBudget)
@@ -160,6 +163,18 @@ type expression struct {
 	pattern *pattern // where it is a find
 	lower   bool     // where it is known to be lower case
 	term    *term    // what is known of its value, while other expressions are compiled
+	meaning *meaning // until the rules were compared
+}
+
+// A meaning is what warnings are made of.
+type meaning struct {
+	cond  cond     // where it is true or false; else without a node
+	key   string   // what it says in one form; "" where there is none
+	issue bool     // it looks at the issue
+	asks  []string // at these fields of it
+	sure  bool     // it cannot fail
+	never bool     // it was told that it is never true
+	does  branch   // where it is a statement: as if it stood at the beginning of its file, alone
 }
 
 // mostExpressions bounds conditions, statements, lets and expectations of a set together, also those that tables of tests make: each takes
@@ -270,6 +285,9 @@ func (u *unit) checked(expect func(*unit)) (*expression, *parser.Tree) {
 		t := u.term(tree.Node)
 		e.term = &t
 	}
+	if !c.quiet {
+		e.meaning = u.means(tree.Node)
+	}
 	if expect != nil {
 		u.root, u.typ = tree.Node, e.typ
 		expect(u)
@@ -326,6 +344,8 @@ type unit struct {
 	elements int        // predicates that are being resolved
 	root     ast.Node
 	typ      reflect.Type
+
+	looking
 }
 
 // at reports an error at a byte of the file.
@@ -379,8 +399,11 @@ func (u *unit) report(n ast.Node, severity Severity, code, message, hint string,
 func (u *unit) extent(n ast.Node) (from, to int) {
 	last := lastRune(0)
 	ast.Walk(&n, &last)
-	from = u.frag.offset(startOf(n))
-	return from, u.frag.src.closed(from, u.frag.offset(int(last)), u.frag.end)
+	from, to = u.frag.offset(startOf(n)), u.frag.offset(int(last))
+	if _, isCall := n.(*ast.CallNode); isCall && strings.HasPrefix(u.frag.src.text[to:u.frag.end], "(") {
+		to++ // of a call without arguments
+	}
+	return from, u.frag.src.closed(from, to, u.frag.end)
 }
 
 // lastRune is where the last word of a tree ends.
@@ -393,6 +416,8 @@ func (l *lastRune) Visit(n *ast.Node) { *l = max(*l, lastRune((*n).Location().To
 // that of the sign or the name.
 func startOf(n ast.Node) int {
 	switch v := n.(type) {
+	case *ast.UnaryNode: // a not in b
+		return min(v.Location().From, startOf(v.Node))
 	case *ast.BinaryNode:
 		return startOf(v.Left)
 	case *ast.MemberNode:

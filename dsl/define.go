@@ -22,6 +22,7 @@ type Define struct {
 	keeps bool            // it is the same for the whole of a message: nothing in it is changed by rules
 	depth int             // how many defines lie in each other below it
 	state listState
+	used  bool // something names it
 	block *DefineBlock
 }
 
@@ -122,6 +123,7 @@ func (u *unit) resolveDefine(node *ast.Node, n *ast.IdentifierNode, d *Define) {
 		unknown()
 		return
 	}
+	d.used = true
 	if u.c.computeDefine(d); d.value == nil { // reported
 		unknown()
 		return

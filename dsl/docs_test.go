@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"postern/dsl"
 )
 
@@ -32,6 +34,36 @@ func TestDocumentation(t *testing.T) {
 		if len(p.Rules)+len(p.Tokens)+len(p.Tests) == 0 {
 			t.Errorf("snippet %d holds nothing", i+1)
 		}
+	}
+}
+
+// Every kind of warning has a snippet in the reference of which it is told, and nothing else is.
+func TestWarningsAreDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/rules.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range strings.Split(string(text), "```warns ")[1:] {
+		code, s, _ := strings.Cut(s, "\n")
+		s, _, _ = strings.Cut(s, "\n```")
+		got = append(got, code)
+		if formatted, err := dsl.Format("docs/rules.md", []byte(s)); err != nil || string(formatted) != s+"\n" {
+			t.Errorf("%s is not laid out in the one way: %v\n%s", code, err, formatted)
+		}
+		_, diags := compile("docs/rules.md", s+"\n", options())
+		if len(diags) == 0 {
+			t.Errorf("%s: nothing is told of\n%s", code, s)
+		}
+		for _, d := range diags {
+			if d.Code != code || d.Severity != dsl.SeverityWarning || d.Hint == "" {
+				t.Errorf("%s: %s", code, d.Text())
+			}
+		}
+	}
+	if diff := cmp.Diff(dsl.WarningCodes(), got); diff != "" {
+		t.Errorf("documented otherwise (-there are +documented):\n%s", diff)
 	}
 }
 

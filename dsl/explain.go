@@ -20,6 +20,10 @@ type explainer struct{ u *unit }
 // Visit is called by ast.Walk, children first.
 func (e explainer) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		e.u.issues = e.u.issues || n.Value == "issue" || strings.HasPrefix(n.Value, "$define")
+	case *ast.ConditionalNode, *ast.PredicateNode:
+		e.u.nested = true
 	case *ast.MemberNode:
 		e.u.explainMember(n)
 	case *ast.CallNode:

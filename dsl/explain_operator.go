@@ -23,7 +23,11 @@ func (u *unit) explainBinary(n *ast.BinaryNode) {
 		u.explainAddress(n, n.Right, r, l)
 		u.explainMismatch(n, l, r)
 		u.warnBoth(n)
-	case "<", "<=", ">", ">=", "+":
+		u.oddCompared(n, l, r)
+	case "<", "<=", ">", ">=":
+		u.explainMismatch(n, l, r)
+		u.oddCompared(n, l, r)
+	case "+":
 		u.explainMismatch(n, l, r)
 	case "contains", "startsWith", "endsWith":
 		u.explainAddress(n, n.Left, l, r)

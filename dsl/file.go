@@ -17,6 +17,7 @@ type File struct {
 
 	src      *source
 	comments []comment
+	broken   bool // there are errors of syntax: something may be missing
 }
 
 // A ListBlock is `list NAME = EXPR`.
@@ -137,5 +138,6 @@ func parseFile(name string, src []byte) (*fileParser, Diagnostics) {
 	if !slices.ContainsFunc(l.diags, func(d Diagnostic) bool { return d.Message == tooDeep }) {
 		p.parse()
 	}
+	p.file.broken = len(p.diags) > 0
 	return p, p.diags.Sorted()
 }

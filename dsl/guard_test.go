@@ -204,7 +204,7 @@ func TestHostileSets(t *testing.T) {
 			if took := cpu() - begin; took > 20*time.Second {
 				t.Errorf("took %v", took)
 			}
-			if text := diags.Text(); !strings.Contains(text, c.want) || c.want == "" && len(diags) > 0 {
+			if text := diags.Text(); !strings.Contains(text, c.want) || c.want == "" && diags.HasErrors() {
 				t.Errorf("want %q, got %.500s", c.want, text)
 			}
 		})

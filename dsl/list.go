@@ -20,6 +20,8 @@ type listValue struct {
 	state  listState
 	failed bool
 	told   bool              // that it is empty
+	used   bool              // something names it
+	empty  string            // a file of it that has no entries
 	nets   *networks         // what inNetwork reads there
 	words  [wordForms]*Words // what an index looks for of them
 }
@@ -107,11 +109,12 @@ func (c *compiler) computeList(l *listValue) {
 			c.error(frag.src, frag.start, "the list "+l.block.Name+" needs itself", "")
 			return
 		}
+		other.used = true
 		if c.computeList(other); other.failed {
 			return // reported
 		}
 	}
-	e := c.compile(frag, scope{what: "a list", constant: true}, nil)
+	e := c.compile(frag, scope{what: "a list", constant: true, list: l}, nil)
 	if e == nil {
 		return
 	}

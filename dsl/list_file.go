@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -80,6 +81,9 @@ func (u *unit) resolveFile(node *ast.Node, n *ast.CallNode) {
 		u.error(name, "cannot read the list: "+err.Error(), listHint(err))
 		return
 	}
+	if u.scope.list != nil && entryCount(entries) == 0 {
+		u.scope.list.empty = name.Value
+	}
 	ast.Patch(node, &ast.ConstantNode{Value: entries})
 }
 
@@ -124,6 +128,9 @@ func heldBy(v any) int {
 	}
 	return n
 }
+
+// entryCount is how many entries were read.
+func entryCount(v any) int { return reflect.ValueOf(v).Len() }
 
 // fileOptions reads {column: "domain"} and the like.
 func (u *unit) fileOptions(n ast.Node, f *listFile) bool {

@@ -20,11 +20,11 @@ func TestReferenceExamples(t *testing.T) {
 			if ref.Doc == "" || ref.Signature == "" || !strings.Contains(ref.Signature, ref.Name+"(") || !strings.Contains(ref.Example, ref.Name+"(") {
 				t.Errorf("%+v", ref)
 			}
-			condition, statement := ref.Example, "stop()"
+			when, statement := "when "+ref.Example, "stop()"
 			if ref.Kind == "action" {
-				condition, statement = "true", ref.Example
+				when, statement = "", ref.Example
 			}
-			p, diags := compile("t.rules", "rule \"r\" {\n when "+condition+"\n then { "+statement+" }\n}", options())
+			p, diags := compile("t.rules", "rule \"r\" {\n "+when+"\n then { "+statement+" }\n}", options())
 			if len(diags) > 0 {
 				t.Fatal(diags.Text())
 			}

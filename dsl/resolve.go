@@ -98,6 +98,7 @@ func (u *unit) resolveName(node *ast.Node, n *ast.IdentifierNode) {
 		return
 	}
 	if i, ok := u.scope.let(name); ok {
+		u.scope.lets[i].used = true
 		ast.Patch(node, call("$let"+strconv.Itoa(i), n))
 		u.c.cfg.Functions["$let"+strconv.Itoa(i)] = letFunction(i, u.scope.lets[i].typ)
 		return
@@ -115,10 +116,7 @@ func (u *unit) resolveName(node *ast.Node, n *ast.IdentifierNode) {
 			ast.Patch(node, call("$unknown", n))
 			return
 		}
-		if texts, ok := list.value.([]string); ok && len(texts) == 0 && !u.scope.constant && !list.told {
-			list.told = true
-			u.warn(n, "empty-list", "the list "+name+" is empty: nothing is in it", "put something into it, or leave out what asks for it", Related{list.block.Pos, "the list is here"})
-		}
+		u.useList(n, list)
 		ast.Patch(node, &ast.ConstantNode{Value: list.value})
 		return
 	}
@@ -147,6 +145,20 @@ func (u *unit) resolveName(node *ast.Node, n *ast.IdentifierNode) {
 		u.error(n, "unknown name "+name+near, hint)
 	}
 	ast.Patch(node, call("$unknown", n))
+}
+
+// useList remembers that a list is used, and warns of one that is empty.
+func (u *unit) useList(n ast.Node, list *listValue) {
+	list.used = true
+	if texts, ok := list.value.([]string); !ok || len(texts) > 0 || u.scope.constant || list.told {
+		return
+	}
+	list.told = true
+	name, why := list.block.Name, "nothing is in it"
+	if list.empty != "" {
+		why = "the file " + list.empty + " has no entries"
+	}
+	u.warn(n, "empty-list", "the list "+name+" is empty: "+why, "put something into it, or leave out what asks for it", Related{list.block.Pos, "the list is here"})
 }
 
 // visible are the names that can be used here.

@@ -241,6 +241,7 @@ func (u *unit) largeParents(args []ast.Node, i int) {
 		return
 	}
 	if list, ok := u.c.lists[name.Value]; ok && !list.failed && list.entries() != nil {
+		u.useList(name, list)
 		ast.Patch(&args[i], &ast.ConstantNode{Value: list.entries()})
 	}
 }

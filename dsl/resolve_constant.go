@@ -81,6 +81,7 @@ func (u *unit) listedNetworks(args []ast.Node, i int, n *ast.IdentifierNode) {
 	if !ok {
 		return
 	}
+	u.useList(n, list)
 	if list.nets == nil {
 		nets, wrong, err := newNetworks(texts)
 		if err != nil {

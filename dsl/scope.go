@@ -15,7 +15,8 @@ type scope struct {
 	constant bool // a list: nothing of a message
 	lets     []boundLet
 	define   *Define // that is being compiled, or nil
-	watch    string  // the rule, or what else a watcher is told of it
+	list     *listValue
+	watch    string // the rule, or what else a watcher is told of it
 	hasElse  bool
 }
 
@@ -26,6 +27,9 @@ type boundLet struct {
 	pattern *pattern // of the find that it is, or nil
 	lower   bool     // it is known to be lower case
 	term    term     // what else is known of it
+	meaning *meaning
+	used    bool
+	at      int // byte of its name
 }
 
 var (
@@ -75,7 +79,7 @@ func scopeOf(token bool, stage Stage) scope {
 func withoutTerms(lets []boundLet) []boundLet {
 	out := slices.Clone(lets)
 	for i := range out {
-		out[i].term = term{}
+		out[i].term, out[i].meaning = term{}, nil
 	}
 	return out
 }

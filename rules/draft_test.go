@@ -79,7 +79,7 @@ func TestDraftWithoutFolder(t *testing.T) {
 		}
 	}
 	stored, err := rules.DraftOf(map[string]string{"a.rules": "list x = file(\"y.txt\")", "y.txt": "one"}, rules.LoadOptions{})
-	if err != nil || len(stored.Check()) > 0 {
+	if err != nil || stored.Check().HasErrors() {
 		t.Errorf("%v, %v", err, stored.Check())
 	}
 }

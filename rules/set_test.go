@@ -48,7 +48,7 @@ func TestLoad(t *testing.T) {
 
         x
     """
-    expect true
+    expect verdict == "committed"
 }`,
 		"lists/banned.txt": "example.net\nexample.org\n",
 		"lists/unused.txt": "x\n",

@@ -1,0 +1,7 @@
+package dsl
+
+// WarningCodes are the kinds of warnings that there are; docs/rules.md says what each is about.
+func WarningCodes() []string {
+	return []string{"never", "always", "constant", "repeated", "shadowed", "overwritten", "empty-list", "unused", "over", "capitals", "unknown-name",
+		"nobody-yet", "unproven", "cannot-fail"}
+}
