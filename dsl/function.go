@@ -178,6 +178,8 @@ func typeName(t reflect.Type) string {
 			return "an address"
 		case reflect.TypeFor[Attachment]():
 			return "an attachment"
+		case reflect.TypeFor[Effects]():
+			return "the outcome"
 		}
 		return "the " + lowerFirst(t.Name())
 	}

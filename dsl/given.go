@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -263,9 +264,32 @@ func setGiven(target reflect.Value, into *Given, kind, key string, v any) error 
 		case "sender":
 			names = append(names, givenSenderKeys...)
 		}
-		return fmt.Errorf("given %s has no %s%s; it has: %s", kind, quoteShort(key), didYouMean(key, names), strings.Join(names, ", "))
+		near := didYouMean(key, names)
+		if meant, ok := strings.CutPrefix(habit(kind, key), kind+"."); ok {
+			meant, _, _ = strings.Cut(meant, ".")
+			near = "; did you mean " + strings.Fields(meant)[0] + "?"
+		}
+		return fmt.Errorf("given %s has no %s%s; it has: %s", kind, quoteShort(key), near, strings.Join(names, ", "))
+	}
+	if err := possible(target.Type(), key, v); err != nil {
+		return err
 	}
 	return assign(target.Field(i), key, v)
+}
+
+// possible says whether a member can have a value that is given: a test of what cannot be would pass for nothing.
+func possible(t reflect.Type, key string, v any) error {
+	s, ok := v.(string)
+	if !ok || s == "" {
+		return nil
+	}
+	if known := membersByType[t][key].values; known != nil && !slices.Contains(known, s) {
+		return fmt.Errorf("%s is never %s%s; it is one of: %s", key, quoteShort(s), didYouMean(s, known), enumerate(known))
+	}
+	if _, err := netip.ParseAddr(s); err != nil && t == reflect.TypeFor[Envelope]() && key == "ip" {
+		return fmt.Errorf("%s is no IP address: write one such as %q", quoteShort(s), "198.51.100.7")
+	}
+	return nil
 }
 
 func fieldIndex(t reflect.Type, name string) int {

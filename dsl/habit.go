@@ -122,6 +122,9 @@ func (u *unit) whereItIs(name string) string {
 			}
 		}
 	}
+	if slices.Contains(u.scope.names, "verdict") && slices.Contains(membersByType[reflect.TypeFor[env]()]["verdict"].values, name) {
+		return "write: verdict == " + quoteShort(name)
+	}
 	for _, part := range []struct {
 		of  string
 		typ reflect.Type

@@ -89,6 +89,13 @@ func TestHabits(t *testing.T) {
 			}
 		case "file":
 			wrong, right = h.word+" \"x\" {\n}\n", h.advice+"\n"
+		case "test":
+			mail, expect := `mail file("mails/plain.eml")`, `expect issue.priority == "high"`
+			wrong = "test \"x\" {\n    " + h.word + " x\n    " + mail + "\n    " + expect + "\n}\n"
+			right = "test \"x\" {\n    " + mail + "\n    " + expect + "\n}\n"
+			if h.advice != mail && h.advice != expect {
+				t.Errorf("%s %s: %q is not tried", h.kind, h.word, h.advice)
+			}
 		case "kind":
 			wrong, right = value(`mail.kind == "`+h.word+`"`), value(`mail.kind == "`+h.advice+`"`)
 		case "verdict":

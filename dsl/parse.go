@@ -254,6 +254,8 @@ func (p *fileParser) unexpected(what string, allowed []string) {
 	near := didYouMean(text, slices.Concat(allowed, blockWords))
 	if other := habitOfWord(text); other != "" && what != "test" {
 		near, hint = "", other
+	} else if other := habit("test", text); other != "" && what == "test" {
+		near, hint = "", "write: "+other
 	}
 	switch {
 	case t.kind == tokenName:

@@ -137,6 +137,8 @@ func (u *unit) resolveName(node *ast.Node, n *ast.IdentifierNode) {
 		near, hint := didYouMean(name, visible), "known here: "+enumerate(visible)
 		if u.c.opts.Vocabulary.has(name) {
 			near, hint = "", "write it in quotes: "+quoteShort(name)
+		} else if len(visible) == 0 {
+			near, hint = "", "nothing is known here but what is constant: write a text in quotes, "+quoteShort(name)
 		} else if advice := habit("action", name); advice != "" && u.scope.actions {
 			hint = "write: " + advice
 		} else if at != "" {

@@ -83,6 +83,8 @@ func (u *unit) resolveFunction(node *ast.Node, n *ast.CallNode, callee *ast.Iden
 // mayCall says whether a function may be called here, and reports when not.
 func (u *unit) mayCall(n ast.Node, f *function) bool {
 	switch {
+	case f.action && u.scope.what == "expect":
+		u.error(n, f.name+" is an action, and an expectation is a condition", `ask what came of it: verdict == "rejected", issue.priority == "high", "tag" in issue.tags, outcome.quiet`)
 	case f.action && !u.scope.actions:
 		u.error(n, f.name+" is an action, and "+u.scope.what+" cannot act", "put it into then { … }")
 	case f.action && u.scope.stage == StageEnvelope && !f.envelope:
