@@ -9,25 +9,22 @@ import (
 	"github.com/expr-lang/expr/vm"
 )
 
-// again is the compiler of a program, for the few rules whose conditions are explained: trees of all of them would take as much memory as
+// again is the compiler of a program, for the few conditions that are explained: trees of all of them would take as much memory as
 // all else. It knows the lists, defines and patterns.
 type again struct {
 	mu sync.Mutex
 	c  *compiler
 }
 
-// condition is the tree of a rule's condition as it was compiled; nil would be a bug.
-func (a *again) condition(rule *Rule) (node ast.Node) {
+// tree is that of a condition as it was compiled; nil would be a bug.
+func (a *again) tree(f fragment, s scope, in *row) (node ast.Node) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c := a.c
-	defer func(errors int, diags Diagnostics, watch bool) {
-		c.errors, c.diags, c.opts.Watch = errors, diags, watch
-	}(c.errors, c.diags, c.opts.Watch)
-	c.errors, c.diags, c.opts.Watch = 0, nil, false // what is wrong was told
-	s := scopeOf(rule.Token, rule.Stage)
-	s.what, s.lets = "when", rule.bound
-	f := rule.when.frag
+	defer func(errors int, diags Diagnostics, watch bool, row *row) {
+		c.errors, c.diags, c.opts.Watch, c.row = errors, diags, watch, row
+	}(c.errors, c.diags, c.opts.Watch, c.row)
+	c.errors, c.diags, c.opts.Watch, c.row = 0, nil, false, in // what is wrong was told
 	u := &unit{c: c, frag: &f, scope: s}
 	var e *expression
 	defer u.understood(&e)

@@ -2,6 +2,7 @@ package dsl
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -32,17 +33,24 @@ const (
 	mostParts    = 100
 	longestPart  = 400 // bytes of its text
 	deepestParts = 20
+	mostValues   = 8
 )
 
 // Explain takes the condition apart and evaluates each part, in a run in which it was matched just now; it spends the run's
 // budget. What hide returns stands for each text that is shown; nil shows all. There is nothing to tell of a rule without a condition.
 func (rule *Rule) Explain(run *Run, hide func(string) string) *Part {
-	root := parsed(rule.when)
+	s := scopeOf(rule.Token, rule.Stage)
+	s.what, s.lets = "when", rule.bound
+	return explain(rule.again, rule.when, s, nil, run, hide)
+}
+
+func explain(a *again, e *expression, s scope, in *row, run *Run, hide func(string) string) *Part {
+	root := parsed(e)
 	if root == nil {
 		return nil
 	}
-	x := &explanation{rule: rule, run: run, hide: hide, at: map[int]ast.Node{}}
-	node := rule.again.condition(rule)
+	x := &explanation{again: a, frag: e.frag, run: run, hide: hide, at: map[int]ast.Node{}}
+	node := a.tree(e.frag, s, in)
 	if node == nil {
 		return nil
 	}
@@ -54,11 +62,12 @@ func (rule *Rule) Explain(run *Run, hide func(string) string) *Part {
 // An explanation finds for each part of a condition as it was written the node that it was compiled to. What the compiler puts in a node's
 // place keeps the node's location.
 type explanation struct {
-	rule *Rule
-	run  *Run
-	hide func(string) string
-	at   map[int]ast.Node // the outermost node at a place
-	n    int              // parts so far
+	again *again
+	frag  fragment
+	run   *Run
+	hide  func(string) string
+	at    map[int]ast.Node // the outermost node at a place
+	n     int              // parts so far
 }
 
 // Visit is called by ast.Walk, children first.
@@ -66,7 +75,7 @@ func (x *explanation) Visit(node *ast.Node) { x.at[(*node).Location().From] = *n
 
 func (x *explanation) part(n ast.Node, depth int) Part {
 	x.n++
-	at := x.rule.when.frag.src.pos(x.rule.when.frag.offset(startOf(n)))
+	at := x.frag.src.pos(x.frag.offset(startOf(n)))
 	p := Part{Text: cutText(n.String(), longestPart), Line: at.Line, Column: at.Column}
 	v, err := x.value(n)
 	if p.Holds, _ = v.(bool); err != nil {
@@ -125,12 +134,12 @@ func (x *explanation) value(n ast.Node) (any, error) {
 	if !ok {
 		return nil, nil
 	}
-	tree := &parser.Tree{Node: node, Source: file.NewSource(x.rule.when.frag.text)}
-	program, err := x.rule.again.compile(tree)
+	tree := &parser.Tree{Node: node, Source: file.NewSource(x.frag.text)}
+	program, err := x.again.compile(tree)
 	if err != nil {
 		return nil, err
 	}
-	e := &expression{frag: x.rule.when.frag, program: program}
+	e := &expression{frag: x.frag, program: program}
 	return e.run(x.run)
 }
 
@@ -142,7 +151,7 @@ func (x *explanation) values(n ast.Node) []Value {
 	seen := map[string]bool{}
 	for _, one := range nodes {
 		text := one.String()
-		if seen[text] || len(out) == mostProbes {
+		if seen[text] || len(out) == mostValues {
 			continue
 		}
 		seen[text] = true
@@ -177,6 +186,70 @@ func (x *explanation) shown(v any) string {
 	return shownValue(v)
 }
 
+// leaves are the parts that and, or join, through both; the whole where they join nothing.
+func (p *Part) leaves() []Part {
+	if p.Op != "and" && p.Op != "or" {
+		return []Part{*p}
+	}
+	var out []Part
+	for i := range p.Parts {
+		out = append(out, p.Parts[i].leaves()...)
+	}
+	return out
+}
+
+// Looked are the values that a part and those in it look at, each once, not all of very many.
+func (p *Part) Looked() (out []Value) {
+	add := func(values []Value) {
+		for _, v := range values {
+			if len(out) < mostValues && !slices.Contains(out, v) {
+				out = append(out, v)
+			}
+		}
+	}
+	add(p.Values)
+	for i := range p.Parts {
+		add(p.Parts[i].Looked())
+	}
+	return out
+}
+
+// Nearest are those of the parts in it that would have to be otherwise for the whole to hold.
+func (p *Part) Nearest() []Part { return p.nearest(true) }
+
+func (p *Part) nearest(want bool) (out []Part) {
+	switch op := turnedOp(p.Op, want); op {
+	case "not":
+		return p.Parts[0].nearest(!want)
+	case "and", "or":
+		for i := range p.Parts {
+			sub := p.Parts[i].nearest(want)
+			switch {
+			case op == "and":
+				out = append(out, sub...)
+			case i == 0 || len(sub) < len(out):
+				out = sub
+			}
+		}
+		return out
+	}
+	if p.Holds == want && p.Error == "" {
+		return nil
+	}
+	return []Part{*p}
+}
+
+// turnedOp: not (a and b) is not a or not b.
+func turnedOp(op string, want bool) string {
+	if !want && (op == "and" || op == "or") {
+		return map[string]string{"and": "or", "or": "and"}[op]
+	}
+	return op
+}
+
+// String is a value with what it is of: `issue.priority is "normal"`.
+func (v Value) String() string { return v.Text + " is " + v.Value }
+
 // cutText keeps the beginning of a text, on one line.
 func cutText(s string, most int) string {
 	if len(s) > most {
@@ -190,11 +263,7 @@ func cutText(s string, most int) string {
 func (p *Part) Missing() (missing, held int) { return p.missing(true) }
 
 func (p *Part) missing(want bool) (missing, held int) {
-	op := p.Op
-	if !want && (op == "and" || op == "or") { // not (a and b) is not a or not b
-		op = map[string]string{"and": "or", "or": "and"}[op]
-	}
-	switch op {
+	switch turnedOp(p.Op, want) {
 	case "not":
 		return p.Parts[0].missing(!want)
 	case "and":
@@ -217,4 +286,30 @@ func (p *Part) missing(want bool) (missing, held int) {
 		return 0, 1
 	}
 	return 1, 0
+}
+
+// collectOperands finds what a condition looks at: the sides of its comparisons that are not
+// constant, through and, or, not; and what is asked of a function.
+func collectOperands(n ast.Node, into *[]ast.Node) {
+	switch n := n.(type) {
+	case *ast.UnaryNode:
+		collectOperands(n.Node, into)
+	case *ast.BinaryNode:
+		collectOperands(n.Left, into)
+		collectOperands(n.Right, into)
+	case *ast.MemberNode, *ast.IdentifierNode:
+		*into = append(*into, n)
+	case *ast.CallNode:
+		if _, ok := n.Callee.(*ast.MemberNode); ok {
+			*into = append(*into, n)
+			return
+		}
+		for _, a := range n.Arguments {
+			collectOperands(a, into)
+		}
+	case *ast.BuiltinNode:
+		if len(n.Arguments) > 0 {
+			collectOperands(n.Arguments[0], into)
+		}
+	}
 }

@@ -3,10 +3,8 @@ package dsl
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/parser"
 )
 
 // A program that is compiled with Options.Watch tells, while it runs, what its conditions and their parts say. It decides as any other,
@@ -20,8 +18,7 @@ type Point struct {
 	Text string // as it was parsed; "" for a rule without a condition
 	Else bool   // of a condition: the rule has an else
 
-	index  int
-	probes []probe
+	index int
 }
 
 // PointKind says what a point is.
@@ -33,8 +30,8 @@ const (
 	PointBranch  PointKind = "branch"  // what stands before ?: or after if
 )
 
-// A Watcher is told what a point said; values says what the point looked at, and may be called only until Watcher returns.
-type Watcher func(p *Point, said bool, values func() string)
+// A Watcher is told what a point said.
+type Watcher func(p *Point, said bool)
 
 type watchKey struct{}
 
@@ -98,14 +95,8 @@ func (u *unit) watch(sites []site) {
 	if len(sites) == 0 {
 		return
 	}
-	for i, s := range sites {
+	for _, s := range sites {
 		p := &Point{Pos: u.frag.src.pos(u.frag.offset(s.at)), Rule: u.scope.watch, Kind: s.kind, Text: oneLine(s.text), Else: u.scope.hasElse && s.kind == PointWhen, index: len(u.c.points)}
-		// Each has a tree of its own: those of its parts are changed already.
-		if tree, err := parser.ParseWithConfig(u.frag.text, u.c.cfg); err == nil {
-			if fresh := sitesOf(&tree.Node, u.scope.what == "when"); len(fresh) == len(sites) {
-				p.probes = u.c.probesOf(u.frag, u.scope, *fresh[i].slot)
-			}
-		}
 		u.c.points = append(u.c.points, p)
 		index := &ast.IntegerNode{Value: p.index}
 		index.SetLocation((*s.slot).Location())
@@ -128,21 +119,8 @@ func (c *compiler) sawFunction() *function {
 
 func (r *Run) saw(p *Point, said bool) {
 	if r.watcher != nil && p != nil {
-		r.watcher(p, said, func() string { return strings.Join(r.shown(p.probes), ", ") })
+		r.watcher(p, said)
 	}
-}
-
-// shown evaluates probes beside what is being evaluated.
-func (r *Run) shown(probes []probe) []string {
-	var parts []string
-	r.depth++
-	defer func() { r.depth-- }()
-	for _, p := range probes {
-		if v, err := r.beside().Run(p.program, &r.env); err == nil {
-			parts = append(parts, p.text+" is "+shownValue(v))
-		}
-	}
-	return parts
 }
 
 // Sets are the fields that the rule's actions may set, as a trace names them.

@@ -45,7 +45,7 @@ func (s *Set) Cover(ctx context.Context, sim Simulate) (Coverage, Report) {
 	for _, p := range w.program.Points {
 		all[p] = &seen{}
 	}
-	report := w.Test(dsl.Watching(ctx, func(p *dsl.Point, said bool, _ func() string) {
+	report := w.Test(dsl.Watching(ctx, func(p *dsl.Point, said bool) {
 		if a := all[p]; said {
 			a.yes = true
 		} else {
@@ -97,4 +97,13 @@ func (s *Set) Cover(ctx context.Context, sim Simulate) (Coverage, Report) {
 	}
 	slices.SortStableFunc(cov.Gaps, func(a, b Gap) int { return comparePos(a.Pos, b.Pos) })
 	return cov, report
+}
+
+// watched is the set compiled so that it tells what its conditions say; nil where that fails, which would be a bug.
+func (s *Set) watched() *Set {
+	w, _ := compile(s.files, s.files.open, LoadOptions{Vocabulary: s.vocabulary, watch: true})
+	if w != nil {
+		w.dir = s.dir
+	}
+	return w
 }

@@ -56,6 +56,9 @@ func (s *Set) decide(ctx context.Context, v *dsl.View, host Host, o Options, sta
 	if d.now == nil {
 		d.now = time.Now
 	}
+	if d.watch == nil {
+		d.watch, _ = ctx.Value(witnessKey{}).(Witness)
+	}
 	d.at = d.now()
 	defer d.close()
 	d.trace.entries = make([]Entry, 0, min(len(p.rules)+len(o.Tokens), maxUnmatched)+8)

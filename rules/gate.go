@@ -43,10 +43,10 @@ type Failure struct {
 	Expect string `json:"expect,omitempty"` // as written
 	Got    string `json:"got,omitempty"`    // what there was instead
 	// Parts are the conditions that and, or join in it, with what each says.
-	Parts []dsl.Clause `json:"parts,omitempty"`
-	SetBy []string     `json:"setBy,omitempty"` // which rule gave what it looks at its value
-	Error string       `json:"error,omitempty"`
-	Stack string       `json:"stack,omitempty"` // of a panic, which is a bug of ours
+	Parts []dsl.Part `json:"parts,omitempty"`
+	SetBy []string   `json:"setBy,omitempty"` // which rule gave what it looks at its value
+	Error string     `json:"error,omitempty"`
+	Stack string     `json:"stack,omitempty"` // of a panic, which is a bug of ours
 
 	looks []string // what is to blame looks at
 }
@@ -153,7 +153,7 @@ func (f Failure) detail(b *strings.Builder) {
 		sign, says := "ok   ", ""
 		if !p.Holds {
 			sign = "false"
-			if says = p.Values; p.Error != "" {
+			if says = looked(p); p.Error != "" {
 				says = p.Error
 			}
 		}
@@ -268,7 +268,12 @@ func (s *Set) test(ctx context.Context, sim Simulate, t *dsl.Test) (res TestResu
 		case err != nil:
 			fail(e.Pos, Failure{Expect: e.Source, Error: err.Error()})
 		case !ok:
-			fail(e.Pos, Failure{Expect: e.Source, Got: got, Parts: parts, SetBy: origins(blamed(e, parts), trace), looks: blamed(e, parts)})
+			f := Failure{Expect: e.Source, Got: got, looks: blamed(parts)}
+			f.SetBy = origins(f.looks, trace)
+			if len(parts) > 1 { // else the whole is all there is to say
+				f.Parts = parts[:min(len(parts), mostParts)]
+			}
+			fail(e.Pos, f)
 		}
 	}
 	return res

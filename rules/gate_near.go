@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"postern/dsl"
 )
@@ -32,107 +33,78 @@ func (n Near) String() string {
 const (
 	maxNear      = 5  // of one test
 	maxExplained = 20 // failing tests whose rules are looked into
+	mostParts    = 20 // of an expectation
+	nearTime     = 5 * time.Second
 )
 
-// explain runs failing tests again on a set that tells what its conditions say, for the rules that nearly matched.
+// explain runs failing tests again, for the rules that nearly matched.
 func (s *Set) explain(ctx context.Context, sim Simulate, r *Report) {
-	var watched *Set
 	explained := 0
+	end := time.Now().Add(nearTime)
 	for i := range r.Tests {
 		t := &r.Tests[i]
-		if t.OK() || t.Trace == nil || explained == maxExplained || ctx.Err() != nil {
+		if t.OK() || t.Trace == nil || explained == maxExplained || ctx.Err() != nil || time.Now().After(end) {
 			continue
 		}
-		if watched == nil {
-			if watched = s.watched(); watched == nil || len(watched.program.Tests) != len(s.program.Tests) {
-				return
-			}
-		}
 		explained++
-		t.Near = watched.near(ctx, sim, t)
+		t.Near = s.near(ctx, sim, t, func() bool { return time.Now().Before(end) })
 	}
 }
 
-// watched is the set compiled so that it tells what its conditions say; nil where that fails, which would be a bug.
-func (s *Set) watched() *Set {
-	w, _ := compile(s.files, s.files.open, LoadOptions{Vocabulary: s.vocabulary, watch: true})
-	if w != nil {
-		w.dir = s.dir
-	}
-	return w
-}
-
-// said is what a rule's condition said of one mail.
-type said struct {
-	held     int // parts that were true
-	lost     []*dsl.Point
-	values   string // of the first part that was false
-	unlikely bool   // it matched
-}
-
-func (s *Set) near(ctx context.Context, sim Simulate, res *TestResult) (out []Near) {
+func (s *Set) near(ctx context.Context, sim Simulate, res *TestResult, more func() bool) (out []Near) {
 	defer func() { _ = recover() }() // it failed before: this is help beside that
-	t := s.program.Tests[res.test]
-	heard := map[string]*said{}
-	_, _, err := sim(dsl.Watching(ctx, func(p *dsl.Point, yes bool, values func() string) {
-		h := heard[p.Rule]
-		if h == nil {
-			h = &said{}
-			heard[p.Rule] = h
-		}
-		switch {
-		case p.Kind == dsl.PointBranch:
-		case p.Kind == dsl.PointWhen && yes:
-			h.unlikely = true
-		case p.Kind == dsl.PointWhen && len(h.lost) > 0: // its parts say more
-		case yes:
-			h.held++
-		default:
-			if len(h.lost) == 0 {
-				h.values = values()
-			}
-			h.lost = append(h.lost, p)
-		}
-	}), s, t)
-	if err != nil {
-		return nil
-	}
 	wanted := map[string]bool{}
 	for _, f := range res.Failures {
 		for _, name := range f.looks {
 			wanted[fieldOf(name)] = true
 		}
 	}
-	for _, all := range [][]*dsl.Rule{s.program.Rules, s.program.Tokens} {
-		for _, r := range all {
-			h := heard[r.Name]
-			if h == nil || h.unlikely || len(h.lost) == 0 {
-				continue
-			}
-			sets := slices.DeleteFunc(r.Sets(), func(f string) bool { return !wanted[f] })
-			if len(sets) == 0 && (h.held == 0 || len(h.lost) > 1) {
-				continue
-			}
-			out = append(out, Near{Pos: s.place(r.Pos), Rule: r.Name, Sets: strings.Join(sets, ", "), False: h.lost[0].Text, Values: h.values})
+	asked := map[*dsl.Rule]bool{} // a token may stand in a mail twice
+	_, _, _ = sim(Witnessing(ctx, func(r *dsl.Rule, run *dsl.Run) {
+		if asked[r] || !more() {
+			return
 		}
-	}
+		asked[r] = true
+		p := r.Explain(run, nil)
+		if p == nil {
+			return
+		}
+		missing, held := p.Missing()
+		sets := slices.DeleteFunc(r.Sets(), func(f string) bool { return !wanted[f] })
+		lost := p.Nearest()
+		if len(lost) == 0 || len(sets) == 0 && (held == 0 || missing > 1) {
+			return
+		}
+		out = append(out, Near{Pos: s.place(r.Pos), Rule: r.Name, Sets: strings.Join(sets, ", "), False: lost[0].Text, Values: looked(lost[0])})
+	}), s, s.program.Tests[res.test])
 	slices.SortStableFunc(out, func(a, b Near) int { return min(len(b.Sets), 1) - min(len(a.Sets), 1) })
 	return out[:min(len(out), maxNear)]
 }
 
-// blamed is what the false parts of an expectation look at, or all of it where it has no parts.
-func blamed(e *dsl.Expect, parts []dsl.Clause) (looks []string) {
-	for _, p := range parts {
-		for _, name := range p.Looks {
-			if !p.Holds && !slices.Contains(looks, name) {
-				looks = append(looks, name)
+// looked is what a part looks at, for a line.
+func looked(p dsl.Part) string {
+	var out []string
+	for _, v := range p.Looked() {
+		out = append(out, v.String())
+	}
+	return strings.Join(out, ", ")
+}
+
+// blamed is what the false parts of an expectation look at, or all of it where they look at nothing.
+func blamed(parts []dsl.Part) (looks []string) {
+	for _, wrong := range []bool{true, false} {
+		for _, p := range parts {
+			for _, v := range p.Looked() {
+				if (!p.Holds || !wrong) && !slices.Contains(looks, v.Text) {
+					looks = append(looks, v.Text)
+				}
 			}
 		}
+		if looks != nil {
+			return looks
+		}
 	}
-	if looks == nil {
-		return e.Looks()
-	}
-	return looks
+	return nil
 }
 
 // fieldOf is the field, as a trace names it, of a name that an expectation looks at.

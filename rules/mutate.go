@@ -113,7 +113,7 @@ func (s *Set) reach(ctx context.Context, sim Simulate) (map[string][]int, Report
 	matched := map[string]map[int]bool{}
 	r := Report{Version: s.version}
 	for i, t := range s.program.Tests {
-		res := s.test(dsl.Watching(ctx, func(p *dsl.Point, said bool, _ func() string) {
+		res := s.test(dsl.Watching(ctx, func(p *dsl.Point, said bool) {
 			if matched[p.Rule] == nil {
 				matched[p.Rule] = map[int]bool{}
 			}

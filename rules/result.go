@@ -65,6 +65,13 @@ type Options struct {
 // A Witness hears of a rule that was run and did not match, while everything is as the rule saw it.
 type Witness func(r *dsl.Rule, run *dsl.Run)
 
+type witnessKey struct{}
+
+// Witnessing gives a witness to the decisions that are made with the context and have none, as those of tests.
+func Witnessing(ctx context.Context, w Witness) context.Context {
+	return context.WithValue(ctx, witnessKey{}, w)
+}
+
 // DefaultBudget is what the rules of one message may cost together. Steps are what normally ends a script that runs
 // away: they are the same on every machine. The time is the last resort, and long, since a busy machine must
 // not send honest mail to quarantine; ten thousand ordinary rules take a few milliseconds.
