@@ -373,8 +373,8 @@ func setsOfChange(c *issue.IssueChange) []issue.Set {
 			continue
 		}
 		s := issue.Set{Field: f.name, Value: *f.value}
-		if f.name == "status" && c.ClosedAt != nil && !c.ClosedAt.IsZero() {
-			s.Closed = c.ClosedAt
+		if f.name == "status" && s.Value == closedStatus { // whether it was closed before, the store knows
+			s.Closed = &c.UpdatedAt
 		}
 		out = append(out, s)
 	}
@@ -388,6 +388,9 @@ func setsOfChange(c *issue.IssueChange) []issue.Set {
 	out = append(out, presence("watchers.", c.DropWatchers, "")...)
 	return append(out, own(c.Fields)...)
 }
+
+// closedStatus is the status that the rules' close() gives.
+const closedStatus = "closed"
 
 func presence(prefix string, names []string, value string) (out []issue.Set) {
 	for _, n := range names {

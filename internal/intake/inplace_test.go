@@ -71,6 +71,7 @@ func (r *rig) seen() seen {
 		s.Notes = append(s.Notes, r.notes(is.Number))
 		is.UpdatedAt = time.Time{}
 		slices.Sort(is.Tags) // what was taken away and came back stands last
+		slices.Sort(is.Watchers)
 	}
 	list, _, err := r.store.Messages(ctx, issue.MessageQuery{Page: pageOf(500)})
 	if err != nil {

@@ -19,7 +19,7 @@ type Set struct {
 	Field  string     `json:"field"`            // "priority", …, "due", "fields.NAME", "tags.NAME", "watchers.ADDRESS"
 	Value  string     `json:"value"`            // of a tag or a watcher There, or "" where it was taken away; of a time RFC 3339
 	By     string     `json:"by"`               // the id of the message whose decision gave it
-	Closed *time.Time `json:"closed,omitempty"` // with a status: since when the issue is closed
+	Closed *time.Time `json:"closed,omitempty"` // with a status that closes: since when the issue is closed
 	Gone   bool       `json:"gone,omitempty"`   // taken back
 }
 

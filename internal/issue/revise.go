@@ -165,8 +165,8 @@ func (h *History) revise(field string, s Set, gives bool, by string, made bool) 
 	case mine >= 0:
 		e := &h.Sets[of[mine]]
 		before := *e
-		if gives && s.Closed == nil {
-			s.Closed = h.closedLike(s.Value, of[:mine+1])
+		if gives && s.Closed != nil {
+			s.Closed = h.since(s, of[:mine])
 		}
 		if made && !gives { // its word is the first: without it there is nothing
 			s, gives = Set{Field: field, By: by}, true
@@ -197,15 +197,17 @@ func (h *History) revise(field string, s Set, gives bool, by string, made bool) 
 	return h.settle(d, by)
 }
 
-// closedLike is since when the issue was closed by the latest of some sets with that value that says it: to set the same status again
-// closes nothing anew.
-func (h *History) closedLike(value string, of []int) *time.Time {
-	for _, i := range slices.Backward(of) {
-		if s := h.Sets[i]; s.Value == value && s.Closed != nil {
-			return s.Closed
+// since is when a set closes the issue: to set the same status again closes nothing anew.
+func (h *History) since(s Set, before []int) *time.Time {
+	for _, i := range slices.Backward(before) {
+		if o := h.Sets[i]; !o.Gone {
+			if o.Value == s.Value && o.Closed != nil {
+				return o.Closed
+			}
+			break
 		}
 	}
-	return nil
+	return s.Closed
 }
 
 // gathers reports whether a field is one of many: to add one of these takes nothing from anybody.

@@ -108,7 +108,7 @@ func TestReviseStatus(t *testing.T) {
 	if h.Issue.Status != "closed" || h.Issue.ClosedAt == nil || !h.Issue.ClosedAt.Equal(one) {
 		t.Errorf("got %q since %v, want closed since %v", h.Issue.Status, h.Issue.ClosedAt, one)
 	}
-	h.Revise(&issue.Revision{By: "c", At: noon, Sets: []issue.Set{{Field: "status", Value: "closed"}}})
+	h.Revise(&issue.Revision{By: "c", At: noon, Sets: []issue.Set{{Field: "status", Value: "closed", Closed: &two}}})
 	if h.Issue.ClosedAt == nil || !h.Issue.ClosedAt.Equal(one) {
 		t.Errorf("closed once more: got since %v, want %v", h.Issue.ClosedAt, one)
 	}
