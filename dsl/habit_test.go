@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"postern/dsl"
 )
 
 // A habit is a line of habits.txt.
