@@ -124,7 +124,7 @@ func (t *typer) typeOf(text string, nest []opening) (typ reflect.Type, p *patter
 	u := &unit{c: t.c, frag: &fragment{src: t.file.src, start: t.offset, end: t.offset, text: b.String()}, scope: t.scope}
 	u.scope.actions = true // what may not act here still has a type
 	u.resolve(&tree.Node)
-	_, _ = t.c.checker.Check(tree, t.c.cfg) // what is wrong is told by others
+	_ = t.c.check(tree) // what is wrong is told by others
 	n := tree.Node
 	for ; depth > 0; depth-- {
 		m, ok := n.(*ast.BuiltinNode)

@@ -271,7 +271,7 @@ func (u *unit) checked(expect func(*unit)) (*expression, *parser.Tree) {
 	}
 	sites := u.sites(&tree.Node)
 	u.resolve(&tree.Node)
-	_, err = c.checker.Check(tree, c.cfg)
+	err = c.check(tree)
 	u.explain(tree.Node)
 	if c.errors > before {
 		return nil, nil

@@ -127,7 +127,10 @@ func (c *compiler) computeList(l *listValue) {
 		c.failed(err, &frag)
 		return
 	}
-	value, err := listEntries(v)
+	value, err := v, error(nil)
+	if texts, ok := v.([]string); !ok || c.listOf(texts) == nil { // else it is another list's, which was looked at
+		value, err = listEntries(v)
+	}
 	if err != nil {
 		c.error(frag.src, frag.start, err.Error(), `write it as: list NAME = ["one", "two"]`)
 		return

@@ -2,6 +2,7 @@ package dsl
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	yamlast "github.com/goccy/go-yaml/ast"
@@ -14,6 +15,8 @@ import (
 const (
 	largestYAML = 1 << 20
 	deepestYAML = 50
+	mostKeys    = 5000 // of a mapping, for which the parser takes the square of their number
+	mostDocs    = 10   // of a file, likewise; the first one is read
 )
 
 // readYAML reads what readJSON reads, as YAML. There are no anchors in it: a few lines of them are gigabytes.
@@ -79,9 +82,23 @@ func (f *listFile) parseYAML(text string) (node yamlast.Node, err error) {
 		}
 	}()
 	tokens := yamllexer.Tokenize(text)
-	open, dashes, line := 0, 0, 0
+	open, dashes, line, docs := 0, 0, 0, 0
+	keys := map[int]int{} // by their column, since a list to their left began
 	for _, t := range tokens {
 		switch t.Type {
+		case yamltoken.MappingValueType:
+			if t.Prev == nil {
+				break
+			}
+			if at := t.Prev.Position.Column; keys[at] < mostKeys {
+				keys[at]++
+			} else {
+				return nil, f.errorf(t.Position.Line, "a mapping of more than %d keys", mostKeys)
+			}
+		case yamltoken.DocumentHeaderType:
+			if docs++; docs > mostDocs {
+				return nil, f.errorf(t.Position.Line, "more than %d documents", mostDocs)
+			}
 		case yamltoken.AnchorType, yamltoken.AliasType, yamltoken.MergeKeyType, yamltoken.TagType:
 			return nil, f.errorf(t.Position.Line, "anchors, aliases and tags are not read here")
 		case yamltoken.SequenceStartType, yamltoken.MappingStartType:
@@ -93,6 +110,7 @@ func (f *listFile) parseYAML(text string) (node yamlast.Node, err error) {
 				dashes, line = 0, t.Position.Line
 			}
 			dashes++
+			maps.DeleteFunc(keys, func(at, _ int) bool { return t.Type == yamltoken.SequenceEntryType && at > t.Position.Column })
 		}
 		if open+dashes > deepestYAML || t.Position.Column > 2000 && t.Type == yamltoken.SequenceEntryType {
 			return nil, f.errorf(t.Position.Line, "this lies too deep in lists and mappings")

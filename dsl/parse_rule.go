@@ -198,10 +198,10 @@ func (p *fileParser) let(r *RuleBlock) {
 	value, ok := p.expression("the let "+p.text(name), func(depth int) bool {
 		return p.peek().kind == tokenNewline || p.is(";") || p.is("let") || p.is("when") || p.is("then")
 	})
-	if len(r.lets) == mostLetsOfRule {
+	switch {
+	case len(r.lets) == mostLetsOfRule:
 		p.error(name.start, "more than "+strconv.Itoa(mostLetsOfRule)+" lets in one rule", "")
-	}
-	if ok {
+	case ok:
 		r.lets = append(r.lets, letLine{word{p.text(name), name.start}, value})
 	}
 }
