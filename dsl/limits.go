@@ -33,11 +33,15 @@ func Limits() []Limit {
 		{"a rule", "instructions of a regular expression of `redact`", Count(slowestRedact)},
 		{"a set of rules", "entries of a list, steps and time of all lists together", Count(mostListed) + ", " + Count(listBudget.Steps) + ", " + Time(listBudget.Time)},
 		{"a set of rules", "an entry of a file that a list names", Size(longestEntry)},
-		{"a set of rules", "a YAML file that a list names", Size(largestYAML)},
+		{"a set of rules", "a YAML file that a list names; keys of a mapping there", Size(largestYAML) + "; " + Count(mostKeys)},
+		{"a set of rules", "columns of a row of a CSV file", Count(mostColumns)},
+		{"a set of rules", "memory for the files of all lists", Size(mostHeld)},
+		{"a set of rules", "conditions, statements, `let`s and expectations", Count(mostExpressions)},
 		{"a set of rules", "defines that need each other in turn", Count(deepestDefines)},
-		{"a set of rules", "instructions of all regular expressions", Count(mostInstructions)},
+		{"a set of rules", "instructions of all regular expressions; of one; of one times its groups", Count(mostInstructions) + "; " + Count(largestPattern) + "; " + Count(mostGrouped)},
 		{"a set of rules", "errors and warnings that are told", Count(mostDiagnostics)},
 		{"a test", "cases of a table", Count(mostCases)},
+		{"a test", "mails that all tables make together", Size(mostFilled)},
 	}
 }
 
