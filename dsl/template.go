@@ -90,7 +90,7 @@ func (r *rewriter) template(i int) {
 		case c == '\\' && quote != "`":
 			at += 2
 		case (c == '{' || c == '}') && at+1 < end && text[at+1] == c:
-			r.mustache(t.start+at, text[at+2:end])
+			r.mustache(t.start+at, head(text[at+2:end], 200))
 			r.replace(t.start+at, 2, string(c))
 			at += 2
 		case c == '{':
