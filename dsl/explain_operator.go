@@ -105,6 +105,8 @@ func (u *unit) explainMismatch(n *ast.BinaryNode, l, r reflect.Type) {
 	}
 	verb, hint := " is compared with ", ""
 	switch {
+	case n.Operator == "+" && either("a time", "a text"):
+		verb, hint = " is added to ", "write the text as duration("+literalOr(n, `"2h"`)+")"
 	case n.Operator == "+":
 		verb, hint = " is added to ", "make a text of what is none with string(…)"
 	case either("a time", "a text"):

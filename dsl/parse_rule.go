@@ -1,8 +1,10 @@
 package dsl
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // ruleAhead is how many words begin the rule or token that stands here: `rule`, `disabled shadow rule`, `token`; 0 for none.
@@ -170,7 +172,11 @@ func (p *fileParser) stage(r *RuleBlock) {
 	case "refused":
 		p.error(t.start, `the stage "refused" is not available in this version`, "the stages are: envelope, mail")
 	default:
-		p.error(t.start, "unknown stage "+strconv.Quote(r.stage.text)+didYouMean(r.stage.text, []string{"envelope", "mail"}), "the stages are: envelope, mail")
+		near := didYouMean(r.stage.text, []string{"envelope", "mail"})
+		if meant := habit("stage", r.stage.text); meant != "" {
+			near = "; did you mean " + meant + "?"
+		}
+		p.error(t.start, "unknown stage "+strconv.Quote(r.stage.text)+near, "the stages are: envelope, mail")
 	}
 }
 
@@ -233,7 +239,7 @@ func (p *fileParser) statements(word string) (list []fragment) {
 		if p.is("if") {
 			hint = "else has no condition of its own: write another rule, or if inside the braces"
 		}
-		p.error(p.peek().start, "{ is missing after "+word, hint)
+		p.error(p.peek().start, "{ is missing after "+word, cmp.Or(p.inBraces(word), hint))
 		p.skipItem()
 		return nil
 	}
@@ -258,6 +264,16 @@ func (p *fileParser) statements(word string) (list []fragment) {
 		p.error(start.start, word+" says nothing", "say what the rule does: "+word+" { tag(\"seen\") }")
 	}
 	return list
+}
+
+// inBraces is a hint with what stands there in the braces that are missing, "" where that is no call.
+func (p *fileParser) inBraces(word string) string {
+	rest, _, _ := strings.Cut(p.src.text[p.peek().start:], "\n")
+	rest = strings.TrimSpace(rest)
+	if call, ok := strings.CutSuffix(rest, ")"); p.peek().kind == tokenName && ok && strings.Contains(call, "(") && len(rest) <= 80 && !p.is("if") {
+		return "write it as: " + word + " { " + rest + " }"
+	}
+	return ""
 }
 
 // statement reads one statement: to the end of its line or the next semicolon, where no bracket is

@@ -108,7 +108,7 @@ func (u *unit) unknownFunction(node *ast.Node, n *ast.CallNode, callee *ast.Iden
 		f := u.c.methods[name]
 		u.error(n, "unknown function "+name, "write it as: "+f.signature())
 	case slices.Contains(u.visible(), name):
-		u.error(n, name+" is not a function", "")
+		u.error(n, name+" is not a function", "it is a value: write "+name+" without brackets")
 	default:
 		near := didYouMean(name, u.c.known)
 		hint := u.habitOfCall(name)

@@ -35,6 +35,8 @@ func (u *unit) syntaxError(err error) {
 		message, hint = "this expression is too long", `put long lists into a file: list banned = file("lists/banned.txt")`
 	case message == "invalid char escape":
 		hint = "write the text in `backticks`, where a \\ is just that"
+	case strings.HasPrefix(message, "unrecognized character") && strings.ContainsAny(message, "“”„‘’«»"):
+		hint = "a text stands in plain quotes: \"…\""
 	case strings.HasPrefix(message, "bad number syntax"):
 		message, hint = u.badNumber(offset)
 	}
@@ -74,6 +76,8 @@ func (u *unit) unexpected(fe *file.Error, offset int) (message, hint string) {
 		hint = `it stands between two texts: mail.subject ` + name + ` "x"`
 	case strings.HasPrefix(u.frag.text, "if ") && f != nil && f.action:
 		hint = "write it as: if CONDITION { " + f.signature() + " }"
+	case name == "," && u.scope.actions:
+		hint = "one statement a line, or ; between two"
 	case f != nil:
 		hint = "write it as: " + f.signature()
 	case offset == u.frag.start:
