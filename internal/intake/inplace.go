@@ -30,6 +30,8 @@ const (
 	leftElsewhere = "it would belong elsewhere now (%s): a mail is never moved from one issue to another afterwards; left as it is"
 	leftReviewed  = "a person refused it after review: name it to have it decided again"
 	leftReleased  = "a person let it pass: it is not taken back"
+	leftAgain     = "the same mail came again and was taken then, as message "
+	leftBlack     = "the rules of now black out some of what would come back: undo it when they do not"
 	leftLater     = "the rules want to decide it later: nothing is changed"
 )
 
@@ -95,18 +97,15 @@ func (in *Intake) inPlace(ctx context.Context, m *issue.Message, overruled []str
 			Message: m.ID, Was: Verdict(m.Verdict), Now: d.verdict, Reason: d.reason, Issue: m.Issue, Changes: d.result.Changes, Trace: d.result.Trace,
 			Differs: rules.Deviations(w.trace, d.result.Trace),
 		}
-		if r.Left = p.stays(d); r.Left != "" {
-			return nil
+		r.Left = p.stays(d)
+		if r.Left == "" && run.mayNot(m) && (r.Was != r.Now || r.Reason != m.Reason) {
+			r.Left = leftReviewed
 		}
-		if r.Now == Committed && !claims(r.Was) { // its slot was nobody's meanwhile
-			_, held, err := in.jobOf(m, q.p, q.mailbox).slot(ctx)
-			if err != nil {
-				return err
-			}
-			if held != nil && held.ID != m.ID {
-				r.Left = "the same mail came again and was taken then, as message " + held.ID
-				return nil
-			}
+		if r.Left == "" {
+			r.Left, err = in.cameAgain(ctx, m, q, r.Now)
+		}
+		if r.Left != "" || err != nil {
+			return err
 		}
 		d.facts = w.facts.and(d.facts)
 		c, fields := p.again(d, q)
@@ -116,6 +115,18 @@ func (in *Intake) inPlace(ctx context.Context, m *issue.Message, overruled []str
 		err = unable(fault.Invalid, "message %s: %s", m.ID, why)
 	}
 	return r, err
+}
+
+// cameAgain says that the same mail is there as another message: it came while this one had been refused, and its slot was nobody's.
+func (in *Intake) cameAgain(ctx context.Context, m *issue.Message, q *question, now Verdict) (left string, err error) {
+	if now != Committed || claims(Verdict(m.Verdict)) {
+		return "", nil
+	}
+	_, held, err := in.jobOf(m, q.p, q.mailbox).slot(ctx)
+	if err != nil || held == nil || held.ID == m.ID {
+		return "", err
+	}
+	return leftAgain + held.ID, nil
 }
 
 // stays says why a message stays as it is, "" where it need not.

@@ -87,11 +87,22 @@ func (w *past) Recent(ctx context.Context, mailbox, email string, since time.Tim
 	if n, ok := w.facts.Recent[w.facts.Now.Sub(since).String()]; ok {
 		return n, nil
 	}
-	all, err := w.store.Recent(ctx, mailbox, email, since)
+	return sinceThen{w.store, w.facts.Now}.Recent(ctx, mailbox, email, since)
+}
+
+// sinceThen is the world of now for a mail that came then: what its sender wrote later is not counted.
+type sinceThen struct {
+	World
+	then time.Time
+}
+
+// Recent is made of two counts of now.
+func (w sinceThen) Recent(ctx context.Context, mailbox, email string, since time.Time) (int, error) {
+	all, err := w.World.Recent(ctx, mailbox, email, since)
 	if err != nil {
 		return 0, err
 	}
-	later, err := w.store.Recent(ctx, mailbox, email, w.facts.Now)
+	later, err := w.World.Recent(ctx, mailbox, email, w.then)
 	return max(all-later, 0), err
 }
 

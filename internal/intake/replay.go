@@ -298,6 +298,7 @@ func (in *Intake) would(ctx context.Context, m *issue.Message, run *replaying) (
 	case why != "":
 		return nil, unable(fault.Invalid, "message %s: %s", m.ID, why)
 	}
+	d.acknowledged(m)
 	r := &Replay{
 		Message: m.ID, Was: Verdict(m.Verdict), Now: d.verdict, Reason: d.reason, Changes: d.result.Changes, Trace: d.result.Trace,
 		Differs: rules.Deviations(then, d.result.Trace),

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"postern/dsl"
 	"postern/internal/fault"
@@ -58,6 +59,9 @@ func (in *Intake) Release(ctx context.Context, id, actor string) (Outcome, error
 	r, err := in.tilDecided(ctx, m, func(m *issue.Message) (*Replay, error) { return in.again(ctx, m, stoppers(m), run) })
 	if err != nil {
 		return Outcome{}, err
+	}
+	if r.Left != "" && r.Became == "" && r.Now != TryLater { // else its outcome says so
+		return Outcome{}, unable(fault.Conflict, "message %s stays in quarantine: %s", id, r.Left)
 	}
 	return Outcome{Recipient: m.Envelope.To, Mailbox: m.Mailbox, Verdict: r.Now, Reason: r.Reason, Message: r.Became, Issue: r.Issue}, nil
 }
@@ -147,11 +151,13 @@ func replayed(m *issue.Message) error {
 
 func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, past []string, run *replaying) (*Replay, error) {
 	q := j.question()
+	q.id = issue.NewID(m.ReceivedAt) // ids tell which mail came first
 	q.past, q.sender = past, trusted(m)
-	d, err := in.decideWhole(ctx, in.store, q)
+	d, err := in.decideWhole(ctx, sinceThen{in.store, m.ReceivedAt}, q)
 	if err != nil {
 		return nil, err
 	}
+	d.acknowledged(m)
 	r := &Replay{Message: m.ID, Was: Verdict(m.Verdict), Now: d.verdict, Reason: d.reason, Changes: d.result.Changes, Trace: d.result.Trace, Issue: m.Issue}
 	r.Differs = rules.Deviations(traceOf(m), d.result.Trace)
 	if r.Otherwise = r.Was != r.Now || r.Reason != m.Reason || len(r.Differs) > 0; !r.Otherwise {
@@ -166,6 +172,11 @@ func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, pas
 		return r, nil
 	}
 	c := assemble(d, q, j.envelope())
+	if c.Change != nil && run.id != "" {
+		if err := in.late(ctx, c, m, r); err != nil {
+			return nil, err
+		}
+	}
 	c.Event = in.event(&issue.Event{Actor: run.actor, Action: run.action, Subject: "message:" + m.ID, Detail: run.detail(r)})
 	if c.Message.Run = run.id; run.id != "" {
 		c.Message.Former = &issue.Former{Run: m.Run, Verdict: m.Verdict, Reason: m.Reason, Marked: m.Marked, Decision: m.Decision}
@@ -182,8 +193,8 @@ func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, pas
 			return nil, err
 		}
 		if held != nil && held.ID != m.ID {
-			r.Left = "the same mail came again and was taken then, as message " + held.ID
-			r.Now, r.Issue = Verdict(held.Verdict), issueOf(held)
+			r.Left = leftAgain + held.ID
+			r.Now, r.Issue, r.Became = Verdict(held.Verdict), issueOf(held), held.ID
 			return r, nil
 		}
 		if m.Slot != "" {
@@ -201,6 +212,30 @@ func (in *Intake) decideAgain(ctx context.Context, m *issue.Message, j *job, pas
 	}
 	r.Applied, r.Became, r.Issue = true, c.Message.ID, done.Issue
 	return r, nil
+}
+
+// acknowledged keeps for review what one mailbox refuses and another took, as when it came: its sender was told 250.
+func (d *decision) acknowledged(m *issue.Message) {
+	if d.verdict == Rejected && strings.HasPrefix(m.Reason, refusedHere) {
+		d.verdict, d.reason = Quarantined, refusedHere+d.reason
+	}
+}
+
+// late makes a commit's change that of an old mail: what later ones set stands, and is told.
+func (in *Intake) late(ctx context.Context, c *issue.Commit, m *issue.Message, r *Replay) error {
+	h, err := in.store.History(ctx, c.Change.Number)
+	if err != nil {
+		return err
+	}
+	c.Change.Late = true
+	is := h.Clone()
+	is.Change(c.Change, m.ID)
+	for _, s := range setsOfChange(c.Change) {
+		if have := is.Issue.Value(s.Field); have != s.Value {
+			r.Fields = append(r.Fields, issue.Revised{Field: s.Field, Was: have, Is: s.Value, Left: issue.LeftSince(is.Owner(s.Field))})
+		}
+	}
+	return nil
 }
 
 // decideWhole asks the envelope rules, too, which a mail that just comes has behind it.

@@ -18,6 +18,10 @@ func (in *Intake) undo(ctx context.Context, m *issue.Message, run *replaying) (*
 	switch {
 	case m.Run != run.undo:
 		return nil, unable(fault.Invalid, "message %s was decided again since", m.ID)
+	case m.DeletedAt != nil:
+		return nil, unable(fault.Invalid, "message %s was deleted since", m.ID)
+	case Verdict(m.Verdict) == Quarantined && m.Raw.SHA256 == "":
+		return nil, unable(fault.Invalid, "message %s: its mail is gone (keep.quarantine)", m.ID)
 	case f == nil:
 		return nil, unable(fault.Invalid, "message %s: what it was before the run is gone (keep.trace)", m.ID)
 	}
@@ -42,9 +46,17 @@ func (in *Intake) undo(ctx context.Context, m *issue.Message, run *replaying) (*
 	if r.Now == Committed {
 		c.Revise = &issue.Revision{Number: m.Issue, By: m.ID, At: p.now, Sets: f.Sets, Notes: p.formerNotes(f)}
 	}
-	do := func(q *question) error {
+	do := func(w *past, q *question) error {
 		var fields []issue.Revised
 		if q != nil {
+			var err error
+			if r.Left, err = in.cameAgain(ctx, m, q, r.Now); r.Left != "" || err != nil {
+				return err
+			}
+			if shows, err := in.shows(ctx, w, q, f, &p.was, &was); shows || err != nil {
+				r.Left = leftBlack
+				return err
+			}
 			fields = refile(c, q, &p.was, &was)
 			if !slices.Equal(p.was.Redact, was.Redact) {
 				p.reword(c.Revise, cut(newRedaction(was.Redact).text(q.p.newText), issue.InlineText))
@@ -59,14 +71,36 @@ func (in *Intake) undo(ctx context.Context, m *issue.Message, run *replaying) (*
 		}
 		return in.revise(ctx, p, c, fields, r, run)
 	}
-	if slices.Equal(p.was.Redact, was.Redact) && slices.Equal(p.was.DropAttachments, was.DropAttachments) {
-		return r, do(nil)
+	taken := claims(r.Now) && !claims(r.Was) // its slot was nobody's
+	if !taken && slices.Equal(p.was.Redact, was.Redact) && slices.Equal(p.was.DropAttachments, was.DropAttachments) {
+		return r, do(nil, nil)
 	}
-	why, err := in.withThen(ctx, m, in.rules(), func(_ *past, q *question) error { return do(q) })
+	why, err := in.withThen(ctx, m, in.rules(), do)
 	if err == nil && why != "" {
 		err = unable(fault.Invalid, "message %s: %s", m.ID, why)
 	}
 	return r, err
+}
+
+// shows reports whether something would be seen again, in the mail or in what rules made of it, that the rules of now black out.
+func (in *Intake) shows(ctx context.Context, w *past, q *question, f *issue.Former, is, was *rules.Changes) (bool, error) {
+	more := func(have, than *rules.Changes) []string {
+		return slices.DeleteFunc(slices.Clone(have.Redact), func(p string) bool { return slices.Contains(than.Redact, p) })
+	}
+	if len(more(is, was)) == 0 || q.set == nil {
+		return false, nil
+	}
+	d, err := in.decideWhole(ctx, w, q)
+	if err != nil {
+		return false, err
+	}
+	said := slices.AppendSeq([]string{q.p.msg.HTML, f.Reason}, q.p.msg.Texts())
+	for _, s := range f.Sets {
+		said = append(said, s.Field, s.Value)
+	}
+	said = append(said, was.Notes...)
+	hide := newRedaction(more(&d.result.Changes, was))
+	return slices.ContainsFunc(said, func(text string) bool { return hide.text(text) != text }), nil
 }
 
 // formerNotes are the message's notes as they were; those that the run wrote go.

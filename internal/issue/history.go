@@ -147,6 +147,10 @@ func stamp(t *time.Time) string {
 // Change changes the issue as a message's decision says. One that was withdrawn is there again.
 func (h *History) Change(c *IssueChange, by string) {
 	is := h.Issue
+	give := h.give
+	if c.Late {
+		give = h.giveLate
+	}
 	closed := is.ClosedAt
 	if c.ClosedAt != nil {
 		if closed = nil; !c.ClosedAt.IsZero() {
@@ -158,19 +162,24 @@ func (h *History) Change(c *IssueChange, by string) {
 		if v != nil {
 			s := Set{Field: scalars[i], Value: *v, By: by}
 			if s.Field == statusField {
-				s.Closed = closed
+				if s.Closed = closed; c.Late && closed == nil { // whoever closed it had not seen this mail
+					h.give(s)
+					continue
+				}
 			}
-			h.give(s)
+			give(s)
 		}
 	}
-	is.ClosedAt = closed
-	if c.DueAt != nil {
-		h.give(Set{Field: dueField, Value: stamp(c.DueAt), By: by})
+	if !c.Late || c.Status == nil {
+		is.ClosedAt = closed
 	}
-	h.entries(tagPrefix, c.AddTags, c.RemoveTags, by)
-	h.entries(watcherPrefix, c.AddWatchers, c.DropWatchers, by)
+	if c.DueAt != nil {
+		give(Set{Field: dueField, Value: stamp(c.DueAt), By: by})
+	}
+	h.entries(give, tagPrefix, c.AddTags, c.RemoveTags, by)
+	h.entries(give, watcherPrefix, c.AddWatchers, c.DropWatchers, by)
 	for _, name := range slices.Sorted(maps.Keys(c.Fields)) {
-		h.give(Set{Field: fieldPrefix + name, Value: c.Fields[name], By: by})
+		give(Set{Field: fieldPrefix + name, Value: c.Fields[name], By: by})
 	}
 	is.WithdrawnAt = nil
 	if at := Time(c.UpdatedAt); at.After(is.UpdatedAt) {
@@ -179,13 +188,13 @@ func (h *History) Change(c *IssueChange, by string) {
 }
 
 // entries adds some and takes others away. To take away what was never there says nothing.
-func (h *History) entries(prefix string, add, remove []string, by string) {
+func (h *History) entries(give func(Set), prefix string, add, remove []string, by string) {
 	for _, name := range add {
-		h.give(Set{Field: prefix + name, Value: There, By: by})
+		give(Set{Field: prefix + name, Value: There, By: by})
 	}
 	for _, name := range remove {
 		if h.Issue.Value(prefix+name) != "" || len(h.of(prefix+name)) > 0 {
-			h.give(Set{Field: prefix + name, By: by})
+			give(Set{Field: prefix + name, By: by})
 		}
 	}
 }
@@ -203,6 +212,19 @@ func (h *History) give(s Set) {
 	}
 	h.Issue.take(s)
 	h.forget(s.Field)
+}
+
+// giveLate is give for a message that came before others: it stands behind what these have set, by their ids, which sort by time. What made the
+// issue had its say before everybody.
+func (h *History) giveLate(s Set) {
+	for _, i := range h.of(s.Field) {
+		if is := h.Sets[i]; is.By > s.By && is.By != h.Issue.Message && !is.Gone {
+			h.Sets = slices.Insert(h.Sets, i, s)
+			h.forget(s.Field)
+			return
+		}
+	}
+	h.give(s)
 }
 
 // first is what a field has, as the word of what made the issue.

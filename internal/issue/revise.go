@@ -37,6 +37,9 @@ type Revised struct {
 	Left  string `json:"left,omitempty"` // why it stays as it was
 }
 
+// LeftSince says that a field stays as a later message set it.
+func LeftSince(by string) string { return leftSince + by }
+
 // String is a line that tells it.
 func (r Revised) String() string {
 	switch {

@@ -201,3 +201,39 @@ func TestHistoryIsBounded(t *testing.T) {
 		t.Errorf("status %q, said %+v: want it left", h.Issue.Status, said)
 	}
 }
+
+// What an old mail says, taken in afterwards, takes nothing from what came after it; but the issue is open again, since whoever closed it had
+// not seen that mail.
+func TestLateChange(t *testing.T) {
+	t.Parallel()
+	closed := noon.Add(time.Hour)
+	for name, c := range map[string]struct {
+		since, late issue.IssueChange
+		want        string
+	}{
+		"another field":      {issue.IssueChange{Assignee: text("bob")}, issue.IssueChange{Priority: text("high")}, "high bob new [one] false"},
+		"the same field":     {issue.IssueChange{Priority: text("low")}, issue.IssueChange{Priority: text("high")}, "low wrong new [one] false"},
+		"a tag taken since":  {issue.IssueChange{RemoveTags: []string{"one"}}, issue.IssueChange{AddTags: []string{"one", "two"}}, "normal wrong new [two] false"},
+		"closed since":       {issue.IssueChange{Status: text("closed"), ClosedAt: &closed}, issue.IssueChange{Priority: text("high")}, "high wrong closed [one] true"},
+		"opened again":       {issue.IssueChange{Status: text("closed"), ClosedAt: &closed}, issue.IssueChange{Status: text("open"), ClosedAt: &time.Time{}}, "normal wrong open [one] false"},
+		"closed, then since": {issue.IssueChange{Status: text("open"), ClosedAt: &time.Time{}}, issue.IssueChange{Status: text("closed"), ClosedAt: &closed}, "normal wrong open [one] false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := made()
+			h.Change(&c.since, "c")
+			c.late.Late = true
+			h.Change(&c.late, "b")
+			is := h.Issue
+			if got := fmt.Sprint(is.Priority, " ", is.Assignee, " ", is.Status, " ", is.Tags, " ", is.ClosedAt != nil); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+			h.Revise(&issue.Revision{By: "b", At: noon}) // taken back, the rest is as by the other alone
+			alone := made()
+			alone.Change(&c.since, "c")
+			if is, want := h.Issue, alone.Issue; is.Priority != want.Priority || is.Status != want.Status || fmt.Sprint(is.Tags) != fmt.Sprint(want.Tags) || (is.ClosedAt == nil) != (want.ClosedAt == nil) {
+				t.Errorf("taken back: got %+v, want %+v", is, want)
+			}
+		})
+	}
+}

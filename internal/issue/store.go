@@ -225,6 +225,7 @@ type IssueChange struct {
 	DropWatchers []string
 	Fields       map[string]string // an empty value removes the field
 	UpdatedAt    time.Time
+	Late         bool // it is a mail's that came before others which are here: a field that one of these has set stays, but the issue is opened again
 }
 
 // Committed is what Commit wrote.
@@ -288,7 +289,7 @@ type LedgerQuery struct {
 // Retention says before when things go. A zero time keeps all.
 type Retention struct {
 	Raw        time.Time // raw of committed, discarded, rejected and try-later messages
-	Quarantine time.Time // quarantined messages' raw, text and attachments
+	Quarantine time.Time // quarantined messages' raw, text and attachments; of what a replay put there since it did
 	Ledger     time.Time
 	Trace      time.Time // decisions' traces and facts, and what messages were before a replay
 }

@@ -223,9 +223,13 @@ func (s *Store) retain(ctx context.Context, kind string, before time.Time, take 
 	var trouble []error
 	stay := []string{} // those of the troubles
 	for {
-		batch, err := s.readDocs(ctx, bson.D{
+		filter := bson.D{
 			{Key: "keeps", Value: kind}, {Key: "receivedAt", Value: bson.M{"$lt": before}}, {Key: "_id", Value: bson.M{"$nin": stay}},
-		}, options.Find().SetLimit(upkeepStep).SetProjection(bson.M{"id": 1}))
+		}
+		if kind == "quarantine" { // from when a message came into it, which may be a replay's doing
+			filter = append(filter, bson.E{Key: "run", Value: bson.M{"$not": bson.M{"$gte": issue.FirstID(before)}}})
+		}
+		batch, err := s.readDocs(ctx, filter, options.Find().SetLimit(upkeepStep).SetProjection(bson.M{"id": 1}))
 		if err != nil || len(batch) == 0 {
 			return total, errors.Join(append(trouble, err)...)
 		}

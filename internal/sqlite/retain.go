@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -144,9 +145,9 @@ func (s *Store) Retain(ctx context.Context, r issue.Retention) (int, error) {
 
 // oldSeqs are the messages received before a time that meet a condition on the columns of messages_time, so that
 // none but these is read.
-func oldSeqs(t *tx, before time.Time, condition string) (seqs []int64, err error) {
+func oldSeqs(t *tx, before time.Time, condition string, args ...any) (seqs []int64, err error) {
 	err = t.query(context.Background(), "SELECT seq FROM messages INDEXED BY messages_time WHERE received_at < ? AND "+condition+" LIMIT ?",
-		[]any{before, batch}, func(r row) error {
+		slices.Concat([]any{before}, args, []any{batch}), func(r row) error {
 			seqs = append(seqs, r.int(0))
 			return nil
 		})
@@ -185,8 +186,9 @@ func (s *Store) retainCopies(t *tx, before time.Time) (int, error) {
 	return int(r.int(0)), s.emptyCopies(t, "received_at < ? LIMIT ?", before, batch)
 }
 
+// retainQuarantine counts from when a message came into quarantine, which may be a replay's doing.
 func (s *Store) retainQuarantine(t *tx, before time.Time) (int, error) {
-	seqs, err := oldSeqs(t, before, "raw_size > 0 AND verdict = 'quarantined'")
+	seqs, err := oldSeqs(t, before, "raw_size > 0 AND verdict = 'quarantined' AND run < ?", issue.FirstID(before))
 	if err != nil {
 		return 0, err
 	}

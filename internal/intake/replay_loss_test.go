@@ -1,0 +1,209 @@
+package intake_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"postern/internal/intake"
+	"postern/internal/issue"
+)
+
+const day = 24 * time.Hour
+
+// What a replay puts into quarantine stays there as long as what came into it that day, however old the mail is: nothing of it is lost before
+// somebody can have looked. When it is gone, undoing says so rather than making an empty issue.
+func TestReplayHoldsOldMail(t *testing.T) {
+	onBoth(t, "", func(t *testing.T, r *rig) {
+		o := r.one(plain("<1@x.example>", "ann@example.org", "Printer", "It burns."))
+		r.later(time.Minute)
+		r.one(plain("<2@x.example>", "ann@example.org", "Re: Printer", "Still.", "In-Reply-To: <1@x.example>"))
+		before := r.seen()
+		r.later(40 * day)
+		r.rules(`rule "look" { then { quarantine("look") } }`)
+		run := r.run(intake.ReplayQuery{Verdict: "committed", Apply: true})
+		retain := func() {
+			t.Helper()
+			if _, err := r.store.Retain(t.Context(), issue.Retention{Quarantine: r.now().Add(-30 * day)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		retain()
+		undone := r.run(intake.ReplayQuery{Undo: run.Run, Apply: true})
+		r.same(before, "undone the same day")
+		run = r.run(intake.ReplayQuery{Undo: undone.Run, Apply: true})
+		r.later(31 * day)
+		retain()
+		if m := r.message(o.Message); m.Raw.SHA256 != "" {
+			t.Errorf("after its time in quarantine the message is there still")
+		}
+		got, err := r.in.ReplayAll(t.Context(), intake.ReplayQuery{Undo: run.Run, Apply: true}, "x")
+		if err != nil || len(got.Unable) != 2 || len(r.issues()) != 0 {
+			t.Errorf("undone when its text is gone: %+v, %v; %d issues", got, err, len(r.issues()))
+		}
+	})
+}
+
+// What a person refused or deleted after a run, undoing the run does not bring back.
+func TestUndoHeedsReview(t *testing.T) {
+	onBoth(t, "", func(t *testing.T, r *rig) {
+		refused := r.one(plain("<1@x.example>", "ann@example.org", "One", "x"))
+		dropped := r.one(plain("<2@x.example>", "ann@example.org", "Two", "x"))
+		released := r.one(plain("<3@x.example>", "ann@example.org", "Three", "x"))
+		r.rules(`rule "look" { then { quarantine("look") } }`)
+		run := r.run(intake.ReplayQuery{Verdict: "committed", Apply: true})
+		if err := r.in.Reject(t.Context(), refused.Message, "eve"); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.store.DropMessage(t.Context(), dropped.Message, issue.Event{ID: issue.NewID(r.now()), At: r.now()}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.in.Release(t.Context(), released.Message, "eve"); err != nil {
+			t.Fatal(err)
+		}
+		r.rules("")
+		before := r.seen()
+		r.run(intake.ReplayQuery{Verdict: "rejected", Apply: true})
+		r.same(before, "replayed over what a person said")
+		got, err := r.in.ReplayAll(t.Context(), intake.ReplayQuery{Undo: run.Run, Apply: true}, "x")
+		if err == nil {
+			for _, u := range got.Unable {
+				if !strings.Contains(u.Reason, "deleted") {
+					t.Errorf("told: %+v", u)
+				}
+			}
+		}
+		r.same(before, "undone over what a person said")
+	})
+}
+
+// A mail that came again and was taken while it was withdrawn is not there twice when that is undone.
+func TestUndoWhenItCameAgain(t *testing.T) {
+	onBoth(t, "", func(t *testing.T, r *rig) {
+		mail := plain("<1@x.example>", "ann@example.org", "One", "x")
+		o := r.one(mail)
+		r.rules(`rule "no" { then { reject("no") } }`)
+		run := r.run(intake.ReplayQuery{Verdict: "committed", Apply: true})
+		if len(r.issues()) != 0 {
+			t.Fatal("not withdrawn")
+		}
+		r.rules("")
+		r.later(time.Hour)
+		again := r.one(mail)
+		if again.Again || again.Verdict != intake.Committed || again.Issue == o.Issue {
+			t.Fatalf("the same mail again: %+v", again)
+		}
+		undone := r.run(intake.ReplayQuery{Undo: run.Run, Apply: true})
+		if len(r.issues()) != 1 || len(undone.Changes) != 1 || !strings.Contains(undone.Changes[0].Left, "came again") {
+			t.Errorf("undone: %d issues, %+v", len(r.issues()), undone.Changes)
+		}
+	})
+}
+
+// What one mailbox refused and another took was acknowledged: it stays in review when the same rules decide it again.
+func TestReplayOfRefusedHere(t *testing.T) {
+	onBoth(t, `rule "no" { when mailbox.name == "sales" then { reject("no") } }`, func(t *testing.T, r *rig) {
+		r.send(plain("<1@x.example>", "ann@example.org", "One", "x"), "support@example.com", "sales@example.com")
+		before := r.seen()
+		for range 2 {
+			if run := r.run(intake.ReplayQuery{Since: ptr(start), Apply: true}); len(run.Changes) != 0 {
+				t.Errorf("changes: %+v", run.Changes[0])
+			}
+		}
+		r.same(before, "by the same rules")
+	})
+}
+
+// A count of a sender's mail is that of the hour before his mail, not of all that he wrote until today.
+func TestReplayCountsAsOfThen(t *testing.T) {
+	onBoth(t, `rule "wrong" { when mail.subject contains "Offer" then { discard("spam") } }
+rule "flood" { when sender.recent("1h") > 3 then { discard("flood") } }`, func(t *testing.T, r *rig) {
+		r.one(plain("<1@x.example>", "ann@example.org", "Offer", "x"))
+		for i := range 6 {
+			r.later(time.Hour)
+			r.one(plain(fmt.Sprintf("<n%d@x.example>", i), "ann@example.org", "Other", fmt.Sprint(i)))
+		}
+		r.rules(`rule "flood" { when sender.recent("1h") > 3 then { discard("flood") } }`)
+		r.run(intake.ReplayQuery{Rule: "wrong", Apply: true})
+		if n := len(r.issues()); n != 7 {
+			t.Errorf("%d issues, want 7", n)
+		}
+	})
+}
+
+// Who lets a mail pass is told when it stays where it is.
+func TestReleaseThatIsLeft(t *testing.T) {
+	onBoth(t, "", func(t *testing.T, r *rig) {
+		r.one(plain("<1@x.example>", "ann@example.org", "One", "x"))
+		r.later(time.Minute)
+		o := r.one(plain("<2@x.example>", "ann@example.org", "Re: One", "More", "In-Reply-To: <1@x.example>"))
+		r.rules(`rule "look" { then { quarantine("look") } }`)
+		r.run(intake.ReplayQuery{IDs: []string{o.Message}, Apply: true})
+		r.rules(`rule "new" { then { newIssue() } }`)
+		if got, err := r.in.Release(t.Context(), o.Message, "eve"); err == nil {
+			t.Errorf("released: %+v, and the message is %s", got, r.message(o.Message).Verdict)
+		}
+	})
+}
+
+// A mail that was thrown away takes nothing from mail that came after it: what that has set stays.
+func TestReplayOfOldWords(t *testing.T) {
+	for _, stop := range []string{"discard", "reject", "quarantine"} {
+		t.Run(stop, func(t *testing.T) {
+			onBoth(t, commands+`rule "wrong" { when mail.text contains "drop me" then { `+stop+`("x") } }`, func(t *testing.T, r *rig) {
+				o := r.one(plain("<1@example.org>", "ann@example.org", "Printer", "It burns.", "Cc: boss@proven.example"))
+				r.later(time.Minute)
+				r.sendAs(boss, bossWrites("<2@proven.example>", "Re: Printer", "[[priority: low]]\n[[close]]\n\ndrop me"))
+				r.later(time.Minute)
+				r.sendAs(boss, bossWrites("<3@proven.example>", "Re: Printer", "[[priority: urgent]]"))
+				if is := r.issue(o.Issue); is.Priority != "urgent" {
+					t.Fatalf("priority %q", is.Priority)
+				}
+				r.later(time.Hour)
+				r.rules(commands)
+				run := r.run(intake.ReplayQuery{Rule: "wrong", Apply: true})
+				is := r.issue(o.Issue)
+				if is.Priority != "urgent" {
+					t.Errorf("an older mail's word is obeyed over a later one's: priority %q", is.Priority)
+				}
+				if is.ClosedAt == nil || len(r.notes(o.Issue)) != 2 {
+					t.Errorf("closed %v, %d notes", is.ClosedAt, len(r.notes(o.Issue)))
+				}
+				r.run(intake.ReplayQuery{Undo: run.Run, Apply: true})
+				if is := r.issue(o.Issue); is.Priority != "urgent" || is.ClosedAt != nil || len(r.notes(o.Issue)) != 1 {
+					t.Errorf("undone: %+v", is)
+				}
+			})
+		})
+	}
+}
+
+// What the rules of now black out does not come back because a run is undone.
+func TestUndoKeepsSecrets(t *testing.T) {
+	onBoth(t, `rule "s" { then { subject("Card 4111"); note("it was 4111"); set("card", "4111") } }`, func(t *testing.T, r *rig) {
+		o := r.one(plain("<1@x.example>", "ann@example.org", "Card 4111", "It is 4111."))
+		before := r.seen()
+		r.rules("rule \"hide\" { then { redact(`4111`) } }")
+		run := r.run(intake.ReplayQuery{Since: ptr(start), Apply: true})
+		for _, apply := range []bool{false, true} {
+			undone := r.run(intake.ReplayQuery{Undo: run.Run, Apply: apply})
+			if len(undone.Changes) != 1 || !strings.Contains(undone.Changes[0].Left, "black") {
+				t.Errorf("apply %v: %+v", apply, undone.Changes)
+			}
+			is, m := r.issue(o.Issue), r.message(o.Message)
+			for _, text := range []string{is.Subject, is.Description, is.Fields["card"], m.Subject, m.Text} {
+				if strings.Contains(text, "4111") {
+					t.Errorf("apply %v: %q is there again", apply, text)
+				}
+			}
+			if slices.ContainsFunc(r.notes(o.Issue), func(n *issue.Note) bool { return strings.Contains(n.Text, "4111") }) {
+				t.Errorf("apply %v: the remark is there again", apply)
+			}
+		}
+		r.rules("")
+		r.run(intake.ReplayQuery{Undo: run.Run, Apply: true})
+		r.same(before, "undone by rules that hide nothing")
+	})
+}
