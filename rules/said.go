@@ -30,13 +30,20 @@ func NewSaid(marker string) *Said {
 	}
 	s := &Said{marker: []rune(marker), closing: []rune(mirror(marker))}
 	for c := range s.kept {
-		s.kept[c] = s.mayBe(rune(c))
+		s.kept[c] = s.isKept(rune(c))
 	}
 	return s
 }
 
 // mayBe reports whether a character may be part of a command: what else stands in it, a program may have put there.
 func (s *Said) mayBe(r rune) bool {
+	if r < utf8.RuneSelf {
+		return s.kept[r]
+	}
+	return s.isKept(r)
+}
+
+func (s *Said) isKept(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || r == ':' || slices.Contains(s.marker, r) || slices.Contains(s.closing, r)
 }
 
@@ -61,34 +68,50 @@ func letters(s string) string {
 
 // Add takes the commands of one more text.
 func (s *Said) Add(text string) {
-	if s.more {
-		return
-	}
-	for _, r := range s.marker { // nearly no text has these
-		if strings.Count(text, string(r)) < count(s.marker, r) {
+	for !s.more {
+		i := strings.IndexRune(text, s.marker[0])
+		if i < 0 {
 			return
 		}
-	}
-	kept := make([]rune, 0, len(text))
-	for _, r := range text {
-		if r < utf8.RuneSelf && s.kept[r] || r >= utf8.RuneSelf && s.mayBe(r) {
-			kept = append(kept, r)
+		text = text[i:]
+		if inside, ok := s.behindMarker(text); ok {
+			s.read(s.next(inside))
 		}
-	}
-	for i := range kept {
-		if starts(kept[i:], s.marker) {
-			s.read(kept[i+len(s.marker):])
-		}
+		_, size := utf8.DecodeRuneInString(text)
+		text = text[size:]
 	}
 }
 
-func count(list []rune, r rune) (n int) {
-	for _, one := range list {
-		if one == r {
+// behindMarker is what follows a marker, whatever stands between its characters.
+func (s *Said) behindMarker(text string) (inside string, ok bool) {
+	n := 0
+	for i, r := range text {
+		switch {
+		case !s.mayBe(r):
+		case r != s.marker[n]:
+			return "", false
+		case n == len(s.marker)-1:
+			_, size := utf8.DecodeRuneInString(text[i:])
+			return text[i+size:], true
+		default:
 			n++
 		}
 	}
-	return n
+	return "", false
+}
+
+// next are the characters of a text that may be part of a command, as many as one may have, up to the next marker.
+func (s *Said) next(text string) []rune {
+	kept := make([]rune, 0, 64)
+	for _, r := range text {
+		if len(kept) == 2*maxTokenValue+len(s.closing) || len(kept) >= len(s.marker) && slices.Equal(kept[len(kept)-len(s.marker):], s.marker) {
+			break
+		}
+		if s.mayBe(r) {
+			kept = append(kept, r)
+		}
+	}
+	return kept
 }
 
 // read takes a command from what stands behind a marker, up to the closing one. Where another marker comes first, that begins one.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"postern/rules"
 )
@@ -33,6 +34,21 @@ token "set-it" { then { priority(value) } }`)
 			}
 		}
 	})
+}
+
+// No text takes long: what stands between a command's characters is read a few times at most.
+func TestSaidIsLinear(t *testing.T) {
+	t.Parallel()
+	space := strings.Repeat(" ", 1000)
+	for _, unit := range []string{"[" + space, "[[" + space, "[[a" + space, "[[" + strings.Repeat("a"+space[:50], 20), "[[a]", "[]"} {
+		text := strings.Repeat(unit, 4_000_000/len(unit))
+		began := time.Now()
+		said := rules.NewSaid("")
+		said.Add(text)
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("4 MB of %.10q took %v", unit, took)
+		}
+	}
 }
 
 func BenchmarkSaid(b *testing.B) {
