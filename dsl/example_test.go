@@ -53,3 +53,22 @@ func ExampleDiagnostics_Text() {
 	//                                ^
 	//     the priorities are: low, urgent
 }
+
+// What an editor, or a page of a console, asks while somebody writes.
+func ExampleWorkspace() {
+	const text = "list vip = [\"bigcorp.com\"]\nrule \"r\" {\n    when mail.from.domain in vip and mail.from."
+	file, _ := dsl.Parse("10-outage.rules", []byte(text))
+	w := dsl.NewWorkspace([]*dsl.File{file}, dsl.Options{}, nil)
+	for _, c := range w.Complete("10-outage.rules", len(text)).Items[:2] {
+		fmt.Println(c.Label+":", c.Type+",", c.Doc)
+	}
+	fmt.Print(w.Hover("10-outage.rules", w.Offset("10-outage.rules", 3, 30)).Markdown())
+	// Output:
+	// email: a text, the address, in lower case, its domain in the ASCII form
+	// name: a text, the name beside it
+	// ```rules
+	// list vip = ["bigcorp.com"]
+	// ```
+	//
+	// 1 text
+}
