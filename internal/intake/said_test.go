@@ -93,6 +93,13 @@ func TestCommandsThatStoodThere(t *testing.T) {
 			if err != nil || report.Changed != 0 || report.Messages != 2 {
 				t.Errorf("decided again: %+v, %v", report, err)
 			}
+			run, err := r.in.ReplayAll(t.Context(), intake.ReplayQuery{Mailbox: "support", Apply: true}, "test")
+			if err != nil || len(run.Changes) != 0 {
+				t.Errorf("replayed: %+v, %v", run, err)
+			}
+			if got := r.issue(o.Issue).Priority == "urgent"; got != c.obeyed {
+				t.Errorf("after a replay: obeyed = %v, want %v", got, c.obeyed)
+			}
 		})
 	}
 }
