@@ -69,6 +69,9 @@ func kindOf(b *RuleBlock) string {
 // once reports a name that was given before to a block of the kind.
 func (c *compiler) once(f *File, offset int, kind, name string, pos Pos, seen map[string]Pos) {
 	key := kind + "\x00" + name
+	if name == "" {
+		return // reported
+	}
 	if first, ok := seen[key]; ok {
 		c.error(f.src, offset, "there is another "+kind+" "+strconv.Quote(name), "give one of them another name", Related{first, "the first is here"})
 		return

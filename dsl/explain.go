@@ -55,6 +55,8 @@ func (u *unit) explainMember(n *ast.MemberNode) {
 				hint = "write it as: " + textOf(n.Node) + "." + near + "()"
 			}
 			u.errorAt(name.Location(), typeName(base)+" has no field "+name.Value, hint)
+		case base.Kind() == reflect.String || base.Kind() == reflect.Bool || base.Kind() == reflect.Int:
+			u.errorAt(name.Location(), typeName(base)+" has no field "+name.Value, "")
 		case base.Kind() == reflect.Slice:
 			hint := habitOfMember(base, n.Node, name.Value)
 			if hint == "" {
@@ -220,6 +222,10 @@ func (u *unit) argumentHint(p param, t reflect.Type, arg ast.Node) string {
 	switch {
 	case t == reflect.TypeFor[Address]():
 		return "take " + textOf(arg) + ".email, .domain or .name"
+	case t == typeAddresses:
+		return "take what is meant of each: map(" + textOf(arg) + ", .email)"
+	case p.kind == kindText && isConstantValue(arg):
+		return "write it in quotes"
 	case p.kind == kindText && t != nil && isScalar(t):
 		return "make it a text: string(" + textOf(arg) + ")"
 	case p.kind == kindInt && literalNumber(arg) != "":

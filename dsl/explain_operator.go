@@ -16,7 +16,7 @@ func (u *unit) explainBinary(n *ast.BinaryNode) {
 		if !ok {
 			u.error(n.Right, "the right side of matches must be a constant", "write the regular expression in `backticks`")
 		} else if _, err := u.c.pattern(s.Value); err != nil {
-			u.error(s, describeRegexError(err), "the syntax is that of RE2: https://github.com/google/re2/wiki/Syntax")
+			u.regexError(s, err)
 		}
 	case "==", "!=":
 		u.explainAddress(n, n.Left, l, r)
@@ -89,7 +89,11 @@ func (u *unit) explainInside(n *ast.BinaryNode, l, r reflect.Type) {
 // explainMismatch reports two sides of which one can never be compared with, or added to, the other.
 func (u *unit) explainMismatch(n *ast.BinaryNode, l, r reflect.Type) {
 	if listSide := u.listBeside(n, l, r); listSide != nil {
-		u.error(listSide, "a list is compared with a text", "ask each element: any("+textOf(listSide)+", … "+n.Operator+" …)")
+		element := "#"
+		if natureType(listSide) == typeAddresses {
+			element = ".email"
+		}
+		u.error(listSide, "a list is compared with a text", "ask each element: any("+textOf(listSide)+", "+element+" "+n.Operator+" …)")
 		return
 	}
 	if u.explainWhole(n, l, r) || u.explainWhole(n, r, l) {

@@ -1,6 +1,7 @@
 package dsl
 
 import (
+	"bytes"
 	"slices"
 	"sync"
 )
@@ -116,6 +117,10 @@ func Parse(name string, src []byte) (*File, Diagnostics) {
 			Message: "this file is larger than 8 MiB",
 			Hint:    `put large lists into files of their own: list banned = file("lists/banned.txt")`,
 		}}
+	}
+	if bytes.HasPrefix(src, []byte("\xff\xfe")) || bytes.HasPrefix(src, []byte("\xfe\xff")) {
+		f := &File{Name: name, Source: src, src: newSource(name, ""), broken: true}
+		return f, Diagnostics{{Pos: Pos{File: name, Line: 1, Column: 1}, End: Pos{File: name, Line: 1, Column: 1}, Message: "this file is UTF-16", Hint: "save it as UTF-8"}}
 	}
 	p, diags := parseFile(name, src)
 	p.file.Source = src

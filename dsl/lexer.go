@@ -94,6 +94,8 @@ func (l *lexer) next() {
 		l.quoted(byte(r))
 	case r == '`':
 		l.raw()
+	case strings.ContainsRune(smartQuotes, r):
+		l.smart(size)
 	case unicode.IsDigit(r):
 		l.emit(tokenNumber, l.at+wordLength(rest))
 	case isWord(r):
@@ -116,6 +118,7 @@ func (l *lexer) block() {
 	if end < 0 {
 		l.error(l.at, `this text is not closed`, `end it with """`)
 		l.emit(tokenText, len(l.text))
+		l.tokens[len(l.tokens)-1].bad = true
 		return
 	}
 	l.emit(tokenText, l.at+3+end+3)
@@ -200,4 +203,23 @@ func wordLength(s string) int {
 		}
 	}
 	return len(s)
+}
+
+// smartQuotes are what word processors make of quotes.
+const smartQuotes = "“”„‟«»‘’‚‛‹›"
+
+// smart passes over a text in such quotes.
+func (l *lexer) smart(size int) {
+	line := l.text[l.at+size:]
+	if i := strings.IndexByte(line, '\n'); i >= 0 {
+		line = line[:i]
+	}
+	end := l.at + size
+	if i := strings.IndexAny(line, smartQuotes+"\"'`"); i >= 0 {
+		_, closing := utf8.DecodeRuneInString(line[i:])
+		end += i + closing
+	}
+	l.error(l.at, "this is no quote: "+l.text[l.at:l.at+size], `write the text in "straight quotes", as a programmer's editor has them`)
+	l.emit(tokenString, end)
+	l.tokens[len(l.tokens)-1].bad = true
 }

@@ -13,6 +13,7 @@ type fileParser struct {
 	at     int
 	file   *File
 	diags  Diagnostics
+	bad    bool // a text of this block is not closed
 	layout layout
 	cursor cursor
 }
@@ -152,6 +153,10 @@ func (p *fileParser) unexpectedBlock(t token, text string) {
 		p.error(t.start, "unknown block "+strconv.Quote(text)+didYouMean(text, blockWords), holdsBlocks)
 	case text == "#":
 		p.error(t.start, "a block is expected here, not \"#\"", "a comment begins with //")
+	case text == "}":
+		p.error(t.start, "} closes nothing", "remove it")
+	case text == "-" && p.isAt(p.at+1, "-"):
+		p.error(t.start, "a block is expected here, not \"--\"", "a comment begins with //")
 	default:
 		p.error(t.start, "a block is expected here, not "+shown(text), holdsBlocks)
 	}
@@ -209,6 +214,8 @@ func (p *fileParser) header(what string, from int) (word, bool) {
 	case t.bad: // reported
 		p.skipTo(func() bool { return p.startsBlock(p.at) })
 		return word{}, false
+	case t.kind == tokenName:
+		p.error(t.start, "a "+what+" needs a name in quotes", "write it as: "+what+" "+strconv.Quote(p.lineUpTo("{"))+" { … }")
 	case t.kind != tokenString || err != nil:
 		p.error(t.start, "a "+what+" needs a name in quotes", hint)
 	case strings.TrimSpace(name) == "":
@@ -228,6 +235,7 @@ func (p *fileParser) header(what string, from int) (word, bool) {
 	}
 	p.item(from)
 	p.brace()
+	p.bad = false
 	return word{oneLine(name), t.start}, true
 }
 
@@ -240,7 +248,9 @@ func (p *fileParser) closed(what string, name word) bool {
 		p.brace()
 		return true
 	case p.peek().kind == tokenEOF || p.startsBlock(p.at):
-		p.error(name.offset, "this "+what+" is not closed", "end it with } on a line of its own")
+		if !p.bad { // else a text that is not closed swallowed the end
+			p.error(name.offset, "this "+what+" is not closed", "end it with } on a line of its own")
+		}
 		return true
 	}
 	return false
@@ -260,10 +270,16 @@ func (p *fileParser) unexpected(what string, allowed []string) {
 	switch {
 	case t.kind == tokenName:
 		p.error(t.start, "unknown word "+strconv.Quote(text)+" in a "+what+near, hint)
+	case text == "#":
+		p.error(t.start, "unexpected \"#\" in a "+what, "a comment begins with //")
+		p.skipLine()
+		return
 	default:
 		p.error(t.start, "unexpected "+shown(text)+" in a "+what, hint)
 	}
-	p.at++
+	if !p.is("[") && !p.is("(") && !p.is("{") { // which are passed over with what closes them
+		p.at++
+	}
 	p.skipItem()
 }
 
@@ -304,4 +320,13 @@ func shown(text string) string {
 		return "the end of the file"
 	}
 	return quoteShort(text)
+}
+
+// lineUpTo is the rest of the line, up to a sign.
+func (p *fileParser) lineUpTo(sign string) string {
+	from, to := p.peek().start, p.peek().end
+	for i := p.at; !p.isAt(i, sign) && p.tokens[i].kind != tokenNewline && p.tokens[i].kind != tokenEOF; i++ {
+		to = p.tokens[i].end
+	}
+	return p.src.text[from:to]
 }

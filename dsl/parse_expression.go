@@ -1,5 +1,7 @@
 package dsl
 
+import "slices"
+
 // line reads an expression that ends with its line.
 func (p *fileParser) line(what string) (fragment, bool) {
 	return p.expression(what, func(int) bool { return p.peek().kind == tokenNewline || p.is(";") })
@@ -26,7 +28,10 @@ func (p *fileParser) expression(what string, stop func(depth int) bool) (fragmen
 		if len(open) == 0 && (p.is("}") || stop(0)) {
 			break
 		}
-		good = good && !t.bad
+		if len(open) > 0 && p.leaves(open) { // what is open is not closed
+			break
+		}
+		good, p.bad = good && !t.bad, p.bad || t.bad
 		if t.kind == tokenText {
 			p.error(t.start, `"""text""" stands only after mail in a test`, "use \"quotes\" or `backticks`")
 			good = false
@@ -94,4 +99,20 @@ func closing(open string) string {
 	default:
 		return "}"
 	}
+}
+
+// leaves says whether what comes cannot stand within brackets: then {, and a } where no { is open.
+func (p *fileParser) leaves(open []token) bool {
+	if p.is("}") {
+		return !slices.ContainsFunc(open, func(t token) bool { return p.text(t) == "{" })
+	}
+	return p.is("then") && p.isAt(p.significant(p.at+1), "{") && p.text(open[len(open)-1]) != "{"
+}
+
+// significant is the next token that is not a line end.
+func (p *fileParser) significant(i int) int {
+	for p.isKind(i, tokenNewline) {
+		i++
+	}
+	return i
 }

@@ -59,7 +59,7 @@ func (p *fileParser) rule(words int) {
 			p.item(from)
 			continue
 		case p.is("when"):
-			p.when(r)
+			p.when(r, then)
 		case p.is("then"):
 			then = true
 			r.statements = p.statements("then")
@@ -81,7 +81,7 @@ func (p *fileParser) rule(words int) {
 		}
 		seen[text] = true
 	}
-	if !then && len(p.diags) == before { // else the mistake may have hidden it
+	if !then && len(p.diags) == before && !p.bad { // else the mistake may have hidden it
 		p.error(name.offset, "this "+what+" has no then", "say what it does: then { tag(\"seen\") }")
 	}
 	r.end = p.lastEnd()
@@ -213,16 +213,46 @@ func (p *fileParser) let(r *RuleBlock) {
 }
 
 // when reads `when EXPR`, over any lines up to then.
-func (p *fileParser) when(r *RuleBlock) {
+func (p *fileParser) when(r *RuleBlock, then bool) {
 	t := p.peek()
 	p.at++
+	from, before := p.at, len(p.diags)
 	value, ok := p.expression("when", func(depth int) bool { return p.is("then") })
 	if !p.is("then") {
-		p.error(t.start, "when is not followed by then", "write it as: when CONDITION then { … }")
+		if p.bad || len(p.diags) > before { // which hides it
+			return
+		}
+		if p.at = from; then {
+			p.error(t.start, "when comes before then", "write it as: when CONDITION then { … }")
+			p.skipItem()
+			return
+		}
+		value, ok = p.expression("when", func(int) bool { return p.instead() })
+		what := "then is missing before this"
+		if next := p.peek(); next.kind == tokenName {
+			what += didYouMean(p.text(next), []string{"then"})
+		}
+		p.error(p.peek().start, what, "write it as: when CONDITION then { … }")
+		p.skipItem()
 	}
 	if ok {
 		r.when = &value
 	}
+}
+
+// instead says whether a condition without then ends here: at a brace, a word that looks like then, or a line that begins with an action or
+// another item.
+func (p *fileParser) instead() bool {
+	if p.is("{") || p.is("else") {
+		return true
+	}
+	if p.peek().kind != tokenName {
+		return false
+	}
+	if p.isAt(p.at+1, "{") && nearest(p.text(p.peek()), []string{"then"}) != "" {
+		return true
+	}
+	return p.isKind(p.at-1, tokenNewline) && (isRuleWord(p.text(p.peek())) || p.isAt(p.at+1, "(") && templated()[p.text(p.peek())])
 }
 
 // aStatement is what messages call one; texts in it may be templates.
@@ -260,7 +290,7 @@ func (p *fileParser) statements(word string) (list []fragment) {
 			list = append(list, value)
 		}
 	}
-	if len(list) == 0 && len(p.diags) == before {
+	if len(list) == 0 && len(p.diags) == before && !p.bad {
 		p.error(start.start, word+" says nothing", "say what the rule does: "+word+" { tag(\"seen\") }")
 	}
 	return list

@@ -65,6 +65,9 @@ func (u *unit) resolveFunction(node *ast.Node, n *ast.CallNode, callee *ast.Iden
 		case kindNetworks:
 			u.constantNetworks(n.Arguments, i)
 		}
+		if f.name == "duration" || f.name == "date" && len(n.Arguments) == 1 {
+			u.checkMoment(f.name, arg)
+		}
 		if f.name == "under" && i == 1 {
 			u.largeParents(n.Arguments, i)
 		}
@@ -222,7 +225,7 @@ func (u *unit) constantPattern(f *function, args []ast.Node, i int) {
 	}
 	p, err := u.c.pattern(s.Value)
 	if err != nil {
-		u.error(s, describeRegexError(err), "the syntax is that of RE2: https://github.com/google/re2/wiki/Syntax")
+		u.regexError(s, err)
 		return
 	}
 	if f.name == "redact" && p.size > slowestRedact {
@@ -245,5 +248,22 @@ func (u *unit) largeParents(args []ast.Node, i int) {
 	if list, ok := u.c.lists[name.Value]; ok && !list.failed && list.entries() != nil {
 		u.useList(name, list)
 		ast.Patch(&args[i], &ast.ConstantNode{Value: list.entries()})
+	}
+}
+
+// checkMoment checks a literal that is made a duration or a date.
+func (u *unit) checkMoment(name string, arg ast.Node) {
+	s, ok := arg.(*ast.StringNode)
+	if !ok {
+		return
+	}
+	_, err := parseDuration(s.Value)
+	hint := `write "90m", "12h", "7d", "2w"`
+	if name == "date" {
+		_, err = parseTime(s.Value)
+		hint = `write "2026-01-31", "2026-01-31T15:04:05Z", or say how it is written: date("31.01.2026", "02.01.2006")`
+	}
+	if err != nil {
+		u.error(s, quoteShort(s.Value)+" is not a "+name, hint)
 	}
 }

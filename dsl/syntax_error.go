@@ -3,6 +3,7 @@ package dsl
 import (
 	"errors"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/expr-lang/expr/file"
 )
@@ -23,7 +24,12 @@ func (u *unit) syntaxError(err error) {
 	message, hint := fe.Message, ""
 	switch {
 	case strings.HasPrefix(message, "unexpected token EOF"):
-		message, hint = "the expression ends too early", ofOneLine
+		message, hint = "the expression ends too early: nothing stands behind "+quoteShort(lastWord(u.frag.original())), ofOneLine
+		if u.scope.what == "when" {
+			hint = "say what is missing, or remove it"
+		} else if strings.Contains(u.frag.text, "?") {
+			hint = "say what else is done: condition ? action : nil"
+		}
 		if u.scope.actions && strings.HasPrefix(u.frag.text, "let ") {
 			message = "nothing is done with this let"
 			hint = "write what uses it on the same line: let x = …; tag(x). Or put the let before when, for the whole rule"
@@ -35,8 +41,14 @@ func (u *unit) syntaxError(err error) {
 		message, hint = "this expression is too long", `put long lists into a file: list banned = file("lists/banned.txt")`
 	case message == "invalid char escape":
 		hint = "write the text in `backticks`, where a \\ is just that"
-	case strings.HasPrefix(message, "unrecognized character") && strings.ContainsAny(message, "“”„‘’«»"):
-		hint = "a text stands in plain quotes: \"…\""
+		if i := strings.LastIndexByte(u.frag.src.text[:min(offset+1, len(u.frag.src.text))], '\\'); i >= max(u.frag.start, offset-1) {
+			offset = i
+		}
+		message = "\\" + after(u.frag.src.text[offset:], 1) + " means nothing in quotes"
+	case strings.HasPrefix(message, "unrecognized character"):
+		message, hint = strangeSign(u.frag.src.text[offset:])
+	case message == "expected name":
+		message, hint = "a name is missing behind the .", "write what of it: mail.subject"
 	case strings.HasPrefix(message, "bad number syntax"):
 		message, hint = u.badNumber(offset)
 	}
@@ -80,8 +92,22 @@ func (u *unit) unexpected(fe *file.Error, offset int) (message, hint string) {
 		hint = "one statement a line, or ; between two"
 	case f != nil:
 		hint = "write it as: " + f.signature()
+	case name == "#" || strings.HasPrefix(u.frag.src.text[offset:], "#"):
+		return "unexpected \"#\"", "a comment begins with //"
+	case u.scope.actions && strings.HasPrefix(u.frag.text, "when "):
+		hint = "in then a condition is written as: if CONDITION { … }"
+	case u.scope.actions && (strings.HasPrefix(u.frag.text, "for ") || strings.HasPrefix(u.frag.text, "while ")):
+		hint = "there are no loops; to do something for each of a list: map(mail.to, tag(.domain))"
+	case u.scope.actions && name == "if":
+		hint = "the condition comes first: if CONDITION { … }"
+	case name == "," && u.scope.constant:
+		hint = `a list stands in [ ]: list NAME = ["one", "two"]`
+	case offset == u.frag.start && u.scope.what == "when":
+		hint = "nothing stands before it"
 	case offset == u.frag.start:
 		hint = ofOneLine
+	case before != "" && isOperand(u.frag.src.text[offset:]):
+		hint = "something is missing before it: a comma, an operator, or and, or"
 	}
 	return what, hint
 }
@@ -139,4 +165,49 @@ func (u *unit) checkError(err error) {
 		return
 	}
 	u.at(u.frag.offset(fe.From), readable.Replace(strings.TrimSpace(fe.Message)), "")
+}
+
+// isOperand says whether a text, number or name begins here.
+func isOperand(text string) bool {
+	return wordLength(text) > 0 || text != "" && strings.ContainsRune("\"'`", rune(text[0]))
+}
+
+// lastWord is the last word or sign of an expression.
+func lastWord(text string) string {
+	l := lex(newSource("", text))
+	for i := len(l.tokens) - 1; i >= 0; i-- {
+		t := l.tokens[i]
+		if t.kind == tokenEOF || t.kind == tokenNewline {
+			continue
+		}
+		for start := t.start; t.kind == tokenPunct && i > 0 && l.tokens[i-1].kind == tokenPunct && l.tokens[i-1].end == start && !strings.Contains("()[]{}", text[start:t.end]); i-- { // ==
+			start = l.tokens[i-1].start
+			t.start = start
+		}
+		return text[t.start:t.end]
+	}
+	return text
+}
+
+// after is the rune so many bytes behind the beginning.
+func after(text string, at int) string {
+	if at >= len(text) {
+		return ""
+	}
+	_, size := utf8.DecodeRuneInString(text[at:])
+	return text[at : at+size]
+}
+
+// strangeSign says what is wrong with a sign that the language does not have.
+func strangeSign(text string) (message, hint string) {
+	r, _ := utf8.DecodeRuneInString(text)
+	switch {
+	case strings.ContainsRune("–—−", r):
+		hint = "a minus is written -"
+	case r == '~':
+		hint = "write: mail.subject matches `x`"
+	case strings.ContainsRune("≠≤≥", r):
+		hint = "write != or <= or >="
+	}
+	return string(r) + " means nothing here", hint
 }
