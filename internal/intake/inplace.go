@@ -157,7 +157,7 @@ func (p *placed) again(d *decision, q *question) (*issue.Commit, []issue.Revised
 	c := &issue.Commit{Message: &m, Participants: full.Participants}
 	said := refile(c, q, &p.was, &d.result.Changes)
 	if d.verdict != Committed {
-		return c, append(said, p.withdraw(c, threadNames(q.p, p.was.ThreadKey))...)
+		return c, append(said, p.withdraw(c, threadNames(q.p, p.was.ThreadKey), d.result.Changes.Redact)...)
 	}
 	c.Threads = full.Threads // those that are there already, and claims on them: no reply comes between
 	rev := &issue.Revision{Number: p.m.Issue, By: m.ID, At: p.now}
@@ -209,15 +209,31 @@ func (p *placed) remarks(want []*issue.Note) (kept []issue.NoteChange, fresh []*
 	return kept, want
 }
 
-// withdraw makes the commit take back what the message gave. What gave nothing before has nothing to be taken.
-func (p *placed) withdraw(c *issue.Commit, names []issue.ThreadName) []issue.Revised {
+// withdraw makes the commit take back what the message gave. What gave nothing before has nothing to be taken. What is to be blacked out is so in
+// what stays of it: the issue is shown still, and may come back.
+func (p *placed) withdraw(c *issue.Commit, names []issue.ThreadName, redact []string) []issue.Revised {
 	if Verdict(p.m.Verdict) != Committed {
 		return nil
 	}
 	c.Threads = names
 	c.Revise = &issue.Revision{Number: p.m.Issue, By: p.m.ID, Withdrawn: true, At: p.now}
+	hide := newRedaction(redact)
+	if p.made() {
+		if text := hide.text(p.h.Issue.Description); text != p.h.Issue.Description {
+			c.Revise.Description = &text
+		}
+		for _, s := range p.h.Given(p.m.ID) {
+			if v := hide.text(s.Value); v != s.Value {
+				s.Value = v
+				c.Revise.Sets = append(c.Revise.Sets, s)
+			}
+		}
+	}
 	for _, n := range p.notes {
 		w := noteNow(n)
+		if n.ID == p.m.Note {
+			w.Text = hide.text(w.Text)
+		}
 		if w.WithdrawnAt == nil {
 			w.WithdrawnAt = &p.now
 		}
@@ -278,7 +294,15 @@ func refile(c *issue.Commit, q *question, was, is *rules.Changes) (out []issue.R
 	}
 	if !slices.Equal(was.Redact, is.Redact) || !slices.Equal(was.DropAttachments, is.DropAttachments) {
 		before := fileNames(m.Attachments)
-		keepFiles(c, is.DropAttachments, q, newRedaction(is.Redact))
+		kept := *q.mailbox // a file that is there was not too large when it came
+		for _, a := range m.Attachments {
+			if kept.MaxFile > 0 {
+				kept.MaxFile = max(kept.MaxFile, a.Size)
+			}
+		}
+		as := *q
+		as.mailbox = &kept
+		keepFiles(c, is.DropAttachments, &as, newRedaction(is.Redact))
 		if now := fileNames(m.Attachments); now != before {
 			out = append(out, issue.Revised{Field: "attachments", Was: before, Is: now})
 		}

@@ -120,7 +120,9 @@ func (in *Intake) ReplayAll(ctx context.Context, q ReplayQuery, actor string) (*
 		case err != nil:
 			return err
 		default:
-			became[i], wait[i] = got, got.others
+			if wait[i] = got.others; got.Otherwise || got.Left != "" || run.named {
+				became[i] = got // of the rest there is nothing to tell, and there may be thousands
+			}
 		}
 		return nil
 	}

@@ -207,3 +207,84 @@ func TestUndoKeepsSecrets(t *testing.T) {
 		r.same(before, "undone by rules that hide nothing")
 	})
 }
+
+// What rules black out is black in what they withdraw, too: nobody sees it in the withdrawn issue, and a reply or a release does not bring it back.
+func TestWithdrawnIsBlack(t *testing.T) {
+	onBoth(t, `rule "s" { when mail.subject contains "Card" then { set("card", mail.subject) } }`, func(t *testing.T, r *rig) {
+		o := r.one(plain("<1@x.example>", "ann@example.org", "Card 4111", "It is 4111."))
+		other := r.one(plain("<2@x.example>", "ann@example.org", "Other", "Nothing."))
+		r.later(time.Minute)
+		joined := r.one(plain("<3@x.example>", "ann@example.org", "Re: Other", "Yes, 4111.", "In-Reply-To: <2@x.example>"))
+		before := r.seen()
+		r.rules("rule \"hide\" { when mail.text contains \"4111\" then { redact(`4111`); quarantine(\"secret\") } }")
+		run := r.run(intake.ReplayQuery{Verdict: "committed", Apply: true})
+		black := func(what string) {
+			t.Helper()
+			is := r.issue(o.Issue)
+			texts := []string{is.Subject, is.Description, is.Fields["card"]}
+			for _, m := range []string{o.Message, joined.Message} {
+				notes, err := r.store.MessageNotes(t.Context(), r.message(m).Issue, m)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, n := range notes {
+					texts = append(texts, n.Text)
+				}
+			}
+			for _, text := range texts {
+				if strings.Contains(text, "4111") {
+					t.Errorf("%s: %q", what, text)
+				}
+			}
+		}
+		if is := r.issue(o.Issue); is.WithdrawnAt == nil || len(r.notes(other.Issue)) != 0 {
+			t.Fatalf("not withdrawn: %+v", is)
+		}
+		black("withdrawn")
+		if _, err := r.in.ReplayAll(t.Context(), intake.ReplayQuery{Undo: run.Run, Apply: true}, "x"); err != nil {
+			t.Fatal(err)
+		}
+		black("undone by rules that black out")
+		hides := r.set.Load()
+		r.rules("")
+		undone := r.run(intake.ReplayQuery{Undo: run.Run, Apply: true})
+		r.same(before, "undone by rules that black nothing out")
+		r.set.Store(hides)
+		r.run(intake.ReplayQuery{Undo: undone.Run, Apply: true})
+		black("the undoing undone")
+		for _, id := range []string{o.Message, joined.Message} {
+			if _, err := r.in.Release(t.Context(), id, "eve"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		black("released")
+		if len(r.issues()) != 2 || len(r.notes(other.Issue)) != 1 {
+			t.Errorf("released: %d issues, %d notes", len(r.issues()), len(r.notes(other.Issue)))
+		}
+		r.rules(`rule "s" { when mail.subject contains "Card" then { set("card", mail.subject) } }`)
+		r.run(intake.ReplayQuery{Since: ptr(start), Apply: true})
+		for i, m := range before.Messages { // the ruleset's version apart, all is as it was
+			if now := r.message(m.ID); now.Text != m.Text || now.Subject != m.Subject {
+				t.Errorf("message %d by the first rules again: %q, %q", i, now.Subject, now.Text)
+			}
+		}
+		if is, was := r.issue(o.Issue), before.Issues[1]; is.Subject != was.Subject || is.Description != was.Description || is.Fields["card"] != was.Fields["card"] {
+			t.Errorf("by the first rules again: %+v", is)
+		}
+	})
+}
+
+// What was taken stays, though the configuration takes less now.
+func TestReplayKeepsLargeFiles(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "")
+	mail := mail("--b\nContent-Type: text/plain\n\nMy card is 4111.\n--b\nContent-Type: text/plain\nContent-Disposition: attachment; filename=a.txt\n\nA file of some size.\n--b--",
+		"From: ann@example.org", "To: support@example.com", "Subject: Hi", "Message-ID: <1@x.example>", "MIME-Version: 1.0", "Content-Type: multipart/mixed; boundary=b")
+	o := r.one(mail)
+	r.pol.Mailboxes[0].MaxFile = 5
+	r.rules("rule \"hide\" { then { redact(`4111`) } }")
+	r.run(intake.ReplayQuery{Since: ptr(start), Apply: true})
+	if m := r.message(o.Message); len(m.Attachments) != 1 || strings.Contains(m.Text, "4111") {
+		t.Errorf("files %v, text %q", m.Attachments, m.Text)
+	}
+}

@@ -64,7 +64,7 @@ func (in *Intake) undo(ctx context.Context, m *issue.Message, run *replaying) (*
 		}
 		switch {
 		case r.Now != Committed:
-			fields = append(fields, p.withdraw(c, p.names())...)
+			fields = append(fields, p.withdraw(c, p.names(), was.Redact)...)
 		default:
 			c.Threads = p.names()
 			fields = append(fields, p.noteChanges(c)...)

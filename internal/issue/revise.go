@@ -82,17 +82,19 @@ func (h *History) Revise(r *Revision) []Revised {
 	is := h.Issue
 	made := is.Message == r.By
 	var out []Revised
-	if !made || !r.Withdrawn { // what made an issue that is withdrawn leaves it as it is: its fields are its only memory of them
-		want := map[string]Set{}
-		for _, s := range r.Sets {
-			s.By = r.By
-			want[s.Field] = s
-		}
-		for _, field := range h.concerned(r.By, made, want) {
-			s, gives := want[field]
-			if d, ok := h.revise(field, s, gives, r.By, made); ok {
-				out = append(out, d)
-			}
+	want := map[string]Set{}
+	for _, s := range r.Sets {
+		s.By = r.By
+		want[s.Field] = s
+	}
+	fields := h.concerned(r.By, made, want)
+	if made && r.Withdrawn { // it leaves the issue as it is, unless it says otherwise: its fields are its only memory of them
+		fields = slices.Sorted(maps.Keys(want))
+	}
+	for _, field := range fields {
+		s, gives := want[field]
+		if d, ok := h.revise(field, s, gives, r.By, made); ok {
+			out = append(out, d)
 		}
 	}
 	if r.Description != nil && *r.Description != is.Description {
