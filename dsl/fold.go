@@ -22,12 +22,14 @@ func FoldRune(r rune) rune {
 }
 
 // Fold is s with each character folded.
-func Fold(s string) string {
-	b := make([]byte, 0, len(s))
+func Fold(s string) string { return string(AppendFold(make([]byte, 0, len(s)), s)) }
+
+// AppendFold appends Fold(s) to b.
+func AppendFold(b []byte, s string) []byte {
 	for _, r := range s {
 		b = utf8.AppendRune(b, FoldRune(r))
 	}
-	return string(b)
+	return b
 }
 
 // folds are the characters beyond ASCII that fold onto another one. Lower case and simple folding (Unicode, CaseFolding.txt) are

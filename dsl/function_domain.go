@@ -180,6 +180,9 @@ func (n *networks) has(ip string) bool {
 		return false
 	}
 	for _, b := range n.bits {
+		if b > a.BitLen() {
+			continue // of the other kind
+		}
 		if p, err := a.Prefix(b); err == nil {
 			if _, ok := n.prefixes[p]; ok {
 				return true

@@ -214,7 +214,8 @@ func (f *indexedField) ask(s string, h *hits) {
 		h.add(f.some)
 	}
 	if len(f.equal) > 0 && len(s) <= f.most*mostFold {
-		h.add(f.equal[dsl.Fold(s)])
+		var room [512]byte
+		h.add(f.equal[string(dsl.AppendFold(room[:0], s))])
 	}
 	if len(f.under) > 0 {
 		for d := range dsl.Domains(s) {
@@ -241,6 +242,9 @@ func (f *indexedField) askNetworks(s string, h *hits) {
 		return
 	}
 	for _, b := range f.bits {
+		if b > a.BitLen() {
+			continue // of the other kind
+		}
 		if p, err := a.Prefix(b); err == nil {
 			h.add(f.nets[p])
 		}
