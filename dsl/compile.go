@@ -16,7 +16,7 @@ func Compile(files []*File, opts Options) (*Program, Diagnostics) {
 }
 
 func (c *compiler) program(files []*File) (*Program, Diagnostics) {
-	c.programs = map[programKey]*expression{}
+	c.programs = map[programKey]sharedProgram{}
 	defer func() { c.programs, c.spare = nil, nil }()
 	lists := c.declareLists(files)
 	c.declareDefines(files)

@@ -53,9 +53,9 @@ type compiler struct {
 	row           *row              // the case of a test that is being compiled, or nil
 	copied        int               // needs
 	diags         Diagnostics
-	errors        int                        // also those that were too many to be kept
-	reports       int                        // all of them
-	programs      map[programKey]*expression // while a set is compiled
+	errors        int                          // also those that were too many to be kept
+	reports       int                          // all of them
+	programs      map[programKey]sharedProgram // while a set is compiled
 	spare         []*unit
 
 	knowledge
@@ -191,11 +191,11 @@ func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expressi
 		return nil
 	}
 	key := programKey{f.text, s.what, s.stage, len(s.names)}
-	shared := c.programs != nil && len(s.lets) == 0 && s.define == nil && !s.constant && f.change == nil && c.row == nil && !c.opts.Watch
+	shared := c.programs != nil && s.what != "when" && len(s.lets) == 0 && s.define == nil && !s.constant && f.change == nil && c.row == nil && !c.opts.Watch
 	if shared {
-		if e := c.programs[key]; e != nil {
-			same := *e
-			same.frag = f
+		if known := c.programs[key]; known.e != nil {
+			same := *known.e
+			same.frag, same.term = f, known.term
 			return &same
 		}
 	}
@@ -215,10 +215,15 @@ func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expressi
 	}
 	forget(tree.Node)
 	if shared && c.reports == before { // what is said is said of its place
-		kept := *e
-		c.programs[key] = &kept
+		c.programs[key] = sharedProgram{e, e.term}
 	}
 	return e
+}
+
+// A sharedProgram is an expression that others may be the same as, with the term that it had.
+type sharedProgram struct {
+	e    *expression
+	term *term
 }
 
 // A programKey tells expressions apart that mean the same wherever they stand.
@@ -230,9 +235,11 @@ type programKey struct {
 }
 
 func (c *compiler) newUnit(f fragment, s scope) *unit {
-	u := &unit{}
+	var u *unit
 	if n := len(c.spare); n > 0 {
 		u, c.spare = c.spare[n-1], c.spare[:n-1]
+	} else {
+		u = new(unit)
 	}
 	u.c, u.own, u.scope = c, f, s
 	u.frag = &u.own
