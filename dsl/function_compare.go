@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // compareFunctions look at how a text is written.
@@ -89,9 +90,17 @@ func compareFunctions() []*function {
 			if err := r.make(4 * len(s)); err != nil {
 				return nil, err
 			}
-			return languageOf(s), nil
+			if !sameText(r.language[0], s) { // many rules ask about one text
+				r.language = [2]string{s, languageOf(s)}
+			}
+			return r.language[1], nil
 		}, s),
 	}
+}
+
+// sameText says whether two texts lie at one place in memory: others may be equal too.
+func sameText(a, b string) bool {
+	return len(a) == len(b) && unsafe.StringData(a) == unsafe.StringData(b)
 }
 
 // head is the beginning of a text, not more than n bytes, of whole characters.

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"strings"
 	"time"
-	"unsafe"
 
 	"github.com/expr-lang/expr/vm"
 )
@@ -53,6 +52,7 @@ type Run struct {
 	statement *fragment  // that is evaluated: where its actions stand
 	caches    [4]lowered // of long texts, which many rules ask for
 	next      int
+	language  [2]string // the text that was asked for its language last, and that
 }
 
 type lowered struct{ from, to, folded string }
@@ -178,7 +178,7 @@ const longText = 256 // bytes; the lower-case form of longer texts is kept
 func (r *Run) cached(s string) (*lowered, error) {
 	for i := range r.caches {
 		c := &r.caches[i]
-		if len(c.from) == len(s) && unsafe.StringData(c.from) == unsafe.StringData(s) {
+		if sameText(c.from, s) {
 			return c, nil
 		}
 	}
