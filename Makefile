@@ -29,6 +29,7 @@ peers:
 	bash internal/peers/install.sh
 
 check: peers lint quality-test
+	go test ./dsl
 	bash internal/peers/with-mongo.sh go test -race -timeout 15m ./...
 
 # Messages a second, acknowledgement times, CPU and memory beside a bare server, on MongoDB, and beside Mailpit where

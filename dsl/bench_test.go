@@ -64,6 +64,7 @@ func BenchmarkMatch(b *testing.B) {
 
 // Ten thousand rules are checked and compiled within the time the design allows.
 func TestManyRules(t *testing.T) {
+	alone(t)
 	if testing.Short() {
 		t.Skip("takes a second")
 	}
@@ -88,6 +89,7 @@ func TestManyRules(t *testing.T) {
 
 // Looking something up in a list takes the same time however long the list is.
 func TestLargeList(t *testing.T) {
+	alone(t)
 	if testing.Short() {
 		t.Skip("takes a second")
 	}

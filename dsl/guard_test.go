@@ -106,6 +106,7 @@ func cpu() time.Duration {
 
 // No script runs for long or takes much memory: it ends with its message's budget or an error of its own.
 func TestHostile(t *testing.T) {
+	alone(t)
 	budget := dsl.Budget{Time: 100 * time.Millisecond}
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(1 << 30))
 	for name, condition := range hostile() {
@@ -141,6 +142,7 @@ func TestHostile(t *testing.T) {
 
 // Files that are hostile to the parser and the checker.
 func TestHostileFiles(t *testing.T) {
+	alone(t)
 	for name, when := range map[string]string{
 		"brackets":    strings.Repeat("(", 1<<18),
 		"closed":      strings.Repeat("(", 1<<18) + "1" + strings.Repeat(")", 1<<18),
@@ -183,6 +185,7 @@ func TestHostileFiles(t *testing.T) {
 
 // Whole sets that would take much memory or time to load: all lists share one budget, as do all regular expressions.
 func TestHostileSets(t *testing.T) {
+	alone(t)
 	each := func(n int, format string) string {
 		var b strings.Builder
 		for i := range n {

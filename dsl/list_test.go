@@ -187,6 +187,7 @@ func setOf(t testing.TB, content string) *dsl.Entries {
 
 // A million domains are loaded in seconds, take less than thrice their text, and are looked up in no time.
 func TestMillionDomains(t *testing.T) {
+	alone(t)
 	var b strings.Builder
 	for i := range 1_000_000 {
 		fmt.Fprintf(&b, "host-%d.example\n", i)
