@@ -195,7 +195,7 @@ func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expressi
 	if shared {
 		if known := c.programs[key]; known.e != nil {
 			same := *known.e
-			same.frag, same.term = f, known.term
+			same.frag, same.term, same.meaning = f, known.term, known.meaning
 			return &same
 		}
 	}
@@ -215,15 +215,16 @@ func (c *compiler) compile(f fragment, s scope, expect func(*unit)) (e *expressi
 	}
 	forget(tree.Node)
 	if shared && c.reports == before { // what is said is said of its place
-		c.programs[key] = sharedProgram{e, e.term}
+		c.programs[key] = sharedProgram{e, e.term, e.meaning}
 	}
 	return e
 }
 
-// A sharedProgram is an expression that others may be the same as, with the term that it had.
+// A sharedProgram is an expression that others may be the same as, with what was known of it, which it forgets.
 type sharedProgram struct {
-	e    *expression
-	term *term
+	e       *expression
+	term    *term
+	meaning *meaning
 }
 
 // A programKey tells expressions apart that mean the same wherever they stand.
