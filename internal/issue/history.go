@@ -26,10 +26,11 @@ type Set struct {
 // There is the value of a tag or a watcher that an issue has.
 const There = "+"
 
-// An issue remembers what its fields were given this often, the latest; of a field always who gave it what it has. What is older
-// cannot be taken back any more.
+// An issue remembers what its fields were given this often, the latest; of a field always who gave it what it has, as long as it has no more
+// than mostSets fields. What is older cannot be taken back any more.
 const (
 	maxSets      = 300
+	mostSets     = 1000
 	maxFieldSets = 30
 )
 
@@ -251,11 +252,26 @@ func (h *History) forget(field string) {
 	if of := h.of(field); len(of) > maxFieldSets {
 		h.Sets = slices.Delete(h.Sets, of[0], of[0]+1)
 	}
-	for i := 0; len(h.Sets) > maxSets && i < len(h.Sets); {
-		if of := h.of(h.Sets[i].Field); of[len(of)-1] == i {
-			i++ // the field's last
-		} else {
-			h.Sets = slices.Delete(h.Sets, i, i+1)
+	if len(h.Sets) <= maxSets {
+		return
+	}
+	last := make(map[string]int, len(h.Sets))
+	for i, s := range h.Sets {
+		last[s.Field] = i
+	}
+	kept, excess := h.Sets[:0], len(h.Sets)-maxSets
+	for i, s := range h.Sets {
+		if excess > 0 && last[s.Field] != i {
+			excess--
+			continue
 		}
+		kept = append(kept, s)
+	}
+	if h.Sets = kept; len(h.Sets) > mostSets {
+		h.Sets = slices.Delete(h.Sets, 0, len(h.Sets)-mostSets)
+		h.Sets[0] = Set{Gone: true} // in place of all that is forgotten
 	}
 }
+
+// forgot reports whether somebody may have given a field what it has and no set says so any more.
+func (h *History) forgot() bool { return len(h.Sets) > 0 && h.Sets[0].Field == "" }

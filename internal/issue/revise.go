@@ -129,7 +129,7 @@ func (h *History) concerned(by string, made bool, want map[string]Set) []string 
 			others[s.Field] = true
 		}
 	}
-	if made {
+	if made && !h.forgot() {
 		for _, f := range h.Issue.entries() {
 			if !others[f] {
 				fields[f] = true
@@ -138,6 +138,8 @@ func (h *History) concerned(by string, made bool, want map[string]Set) []string 
 		if h.Issue.DueAt != nil && !others[dueField] {
 			fields[dueField] = true
 		}
+	}
+	if made {
 		for _, f := range scalars { // of which it says nothing
 			if _, ok := want[f]; !ok {
 				delete(fields, f)
@@ -182,7 +184,7 @@ func (h *History) revise(field string, s Set, gives bool, by string, made bool) 
 		if e.Value == before.Value && e.Gone == before.Gone && same(e.Closed, before.Closed) {
 			return Revised{}, false
 		}
-	case len(of) == 0 && made:
+	case len(of) == 0 && made && !h.forgot():
 		if s.Field = field; d.Was == s.Value && (field != statusField || same(s.Closed, h.Issue.ClosedAt)) {
 			return Revised{}, false
 		}
@@ -285,7 +287,7 @@ func (h *History) Given(by string) []Set {
 		switch {
 		case i >= 0 && !h.Sets[of[i]].Gone:
 			out = append(out, h.Sets[of[i]])
-		case i < 0 && len(of) == 0:
+		case i < 0 && len(of) == 0 && !h.forgot():
 			out = append(out, h.first(field))
 		}
 	}

@@ -237,3 +237,25 @@ func TestLateChange(t *testing.T) {
 		})
 	}
 }
+
+// A rule that tags each mail with a word of its own does not make the history grow without end, and what is forgotten is left.
+func TestHistoryOfManyTags(t *testing.T) {
+	t.Parallel()
+	h := made()
+	began := time.Now()
+	for i := range 3000 {
+		h.Change(&issue.IssueChange{AddTags: []string{fmt.Sprint("t", i)}}, fmt.Sprintf("m%04d", i))
+	}
+	if len(h.Sets) > 1000 || len(h.Issue.Tags) != 3001 {
+		t.Errorf("%d sets, %d tags", len(h.Sets), len(h.Issue.Tags))
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	before := len(h.Issue.Tags)
+	h.Revise(first(issue.Set{Field: "assignee", Value: "right"}))
+	said := h.Revise(&issue.Revision{By: "m2999", At: noon})
+	if got := len(h.Issue.Tags); got != before || h.Issue.Assignee != "wrong" || len(said) != 1 || said[0].Left == "" {
+		t.Errorf("got %d tags, assignee %q, said %+v: want all left, and it said", got, h.Issue.Assignee, said)
+	}
+}
