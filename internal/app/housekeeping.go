@@ -50,5 +50,10 @@ func retention(k config.Keep, now time.Time) issue.Retention {
 		}
 		return issue.Time(now.Add(-d))
 	}
-	return issue.Retention{Raw: before(k.Raw), Quarantine: before(k.Quarantine), Ledger: before(k.Ledger), Trace: before(k.Trace)}
+	return issue.Retention{
+		Raw: before(k.Raw), Quarantine: before(k.Quarantine), Ledger: before(k.Ledger), Trace: before(k.Trace), RuleCounts: before(countsLife),
+	}
 }
+
+// countsLife is how long what a rule of a set did is kept after its last match: long after it is called idle.
+const countsLife = 400 * 24 * time.Hour

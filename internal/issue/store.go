@@ -292,4 +292,5 @@ type Retention struct {
 	Quarantine time.Time // quarantined messages' raw, text and attachments; of what a replay put there since it did
 	Ledger     time.Time
 	Trace      time.Time // decisions' traces and facts, and what messages were before a replay
+	RuleCounts time.Time // counts of rules that have not matched since
 }

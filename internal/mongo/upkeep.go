@@ -212,7 +212,25 @@ func (s *Store) Retain(ctx context.Context, r issue.Retention) (int, error) {
 		}
 	}
 	n, err := s.retainLedger(ctx, r.Ledger)
+	if total += n; err != nil {
+		return total, err
+	}
+	n, err = s.retainRuleCounts(ctx, r.RuleCounts)
 	return total + n, err
+}
+
+func (s *Store) retainRuleCounts(ctx context.Context, before time.Time) (int, error) {
+	if before.IsZero() {
+		return 0, nil
+	}
+	if err := s.step("remove rule counts"); err != nil {
+		return 0, err
+	}
+	res, err := s.ruleCounts.DeleteMany(ctx, bson.M{"lastMatch": bson.M{"$lt": before}})
+	if err != nil {
+		return 0, failed("remove rule counts", err)
+	}
+	return int(res.DeletedCount), nil
 }
 
 func (s *Store) retain(ctx context.Context, kind string, before time.Time, take func(*messageDoc)) (int, error) {

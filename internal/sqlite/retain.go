@@ -121,6 +121,7 @@ func (s *Store) Retain(ctx context.Context, r issue.Retention) (int, error) {
 		{"the quarantine", r.Quarantine, s.retainQuarantine},
 		{"traces", r.Trace, s.retainTraces},
 		{"the ledger", r.Ledger, s.retainLedger},
+		{"rule counts", r.RuleCounts, s.retainRuleCounts},
 	} {
 		if step.before.IsZero() {
 			continue
@@ -219,6 +220,12 @@ func (s *Store) retainTraces(t *tx, before time.Time) (int, error) {
 
 func (s *Store) retainLedger(t *tx, before time.Time) (int, error) {
 	n, err := t.write("ledger", "DELETE FROM ledger WHERE seq IN (SELECT seq FROM ledger WHERE at < ? ORDER BY at, seq LIMIT ?)", before, 10*batch)
+	return int(n), err
+}
+
+func (s *Store) retainRuleCounts(t *tx, before time.Time) (int, error) {
+	n, err := t.write("rule counts", "DELETE FROM rule_counts WHERE (version, stage, rule) IN (SELECT version, stage, rule FROM rule_counts WHERE last_match > 0 AND last_match < ? LIMIT ?)",
+		before, 10*batch)
 	return int(n), err
 }
 

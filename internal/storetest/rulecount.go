@@ -43,6 +43,15 @@ func ruleCounts(w *world) {
 	read("bb", issue.RuleCount{Stage: "mail", Rule: "vip", Matches: 5, Took: time.Second, LastMatch: at(2 * time.Hour)})
 	read("", broken, issue.RuleCount{Stage: "mail", Rule: "vip", Matches: 8, Errors: 1, Took: 3 * time.Second, LastMatch: at(2 * time.Hour)}, token)
 
+	// What has not matched for long goes, what never matched says nothing of when.
+	n, err := w.s.Retain(background(), issue.Retention{RuleCounts: *at(time.Hour + time.Second)})
+	w.must(err, "retention")
+	if n != 2 {
+		w.Errorf("retention took %d counts, want 2", n)
+	}
+	read("aa", broken)
+	read("bb", issue.RuleCount{Stage: "mail", Rule: "vip", Matches: 5, Took: time.Second, LastMatch: at(2 * time.Hour)})
+
 	// Nodes count at once, and nothing is lost.
 	var wg sync.WaitGroup
 	for range 4 {
