@@ -34,6 +34,9 @@ func full(n int, line string, from, to string) map[string]string {
 
 // Whole sets that are made to take long, or much memory, to check: it is refused, or done within bounds.
 func TestHostileSets(t *testing.T) {
+	if slower > 1 {
+		t.Skip("what it measures says nothing under the race detector")
+	}
 	one := func(text string) map[string]string { return map[string]string{"1.rules": text} }
 	with := func(list, name, content string) map[string]string {
 		return map[string]string{"1.rules": list + "\nrule \"r\" { when \"x\" in l then { stop() } }", name: content}
@@ -50,11 +53,11 @@ func TestHostileSets(t *testing.T) {
 		miB     uint64
 	}{
 		{"statements without end", full(2, "stop();", "rule \"rFILE\" { then { ", " } }"), "this set is too large", 60, 2500},
-		{"statements on one line", one("rule \"r\" { then { " + strings.Repeat("stop();", 100_000) + " } }"), "", 20, 1200},
+		{"statements on one line", one("rule \"r\" { then { " + strings.Repeat("stop();", 30_000) + " } }"), "", 10, 1200},
 		{"statements after a long text", one("rule \"r\" { then { [tag(\"" + strings.Repeat("ü", 400_000) + "\"), " + strings.Repeat("stop(), ", 4000) + "nil] } }"), "", 5, 300},
 		{"lets without end", one("rule \"r\" {\n" + each(60_000, "let a%d = 1") + "then { stop() } }"), "more than 1000 lets", 10, 1000},
-		{"blocks without end", full(10, "rule\"\"{", "", ""), "too many brackets are open", 20, 2500},
-		{"brackets without end", full(10, "(((", "list lFILE = ", ""), "too many brackets are open", 20, 2500},
+		{"blocks without end", full(3, "rule\"\"{", "", ""), "too many brackets are open", 20, 2500},
+		{"brackets without end", full(2, "(((", "list lFILE = ", ""), "too many brackets are open", 20, 2500},
 		{"braces of templates", one("rule \"r\" { then { note(\"" + strings.Repeat("{1}", 200_000) + "\") } }"), "", 5, 500},
 		{"braces that are not closed", one("rule \"r\" { then { note(\"" + strings.Repeat("{", 900_000) + "\") } }"), "", 5, 300},
 		{"expectations of a table", one("test \"t\" { for case in [" + strings.Repeat("1,", 999) + "1] {\nmail \"\"\"\nFrom: a@b.example\n\nx\n\"\"\"\n" + strings.Repeat("expect true\n", 60_000) + "} }"), "this set is too large", 60, 2500},
@@ -93,7 +96,6 @@ func TestHostileSets(t *testing.T) {
 		{"one file in a thousand lists", map[string]string{"1.rules": each(1000, "list l%d = file(\"a.txt\")"), "a.txt": each(1_000_000, "%d.example")}, "", 30, 1500},
 		{"one file read in a thousand ways", map[string]string{"1.rules": ways.String(), "a.csv": each(300_000, "%d.example")}, "the files of all lists together are too large", 30, 2500},
 		{"a text of short lines", with("list l = file(\"a.txt\")", "a.txt", strings.Repeat("a\n", 15_000_000)), "more than 5000000 entries", 20, 1000},
-		{"numbers in JSON", with("list l = file(\"a.json\")", "a.json", "["+strings.Repeat("1,", 5_000_000)+"1]"), "more than 5000000 entries", 30, 2500},
 		{"a row of csv", with("list l = file(\"a.csv\", {column: 1})", "a.csv", strings.Repeat("a,", 15_000_000)), "more than 10000 columns", 10, 500},
 		{"a row over many lines", with("list l = file(\"a.csv\", {column: 1})", "a.csv", strings.Repeat("\"\n\",", 6_000_000)), "more than 10000 columns", 10, 500},
 		{"a field of csv", with("list l = file(\"a.csv\", {column: 1})", "a.csv", "\""+strings.Repeat("a", 30_000_000)), "in the wrong place", 10, 800},
@@ -112,7 +114,7 @@ func TestHostileSets(t *testing.T) {
 		{"a folded text in YAML", with("list l = file(\"a.yaml\")", "a.yaml", "- >\n"+strings.Repeat("  a\n\n", 200_000)), "", 20, 2000},
 		{"brackets in YAML", with("list l = file(\"a.yaml\")", "a.yaml", strings.Repeat("[],", 300_000)), "", 20, 2000},
 
-		{"words of an index", full(10, "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaFILE\",", "rule \"rFILE\" { when has(mail.text, [", "\"b\"]) then { stop() } }"), "", 30, 2500},
+		{"words of an index", full(5, "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaFILE\",", "rule \"rFILE\" { when has(mail.text, [", "\"b\"]) then { stop() } }"), "", 30, 2500},
 		{"long words of an index", one(each(10, "rule \"r%d\" { when mail.text contains \"%[1]d"+strings.Repeat("x", 90_000)+"\" then { stop() } }")), "", 10, 300},
 		{"names that are nearly right", one(each(3000, "define aaaaaaaaaaaa%d = true") + "rule \"r\" { when " + strings.Repeat("aaaaaaaaaaab or ", 2000) + "false then { stop() } }"), "unknown name", 20, 1500},
 	} {
@@ -188,7 +190,7 @@ func TestHostileFolders(t *testing.T) {
 				return
 			}
 			defer f.Close()
-			for range 300 {
+			for range 100 {
 				if _, err := f.WriteString(strings.Repeat("more\n", 20_000)); err != nil || ctx.Err() != nil {
 					return
 				}
