@@ -139,9 +139,11 @@ func attacks() []attack {
 		{"a zone that is a path", `inZone(now(), "../../etc/passwd").Hour() == 0`, "there is no time zone"},
 		{"a zone of this machine", `inZone(now(), "Local").Hour() == 0`, "there is no time zone"},
 		{"a zone from a mail", `inZone(now(), mail.subject).Hour() == 0`, "must be a constant text"},
-		{"far years", `any(1..100000, now().AddDate(1000000 * #, 0, 0).Year() < 0) and date("999999999-01-01") == now()`, ""},
+		{"far years", `any(1..100000, now().AddDate(1000000 * #, 0, 0).Year() < 0) and date("999999999-01" + "-01") == now()`, ""},
+		{"a far year written out", `date("999999999-01-01") == now()`, "is not a date"},
 		{"a layout from a mail", `mail.date.Format(mail.text) == ""`, ""},
-		{"a long duration", `duration("9223372036854775807h") > duration("1h")`, ""},
+		{"a long duration", `duration("9223372036854775807" + "h") > duration("1h")`, ""},
+		{"a long duration written out", `duration("9223372036854775807h") > duration("1h")`, "is not a duration"},
 		{"holidays without end", `any(1..10000, businessHours(now(), "Fri 9-17", "UTC", map(1..900, string(#))))`, ""},
 		{"how often, asked often", `any(1..100, sender.recent(string(#) + "h") < 0)`, ""},
 
