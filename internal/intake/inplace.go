@@ -46,8 +46,11 @@ func (in *Intake) placed(ctx context.Context, m *issue.Message, run *replaying) 
 	if p.notes, err = in.store.MessageNotes(ctx, m.Issue, m.ID); err != nil {
 		return nil, err
 	}
-	if m.Decision.Changes == nil {
+	switch {
+	case m.Decision.Changes == nil && Verdict(m.Verdict) == Committed:
 		return nil, unable(fault.Invalid, "message %s: %s", m.ID, leftOlder)
+	case m.Decision.Changes == nil: // what an older Postern had dropped, and a run that was undone had made an issue of: it gives nothing
+		return p, nil
 	}
 	if err := json.Unmarshal(m.Decision.Changes, &p.was); err != nil {
 		return nil, fmt.Errorf("read the decision of message %s: %w", m.ID, err)

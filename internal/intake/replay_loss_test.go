@@ -288,3 +288,37 @@ func TestReplayKeepsLargeFiles(t *testing.T) {
 		t.Errorf("files %v, text %q", m.Attachments, m.Text)
 	}
 }
+
+// What an older Postern dropped becomes its issue as often as it is replayed, undone, and the undoing undone.
+func TestReplayOfOlderDrop(t *testing.T) {
+	onBoth(t, stops, func(t *testing.T, r *rig) {
+		o := r.one(plain("<1@x.example>", "ann@example.org", "stop", "It burns."))
+		m := r.message(o.Message)
+		m.Decision.Changes = nil
+		if _, err := r.store.Commit(t.Context(), &issue.Commit{Message: m, Replaces: 1}); err != nil {
+			t.Fatal(err)
+		}
+		r.rules("")
+		number := int64(0)
+		there := func(what string, want int) {
+			t.Helper()
+			list := r.issues()
+			if len(list) != want || want > 0 && number != 0 && list[0].Number != number {
+				t.Errorf("%s: %d issues", what, len(list))
+			}
+			if len(list) > 0 {
+				number = list[0].Number
+			}
+		}
+		run := r.run(intake.ReplayQuery{Since: ptr(start), Apply: true})
+		there("replayed", 1)
+		run = r.run(intake.ReplayQuery{Undo: run.Run, Apply: true})
+		there("undone", 0)
+		run = r.run(intake.ReplayQuery{Undo: run.Run, Apply: true})
+		there("the undoing undone", 1)
+		r.run(intake.ReplayQuery{Undo: run.Run, Apply: true})
+		there("undone again", 0)
+		r.run(intake.ReplayQuery{Since: ptr(start), Apply: true})
+		there("replayed again", 1)
+	})
+}
