@@ -13,7 +13,7 @@ import (
 
 func (p *program) replay() *cobra.Command {
 	var q intake.ReplayQuery
-	var since string
+	var since, until string
 	c := p.withJSON(&cobra.Command{
 		Use: "replay [ID…]", Short: "Decide stored messages again, by the rules as they are now, and repair what wrong ones did",
 		Long: `Says what the rules of now would make of stored messages that are named, or chosen by the rule that acted on them, the version that
@@ -44,9 +44,19 @@ issues and counts are taken as they were then; but what has no issue yet finds i
 				from := time.Now().Add(-d).UTC()
 				q.Since = &from
 			}
+			if until != "" {
+				to, err := time.Parse(time.RFC3339, until)
+				if d, notSpan := config.ParseDuration(until); notSpan == nil {
+					to, err = time.Now().Add(-d).UTC(), nil
+				}
+				if err != nil {
+					return usage(cmd, fmt.Errorf("--until: %q is neither like 7d or 12h nor a time like 2026-11-24T10:00:00Z", until))
+				}
+				q.Until = &to
+			}
 			q.IDs = args
-			if len(args) == 0 && q.Rule == "" && q.Version == "" && q.Verdict == "" && q.Mailbox == "" && q.Since == nil && q.Undo == "" {
-				return usage(cmd, fmt.Errorf("ID is missing, or --rule, --version, --verdict, --mailbox, --since or --undo"))
+			if len(args) == 0 && q.Rule == "" && q.Version == "" && q.Verdict == "" && q.Mailbox == "" && q.Since == nil && q.Until == nil && q.Undo == "" {
+				return usage(cmd, fmt.Errorf("ID is missing, or --rule, --version, --verdict, --mailbox, --since, --until or --undo"))
 			}
 			ctx := cmd.Context()
 			open := p.peek
@@ -71,6 +81,7 @@ issues and counts are taken as they were then; but what has no issue yet finds i
 	c.Flags().StringVar(&q.Mailbox, "mailbox", "", "those of this mailbox")
 	p.completeFlag(c, "mailbox", mailboxNames)
 	c.Flags().StringVar(&since, "since", "", "those that came since then: 7d, 12h")
+	c.Flags().StringVar(&until, "until", "", "those that came until then: 2d, or a time like 2026-11-24T10:00:00Z")
 	c.Flags().StringVar(&q.Undo, "undo", "", "make the messages of this run what they were before it")
 	c.Flags().BoolVar(&q.Apply, "apply", false, "do it; without it only what would change is shown")
 	return c
@@ -111,7 +122,7 @@ func (p *program) printRun(r *intake.ReplayRun, applied bool) error {
 		return fault.Errorf(fault.Unavailable, "the run ended before all messages were looked at; run it again for the rest: %s", r.Stopped)
 	}
 	if r.More {
-		fmt.Fprintln(p.out, "there are more than one run takes: the newest were taken, run it again with a shorter --since for the rest")
+		fmt.Fprintf(p.out, "there are more than one run takes: the newest were taken; run it again with --until %s for the rest\n", r.Oldest.Add(time.Second-1).Format(time.RFC3339))
 	}
 	return nil
 }

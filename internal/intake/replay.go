@@ -20,6 +20,7 @@ type ReplayQuery struct {
 	Verdict string     `json:"verdict,omitempty"`
 	Mailbox string     `json:"mailbox,omitempty"`
 	Since   *time.Time `json:"since,omitempty"`
+	Until   *time.Time `json:"until,omitempty"` // that came then or before
 	Undo    string     `json:"undo,omitempty"`  // a run: its messages become what they were before
 	Apply   bool       `json:"apply,omitempty"` // else only what would change is told
 }
@@ -31,6 +32,7 @@ type ReplayRun struct {
 	Changes  []*Replay `json:"changes"`       // those that are decided otherwise, oldest first
 	Unable   []Skipped `json:"unable"`        // those that cannot be decided again
 	More     bool      `json:"more,omitempty"`
+	Oldest   time.Time `json:"oldest,omitzero"`   // where there are more: when the oldest that was chosen came; a run until then takes the rest
 	Stopped  string    `json:"stopped,omitempty"` // why it ended before all were looked at
 }
 
@@ -93,6 +95,13 @@ func (in *Intake) ReplayAll(ctx context.Context, q ReplayQuery, actor string) (*
 		return nil, err
 	}
 	r := &ReplayRun{Messages: len(ids), Changes: []*Replay{}, Unable: []Skipped{}, More: more}
+	if more {
+		m, err := in.store.Message(ctx, ids[0])
+		if err != nil {
+			return nil, err
+		}
+		r.Oldest = m.ReceivedAt
+	}
 	run := newReplaying("replay", actor, q.Apply)
 	run.named = len(q.IDs) > 0
 	if run.undo = q.Undo; run.undo != "" {
@@ -183,7 +192,7 @@ func (in *Intake) chosen(ctx context.Context, q ReplayQuery) (ids []string, more
 	if q.Undo != "" {
 		return in.ofRun(ctx, q)
 	}
-	others := q.Rule != "" || q.Version != "" || q.Verdict != "" || q.Mailbox != "" || q.Since != nil
+	others := q.Rule != "" || q.Version != "" || q.Verdict != "" || q.Mailbox != "" || q.Since != nil || q.Until != nil
 	switch {
 	case len(q.IDs) > 0 && others:
 		return nil, false, unable(fault.Invalid, "messages are named, and chosen by what they are besides: do one or the other")
@@ -203,7 +212,7 @@ func (in *Intake) chosen(ctx context.Context, q ReplayQuery) (ids []string, more
 
 // ofRun are the messages that a run decided and nobody decided since.
 func (in *Intake) ofRun(ctx context.Context, q ReplayQuery) (ids []string, more bool, err error) {
-	if len(q.IDs) > 0 || q.Rule != "" || q.Version != "" || q.Verdict != "" || q.Mailbox != "" || q.Since != nil {
+	if len(q.IDs) > 0 || q.Rule != "" || q.Version != "" || q.Verdict != "" || q.Mailbox != "" || q.Since != nil || q.Until != nil {
 		return nil, false, unable(fault.Invalid, "a run is undone as a whole: name no messages besides")
 	}
 	ids, more, err = in.listed(ctx, issue.MessageQuery{Run: q.Undo}, func(*issue.Message) (bool, error) { return true, nil })
@@ -243,6 +252,9 @@ func (in *Intake) listed(ctx context.Context, mq issue.MessageQuery, chooses fun
 
 // chooses looks into a message of a list.
 func (in *Intake) chooses(ctx context.Context, q ReplayQuery, m *issue.Message) (bool, error) {
+	if q.Until != nil && m.ReceivedAt.After(*q.Until) {
+		return false, nil
+	}
 	if m.ReplayedBy != "" || len(q.Version) > len(m.Decision.Ruleset) || m.Decision.Ruleset[:len(q.Version)] != q.Version {
 		return false, nil
 	}

@@ -50,6 +50,7 @@ rule "old" { then { tag("old") } }
 		"rule":         {intake.ReplayQuery{Rule: "spam"}, []string{ids[0], ids[3]}},
 		"version":      {intake.ReplayQuery{Version: version[:8]}, ids},
 		"since":        {intake.ReplayQuery{Since: &since}, ids[2:]},
+		"until":        {intake.ReplayQuery{Until: &since}, ids[:2]},
 		"verdict":      {intake.ReplayQuery{Verdict: "quarantined"}, ids[2:3]},
 		"all of these": {intake.ReplayQuery{Rule: "spam", Since: &since, Mailbox: "support"}, ids[3:]},
 		"ids":          {intake.ReplayQuery{IDs: []string{ids[1]}}, ids[1:2]},
