@@ -64,6 +64,7 @@ func (s *Set) decide(ctx context.Context, v *dsl.View, host Host, o Options, sta
 	d.trace.entries = make([]Entry, 0, min(len(p.rules)+len(o.Tokens), maxUnmatched)+8)
 	if e := o.Envelope; e != nil {
 		d.trace.entries = append(d.trace.entries, e.Trace...)
+		d.trace.unlisted = slices.Clone(e.Unlisted)
 		d.res.Failed = e.Failed
 		d.board.carry(e.steps)
 	}
@@ -91,7 +92,7 @@ func budget(b dsl.Budget) dsl.Budget {
 func (d *decision) over() bool { return d.res.Verdict != "" || d.res.Err != nil }
 
 func (d *decision) finish() *Result {
-	d.res.Trace = d.trace.entries
+	d.res.Trace, d.res.Unlisted = d.trace.entries, d.trace.unlisted
 	switch d.res.Verdict {
 	case Rejected, Discarded, TryLater:
 		d.board.rewind(0)

@@ -5,15 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"postern/dsl"
 	"postern/rules"
 )
 
-// The trace of a message is bounded whatever the rules are; those that matched are in it before those that did not.
+// The trace of a message is bounded whatever the rules are; those that matched are in it before those that did not, and all of them are counted.
 func TestTraceIsBounded(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -47,6 +49,11 @@ func TestTraceIsBounded(t *testing.T) {
 			}
 			if listed != c.listed || listed+omitted != c.matching+c.other || matched != min(c.matching, 200) {
 				t.Errorf("%d listed, %d of them matched, %d omitted; want %d of %d", listed, matched, omitted, c.listed, c.matching+c.other)
+			}
+			var counted rules.Counter
+			counted.Add("v", slices.Concat(r.Trace, r.Unlisted), time.Now())
+			if n := len(counted.Take()); n != c.matching {
+				t.Errorf("%d of %d that matched are counted", n, c.matching)
 			}
 		})
 	}

@@ -26,6 +26,9 @@ type Result struct {
 	Failed  int     // rules that failed, took none of their actions, and were skipped
 	Spent   bool    // the message's budget is spent, and the verdict is Quarantined
 
+	// Unlisted are entries that the trace has no room for, of rules that acted or failed: to be counted, without what they did.
+	Unlisted []Entry
+
 	// Failing are rules that failed for the FailsInARow-th time in a row just now: to be told once.
 	Failing []Failing
 

@@ -67,6 +67,7 @@ type recorder struct {
 	omitted   int
 	text      int // bytes of actions
 	stage     string
+	unlisted  []Entry
 }
 
 func (t *recorder) begin(stage string) {
@@ -101,6 +102,7 @@ func (t *recorder) entry(r *dsl.Rule, took time.Duration) Entry {
 func (t *recorder) add(e Entry) {
 	if !t.room() && !t.makeRoom() {
 		t.omitted++
+		t.unlisted = append(t.unlisted, Entry{Rule: e.Rule, Stage: e.Stage, Matched: e.Matched, Error: e.Error, TookMicros: e.TookMicros})
 		return
 	}
 	t.entries = append(t.entries, e)

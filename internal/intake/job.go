@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -145,7 +146,7 @@ func (j *job) attempt(ctx context.Context) (done bool, err error) {
 		j.out = Outcome{Mailbox: j.mailbox.Name, Verdict: Rejected, Reason: d.reason, Message: d.id}
 	}
 	if in.observer != nil {
-		in.observer.Decided(d.set, d.result.Trace)
+		in.observer.Decided(d.set, slices.Concat(d.result.Trace, d.result.Unlisted))
 	}
 	if j.waits {
 		return true, nil
