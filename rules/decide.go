@@ -237,11 +237,12 @@ func (d *decision) try(r *dsl.Rule) next {
 
 // count counts what is the rule's own failing: not that a message's budget is spent, or a store does not answer.
 func (d *decision) count(r *dsl.Rule, err error) {
-	var own *dsl.RuleError
-	switch {
-	case err == nil:
+	if err == nil {
 		d.worked(r)
-	case d.fails != IgnoreFailing && d.ctx.Err() == nil && errors.As(err, &own):
+		return
+	}
+	var own *dsl.RuleError // which costs memory: not where all is well
+	if d.fails != IgnoreFailing && d.ctx.Err() == nil && errors.As(err, &own) {
 		if f, now := d.set.failures.failed(r, d.trace.stage, own.Pos, d.at); now {
 			d.res.Failing = append(d.res.Failing, f)
 		}
