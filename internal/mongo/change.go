@@ -110,7 +110,3 @@ func with(have, more []string) []string {
 	}
 	return have
 }
-
-func without(have, less []string) []string {
-	return slices.DeleteFunc(have, func(s string) bool { return slices.Contains(less, s) })
-}
