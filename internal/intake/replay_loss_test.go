@@ -322,3 +322,74 @@ func TestReplayOfOlderDrop(t *testing.T) {
 		there("replayed again", 1)
 	})
 }
+
+// While an issue is withdrawn its key begins another; undone, both are there, the key goes on leading to the newer one and replies to each to its own.
+func TestWithdrawnKey(t *testing.T) {
+	const byHost = `rule "host" { let m = find(mail.subject, "host=(?P<h>\\w+)")
+  when m.found
+  then { thread(m.h, "7d") } }
+`
+	onBoth(t, byHost, func(t *testing.T, r *rig) {
+		alert := func(n int) intake.Outcome {
+			r.later(time.Minute)
+			return r.one(plain(fmt.Sprintf("<a%d@x.example>", n), "mon@example.org", "host=web", fmt.Sprint("down ", n)))
+		}
+		reply := func(n, to int) intake.Outcome {
+			r.later(time.Minute)
+			return r.one(plain(fmt.Sprintf("<r%d@x.example>", n), "mon@example.org", "Re: it", fmt.Sprint("up ", n), fmt.Sprintf("In-Reply-To: <a%d@x.example>", to)))
+		}
+		first := alert(1)
+		r.rules(`rule "spam" { when mail.text contains "down 1" then { discard("spam") } }` + "\n" + byHost)
+		run := r.run(intake.ReplayQuery{Verdict: "committed", Apply: true})
+		second := alert(2)
+		if second.Issue == first.Issue || second.Issue == 0 {
+			t.Fatalf("the key leads to the withdrawn issue: %+v", second)
+		}
+		if run := r.run(intake.ReplayQuery{Since: ptr(start), Apply: true}); len(run.Changes) != 0 {
+			t.Errorf("replayed while it is withdrawn: %+v", run.Changes[0])
+		}
+		r.rules(byHost)
+		r.run(intake.ReplayQuery{Undo: run.Run, Apply: true})
+		if len(r.issues()) != 2 {
+			t.Errorf("undone: %d issues", len(r.issues()))
+		}
+		if third := alert(3); third.Issue != second.Issue {
+			t.Errorf("the third: %+v, want issue %d", third, second.Issue)
+		}
+		for to, want := range map[int]int64{1: first.Issue, 2: second.Issue, 3: second.Issue} {
+			if got := reply(to, to); got.Issue != want {
+				t.Errorf("a reply to alert %d is on issue %d, want %d", to, got.Issue, want)
+			}
+		}
+		if run := r.run(intake.ReplayQuery{Since: ptr(start), Apply: true}); len(run.Changes) != 0 {
+			t.Errorf("replayed at last: %+v", run.Changes[0])
+		}
+	})
+}
+
+// A mail to two mailboxes is two messages: what is made of one again touches the other nowhere, and each comes again as itself.
+func TestReplayOfOneOfTwo(t *testing.T) {
+	onBoth(t, "", func(t *testing.T, r *rig) {
+		mail := plain("<1@x.example>", "ann@example.org", "One", "x")
+		both := []string{"support@example.com", "sales@example.com"}
+		o := r.send(mail, both...)
+		sales, was := r.issue(o[1].Issue), r.message(o[1].Message)
+		r.rules(`rule "no" { when mailbox.name == "support" then { discard("x") } }`)
+		run := r.run(intake.ReplayQuery{Since: ptr(start), Apply: true})
+		if len(run.Changes) != 1 || r.issue(o[0].Issue).WithdrawnAt == nil {
+			t.Errorf("replayed: %+v", run)
+		}
+		again := r.send(mail, both...)
+		if again[0].Verdict != intake.Discarded || again[1].Issue != o[1].Issue || !again[0].Again || !again[1].Again {
+			t.Errorf("again: %+v", again)
+		}
+		if is, m := r.issue(sales.Number), r.message(was.ID); is.WithdrawnAt != nil || m.Verdict != "committed" || m.Attempt != 1 || m.Raw != was.Raw {
+			t.Errorf("the other: %+v, %+v", is, m)
+		}
+		r.rules("")
+		r.run(intake.ReplayQuery{Undo: run.Run, Apply: true})
+		if len(r.issues()) != 2 {
+			t.Errorf("undone: %d issues", len(r.issues()))
+		}
+	})
+}
