@@ -81,7 +81,8 @@ func newRig(t testing.TB, script string) *rig {
 	r.in = r.intake(store)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); _ = r.in.Run(ctx) }()
+	in := r.in // a test may put another in its place
+	go func() { defer close(done); _ = in.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-done })
 	return r
 }
