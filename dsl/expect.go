@@ -83,22 +83,10 @@ var expectScope = scope{what: "expect", names: expectNames, stage: StageMail}
 // Check evaluates the expectation. When it does not hold, got says what there was instead (`issue.priority is "normal"`), of what is
 // to blame where that is clear, and parts are the conditions that and, or join.
 func (e *Expect) Check(o *Outcome) (ok bool, got string, parts []Part, err error) {
-	if e.condition == nil {
-		return false, "", nil, errors.New("this expectation was not compiled")
-	}
-	r := newRun(background(), o.View, Budget{})
+	r := e.of(o)
 	defer r.Close()
-	r.env.Verdict, r.env.Reason, r.env.Sent, r.env.Outcome = o.Verdict, o.Reason, o.Sent, &o.Effects
-	v, err := e.condition.run(r)
-	if err != nil {
-		return false, "", nil, err
-	}
-	ok, isBool := v.(bool)
-	if !isBool {
-		return false, "", nil, e.condition.failure(0, "expect is neither true nor false, but "+typeName(typeOf(v)), nil)
-	}
-	if ok {
-		return true, "", nil, nil
+	if ok, err = e.holds(r); ok || err != nil {
+		return ok, "", nil, err
 	}
 	p := explain(e.again, e.condition, expectScope, e.row, r, nil)
 	if p == nil {
@@ -122,6 +110,34 @@ func (e *Expect) Check(o *Outcome) (ok bool, got string, parts []Part, err error
 		texts = append(texts, v.String())
 	}
 	return false, strings.Join(texts, ", "), p.leaves(), nil
+}
+
+// Holds says only whether it is so, for who does not ask why not.
+func (e *Expect) Holds(o *Outcome) (bool, error) {
+	r := e.of(o)
+	defer r.Close()
+	return e.holds(r)
+}
+
+func (e *Expect) of(o *Outcome) *Run {
+	r := newRun(background(), o.View, Budget{})
+	r.env.Verdict, r.env.Reason, r.env.Sent, r.env.Outcome = o.Verdict, o.Reason, o.Sent, &o.Effects
+	return r
+}
+
+func (e *Expect) holds(r *Run) (bool, error) {
+	if e.condition == nil {
+		return false, errors.New("this expectation was not compiled")
+	}
+	v, err := e.condition.run(r)
+	if err != nil {
+		return false, err
+	}
+	ok, isBool := v.(bool)
+	if !isBool {
+		return false, e.condition.failure(0, "expect is neither true nor false, but "+typeName(typeOf(v)), nil)
+	}
+	return ok, nil
 }
 
 // shownValue prints a value for a person, cut to what can be read.

@@ -62,9 +62,11 @@ func Mutate(files []*File, opts Options) (*Mutations, Diagnostics) {
 	return m, diags
 }
 
-// Compile is the program with one mutant in the place of its rule; nil where that does not compile. Only one goroutine may call it.
+// Compile is the program with one mutant in the place of its rule; nil where that does not compile.
 func (m *Mutations) Compile(i int) *Program {
 	u := m.Mutants[i]
+	m.c.again.mu.Lock() // somebody may ask meanwhile why an earlier one does what it does
+	defer m.c.again.mu.Unlock()
 	before, diags := m.c.errors, m.c.diags
 	var rule *Rule
 	var define *Define

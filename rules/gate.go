@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -277,6 +278,23 @@ func (s *Set) test(ctx context.Context, sim Simulate, t *dsl.Test) (res TestResu
 		}
 	}
 	return res
+}
+
+// passes says only whether a test passes.
+func (s *Set) passes(ctx context.Context, sim Simulate, t *dsl.Test) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	if ctx.Err() != nil {
+		return false
+	}
+	outcome, _, err := sim(ctx, s, t)
+	return err == nil && !slices.ContainsFunc(t.Expects, func(e *dsl.Expect) bool {
+		holds, err := e.Holds(outcome)
+		return !holds || err != nil
+	})
 }
 
 // place names a position's file as people find it.

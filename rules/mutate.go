@@ -84,7 +84,7 @@ func (s *Set) Mutate(ctx context.Context, sim Simulate, most time.Duration) (Mut
 				}
 				verdicts[i].tried = true
 				verdicts[i].noticed = slices.ContainsFunc(tests, func(test int) bool {
-					return !mutant.test(ctx, sim, program.Tests[test]).OK()
+					return !mutant.passes(ctx, sim, program.Tests[test])
 				})
 			}
 		})
