@@ -213,6 +213,10 @@ func processor() time.Duration {
 // Rules that do not match cost no memory, however many they are: the three allocations of a decision are its own, its result and the trace.
 // (Those that the index cannot rule out box each value that they read; hence the second condition, which reads none.)
 func TestMissAllocatesNothing(t *testing.T) {
+	most := 3.0
+	if slower > 1 {
+		most = 10 // the race detector empties pools at random
+	}
 	for name, rule := range map[string]func(int) string{
 		"ruled out": func(i int) string { return mixedRule(i) },
 		"asked":     only("when issue == issue and false"),
@@ -221,8 +225,8 @@ func TestMissAllocatesNothing(t *testing.T) {
 		for _, s := range []*rules.Set{few, lots} {
 			v, host := newView(), &issues{}
 			v.Mail.From.Domain = "example.com" // or the last ten match
-			if n := testing.AllocsPerRun(50, func() { s.Decide(t.Context(), v, host, rules.Options{Now: still}) }); n > 3 {
-				t.Errorf("%s: %d rules make %.0f allocations, want 3", name, len(s.Program().Rules), n)
+			if n := testing.AllocsPerRun(50, func() { s.Decide(t.Context(), v, host, rules.Options{Now: still}) }); n > most {
+				t.Errorf("%s: %d rules make %.0f allocations, want %.0f", name, len(s.Program().Rules), n, most)
 			}
 		}
 	}

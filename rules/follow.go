@@ -55,7 +55,8 @@ func (l *Live) Watch(ctx context.Context) {
 			return
 		}
 		_, err := l.publish(ctx, func() bool {
-			return fingerprint(l.dir).hash == p.hash || impatient(need)
+			after := fingerprint(l.dir) // a rules file may have been emptied while it was read, whatever our patience
+			return after.hash == p.hash || impatient(need) && after.rules == p.rules
 		})
 		if errors.Is(err, errMoving) {
 			soon(need)

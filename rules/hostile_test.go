@@ -208,7 +208,7 @@ func TestHostileRules(t *testing.T) {
 			v := hostileMail()
 			var r *rules.Result
 			costs(t, "run", time.Second, 200, func() {
-				r = decide(t, set.Linear(), v, rules.Options{Budget: dsl.Budget{Time: 400 * time.Millisecond}})
+				r = decide(t, set.Linear(), v, rules.Options{Budget: dsl.Budget{Time: 400 * time.Millisecond * slower}})
 			})
 			if r.Err != nil || r.Spent || r.Verdict != "" || !slices.Contains(v.Issue.Tags, "before") || !slices.Contains(v.Issue.Tags, "after") {
 				t.Errorf("other rules suffer: %s, %v, %v", r.Reason, r.Err, v.Issue.Tags)

@@ -24,6 +24,7 @@ const (
 // A print of a folder changes when a file below it is added, removed or written.
 type print struct {
 	hash   string           // of names, sizes and times
+	rules  string           // the same, of rules files alone
 	latest time.Time        // when a file was written last
 	sizes  map[string]int64 // of the files
 }
@@ -36,6 +37,7 @@ func fingerprint(dir string) print {
 	}
 	defer root.Close()
 	p, h, n := print{sizes: map[string]int64{}}, sha256.New(), 0
+	ofRules := sha256.New()
 	_ = fs.WalkDir(root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
 		n++
 		switch {
@@ -54,13 +56,16 @@ func fingerprint(dir string) print {
 			return nil
 		}
 		fmt.Fprintln(h, name, info.Size(), info.ModTime().UnixNano())
+		if isRulesFile(name) {
+			fmt.Fprintln(ofRules, name, info.Size(), info.ModTime().UnixNano())
+		}
 		if info.ModTime().After(p.latest) {
 			p.latest = info.ModTime()
 		}
 		p.sizes[name] = info.Size()
 		return nil
 	})
-	p.hash = hex.EncodeToString(h.Sum(nil))
+	p.hash, p.rules = hex.EncodeToString(h.Sum(nil)), hex.EncodeToString(ofRules.Sum(nil))
 	return p
 }
 
