@@ -30,6 +30,7 @@ peers:
 
 check: peers lint quality-test
 	go test ./dsl
+	go test ./rules -run 'Hostile|MissAllocates'
 	bash internal/peers/with-mongo.sh go test -race -timeout 15m ./...
 
 # Messages a second, acknowledgement times, CPU and memory beside a bare server, on MongoDB, and beside Mailpit where
