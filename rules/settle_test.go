@@ -92,6 +92,59 @@ func TestHalfWritten(t *testing.T) {
 			wg.Wait()
 		})
 	}
+	t.Run("emptied while it is read, in a folder that is never quiet", func(t *testing.T) {
+		t.Parallel()
+		dir := filepath.Join(t.TempDir(), "rules")
+		path := filepath.Join(dir, "1.rules")
+		write(t, dir, map[string]string{"1.rules": whole("old"), "2.rules": `rule "other" { when mail.isList then { stop() } }`})
+		var mu sync.Mutex
+		turns := -1 // how often somebody looked into the archive, which comes before the folder is read
+		archive := &watched{node: &node{shelf: &shelf{}}, before: func() {
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case turns < 0 || turns >= 20:
+				return
+			case turns%2 == 0:
+				in(t, path, "")
+			default:
+				in(t, path, whole("new"))
+			}
+			turns++
+		}}
+		l, log := newLive(t, dir, func(o *rules.LiveOptions) {
+			o.Archive, o.By, o.Follow, o.Settle = archive, "a", 50*time.Millisecond, 10*time.Millisecond
+		})
+		if err := l.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		watch(t, l)
+		ctx, stop := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		defer stop()
+		wg.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				in(t, filepath.Join(dir, "x.log"), strings.Repeat("x", n))
+				time.Sleep(time.Millisecond)
+			}
+		})
+		time.Sleep(2 * settle)
+		mu.Lock()
+		in(t, path, whole("new"))
+		turns = 0
+		mu.Unlock()
+		wait(t, "the new rules decide, and the file is left alone", func() bool {
+			v := newView()
+			l.Current().Decide(context.Background(), v, &issues{}, rules.Options{})
+			if v.Issue.Fields["order"] != "1" || len(v.Issue.Tags) != 1 {
+				t.Fatalf("decided by half: %v %v\n%s", v.Issue.Fields, v.Issue.Tags, log)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			return turns >= 20 && v.Issue.Tags[0] == "new"
+		})
+	})
 	t.Run("at a start", func(t *testing.T) {
 		t.Parallel()
 		dir := filepath.Join(t.TempDir(), "rules")
@@ -122,4 +175,15 @@ func TestHalfWritten(t *testing.T) {
 		in(t, filepath.Join(dir, "1.rules"), "")
 		wait(t, "no rules decide", func() bool { return tagOf(t, l.Current()) == "" })
 	})
+}
+
+// watched is an archive that does something before it answers.
+type watched struct {
+	*node
+	before func()
+}
+
+func (a *watched) Latest(ctx context.Context, known int64) (rules.Publication, error) {
+	a.before()
+	return a.node.Latest(ctx, known)
 }
