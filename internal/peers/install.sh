@@ -11,6 +11,9 @@ command -v systemd-analyze >/dev/null || missing+=(systemd)
 optional=()
 command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || optional=(chromium-headless-shell)
 command -v nvim >/dev/null || optional+=(neovim)
+for tool in curl jq; do # docs/rules.md shows them, and a test does what it shows
+	command -v $tool >/dev/null || optional+=($tool)
+done
 [ ${#missing[@]} = 0 ] && [ ${#optional[@]} = 0 ] && exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
