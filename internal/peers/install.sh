@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the real servers that tests talk to: Postfix, systemd to check its unit, a browser and Neovim, from Debian's packages. The MongoDB server is
+# Installs what tests talk to and use: Postfix, systemd to check its unit, a browser, Neovim, curl and jq, from Debian's packages. The MongoDB server is
 # unpacked by internal/peers/mongo/start.sh when it is first started. Where this user may not install, it says
 # what to install and goes on: those tests then skip, or fail in CI.
 set -euo pipefail
