@@ -74,6 +74,8 @@ func (ch *checker) check() {
 	ch.smtp()
 	ch.others()
 	ch.mailboxes()
+	ch.sources()
+	ch.hooks()
 	ch.c.Prepare()
 }
 

@@ -2,6 +2,9 @@ package config
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"strings"
@@ -26,6 +29,9 @@ func (ch *checker) secret(path string, s *SecretFile) {
 	default:
 		s.Secret = NewSecret(value)
 		ch.c.Secrets = append(ch.c.Secrets, s.Path)
+	}
+	if isPublicKey(s.Reveal()) {
+		return
 	}
 	// Secrets that a container is given belong to somebody else, and their mode cannot be chosen.
 	if !strings.HasPrefix(s.Path, "/run/secrets/") {
@@ -57,4 +63,27 @@ func (ch *checker) tls(path string, t TLS) {
 	if info, err := os.Stat(t.Key); err == nil { // a group for those who use certificates is common
 		ch.exposed(path+".key", t.Key, info.Mode().Perm()&0o007)
 	}
+}
+
+// certificates reads a file of certificates that others are held against.
+func (ch *checker) certificates(path, file string) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		ch.errorf(path, "%s: %v", last(path), err)
+	} else if !x509.NewCertPool().AppendCertsFromPEM(raw) {
+		ch.errorf(path, "%s: %s has no certificate in it (PEM)", last(path), file)
+	}
+}
+
+// isPublicKey reports whether a secret is none: a key that only checks signatures, as some providers give.
+func isPublicKey(text string) bool {
+	der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
+	if block, _ := pem.Decode([]byte(text)); block != nil {
+		der, err = block.Bytes, nil
+	}
+	if err != nil {
+		return false
+	}
+	_, err = x509.ParsePKIXPublicKey(der)
+	return err == nil
 }

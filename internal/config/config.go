@@ -30,8 +30,8 @@ type Config struct {
 	LMTP         LMTP      `yaml:"lmtp" doc:"Mail that a mail server on our side hands us by LMTP."`
 	HTTP         HTTP      `yaml:"http" doc:"The API, health and metrics."`
 	Limits       Limits    `yaml:"limits" doc:"What one mail, and all mail at once, may cost us."`
-	Sources      later     `yaml:"sources" doc:"Accounts that feed several mailboxes, by IMAP, POP3 or Microsoft Graph."`
-	Hooks        later     `yaml:"hooks" doc:"Webhooks of mail providers."`
+	Sources      []Source  `yaml:"sources" doc:"Accounts that feed several mailboxes, by IMAP, POP3 or Microsoft Graph."`
+	Hooks        []Hook    `yaml:"hooks" doc:"Webhooks of mail providers: POST /hooks/PROVIDER/MAILBOX."`
 	Mailboxes    []Mailbox `yaml:"mailboxes" doc:"Our policy for mail, chosen by its recipient. Without this key there is one, support, that takes every recipient."`
 
 	Types      Names `yaml:"types" doc:"The types of issues: names, or a tree of names (a type below another is written A/B). Empty: any text will do; likewise the next five."`
@@ -160,7 +160,7 @@ type Mailbox struct {
 	Notes       string      `yaml:"notes" words:"public|internal" doc:"Who sees notes that are made from mail."`
 
 	UnknownSender     string `yaml:"unknown-sender" words:"simple" later:"refuse|default-user|user-template" doc:"What becomes of mail from people we do not know. simple: it is taken like all other mail."`
-	Source            later  `yaml:"source" doc:"An account that feeds this mailbox only."`
+	Source            Source `yaml:"source" doc:"An account that feeds this mailbox only, with the keys of sources.NAME. None: SMTP and hooks."`
 	FromSubject       later  `yaml:"from-subject" doc:"What is read from the subject of a new issue."`
 	DefaultUser       later  `yaml:"default-user" doc:"The requester of mail from unknown people."`
 	UserTemplate      later  `yaml:"user-template" doc:"What users made from unknown senders start with."`
@@ -243,7 +243,7 @@ func defaultLimits() SMTPLimits {
 
 // defaultMailbox is what a mailbox starts with, whoever names it.
 func defaultMailbox() Mailbox {
-	return Mailbox{Active: true, Notes: "public", UnknownSender: "simple", Refused: "reject", Authentication: "mark"}
+	return Mailbox{Active: true, Notes: "public", UnknownSender: "simple", Refused: "reject", Authentication: "mark", Source: defaultSource()}
 }
 
 func withName(m Mailbox, name string, addresses ...string) Mailbox {

@@ -103,9 +103,7 @@ func (d *decoder) named(path string, n ast.Node, v reflect.Value) {
 	for _, e := range entries {
 		name := e.Key.GetToken().Value
 		element := reflect.New(v.Type().Elem()).Elem()
-		if element.Type() == reflect.TypeFor[Mailbox]() {
-			element.Set(reflect.ValueOf(defaultMailbox()))
-		}
+		element.Set(defaultOf(element.Type()))
 		element.FieldByName("Name").SetString(name)
 		d.value(join(path, name), e.Value, element, key{})
 		d.at[join(path, name)] = d.position(e.Key)

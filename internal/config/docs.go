@@ -41,10 +41,7 @@ func table(b *strings.Builder, title, path string, k key, def reflect.Value) {
 	t, prefix := k.Type, ""
 	if isNamed(t) {
 		t, prefix = t.Elem(), "NAME."
-		def = reflect.New(t).Elem()
-		if t == reflect.TypeFor[Mailbox]() {
-			def.Set(reflect.ValueOf(defaultMailbox()))
-		}
+		def = defaultOf(t)
 	}
 	rows(b, t, prefix, def, k.restart)
 	for _, below := range keysOf(t) {
@@ -69,6 +66,8 @@ func rows(b *strings.Builder, t reflect.Type, prefix string, def reflect.Value, 
 	for _, k := range keysOf(t) {
 		switch {
 		case k.Type == typeLater:
+		case k.Type == reflect.TypeFor[Source]():
+			row(b, prefix+k.name, k, def.FieldByIndex(k.Index))
 		case isSection(k.Type):
 			rows(b, k.Type, prefix+k.name+".", def.FieldByIndex(k.Index), restart || k.restart)
 		default:
@@ -112,6 +111,8 @@ func holds(t reflect.Type, k key) string {
 		return "path"
 	}
 	switch t {
+	case reflect.TypeFor[Source]():
+		return "as `sources.NAME`"
 	case typeDuration:
 		return "duration"
 	case reflect.TypeFor[Size]():

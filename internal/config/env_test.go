@@ -66,10 +66,10 @@ func TestEnvironment(t *testing.T) {
 
 func TestEnvironmentErrors(t *testing.T) {
 	t.Parallel()
-	_, problems := config.Load("", env("POSTERN_KEEP_RAW", "soon", "POSTERN_SMTP_TLS", "{crt: x}", "POSTERN_HOOKS", "{a: {}}", "POSTERN_SMTP_USERS", "[", "POSTERN_LOG_LEVEL", "wran"))
+	_, problems := config.Load("", env("POSTERN_KEEP_RAW", "soon", "POSTERN_SMTP_TLS", "{crt: x}", "POSTERN_TEMPLATES", "{a: {}}", "POSTERN_SMTP_USERS", "[", "POSTERN_LOG_LEVEL", "wran"))
 	want := `POSTERN_KEEP_RAW: raw: "soon" is not a duration: write it like 90d, 12h, 10m or 30s, or forever
 POSTERN_SMTP_TLS: unknown key "crt" (did you mean "cert"?)
-POSTERN_HOOKS: "hooks" is not available in this version
+POSTERN_TEMPLATES: "templates" is not available in this version
 POSTERN_SMTP_USERS: not a list [a, b] nor keys {a: b}
 POSTERN_LOG_LEVEL: level: unknown word "wran" (did you mean "warn"?) (allowed: debug, info, warn, error)
 `

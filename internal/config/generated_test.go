@@ -65,7 +65,7 @@ func TestSchema(t *testing.T) {
 	if err := json.Unmarshal(config.Schema(), &s); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(s.Properties["sources"].Description, "Not available") || s.Properties["smtp"].Properties["listen"] == nil {
+	if !strings.Contains(s.Properties["templates"].Description, "Not available") || s.Properties["smtp"].Properties["listen"] == nil {
 		t.Errorf("%+v", s)
 	}
 }

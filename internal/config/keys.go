@@ -56,6 +56,19 @@ func isNamed(t reflect.Type) bool {
 	return ok && f.Tag.Get("yaml") == ",name"
 }
 
+// defaultOf is what an element of a named list starts with, whoever names it.
+func defaultOf(t reflect.Type) reflect.Value {
+	switch t {
+	case reflect.TypeFor[Mailbox]():
+		return reflect.ValueOf(defaultMailbox())
+	case reflect.TypeFor[Source]():
+		return reflect.ValueOf(defaultSource())
+	case reflect.TypeFor[Hook]():
+		return reflect.ValueOf(defaultHook())
+	}
+	return reflect.Zero(t)
+}
+
 // isSection reports whether a type is a struct with keys of its own, and not one value.
 func isSection(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && t.NumField() > 0 && len(keysOf(t)) > 0

@@ -69,8 +69,8 @@ func TestErrors(t *testing.T) {
 			`2:13: raw: "90q" is not a duration: write it like 90d, 12h, 10m or 30s, or forever`,
 			`3:16: listen: "nowhere" is not an address to listen on: write it like 127.0.0.1:2525, :25, tls://0.0.0.0:465 or unix:/PATH`,
 		}},
-		{"not yet", "sources: {a: {imap: x}}\nmailboxes:\n  a: {addresses: [\"*\"], acknowledge: true, invite: false, unknown-sender: refuse, cc: {}}\n", []string{
-			`1:10: "sources" is not available in this version`,
+		{"not yet", "templates: {a: {imap: x}}\nmailboxes:\n  a: {addresses: [\"*\"], acknowledge: true, invite: false, unknown-sender: refuse, cc: {}}\n", []string{
+			`1:12: "templates" is not available in this version`,
 			`3:38: "acknowledge" is not available in this version`,
 			`3:75: unknown-sender: "refuse" is not available in this version (allowed: simple)`,
 		}},

@@ -60,15 +60,17 @@ func printed(v, def reflect.Value, k key) any {
 		return x.String()
 	case Names:
 		return []string(x)
+	case Source:
+		if x.Protocol() == "" { // there is none, and what it would start with says nothing
+			return nil
+		}
 	}
 	switch {
 	case isNamed(v.Type()):
 		out := yaml.MapSlice{}
 		zero := reflect.New(v.Type().Elem()).Elem()
 		for i := range v.Len() {
-			if zero.Type() == reflect.TypeFor[Mailbox]() {
-				zero.Set(reflect.ValueOf(defaultMailbox()))
-			}
+			zero.Set(defaultOf(zero.Type()))
 			out = append(out, yaml.MapItem{Key: v.Index(i).FieldByName("Name").String(), Value: section(v.Index(i), zero)})
 		}
 		return out

@@ -1,0 +1,264 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func (ch *checker) sources() {
+	c := ch.c
+	names := map[string]string{}
+	for i := range c.Sources {
+		s := &c.Sources[i]
+		path := "sources." + s.Name
+		if !boxName.MatchString(s.Name) {
+			ch.errorf(path, "%q is no name for a source: a letter, then letters, digits, - and _", s.Name)
+		}
+		names[s.Name] = path
+		if s.Protocol() == "" {
+			ch.errorf(path, "source %q needs a server: imap, pop3 or graph", s.Name)
+		}
+		if len(s.Mailboxes) == 0 {
+			ch.errorf(path, "source %q feeds no mailbox: name them in mailboxes", s.Name)
+		}
+		ch.mailboxNames(path+".mailboxes", s.Mailboxes)
+		ch.source(path, s)
+	}
+	for i := range c.Mailboxes {
+		m := &c.Mailboxes[i]
+		path := "mailboxes." + m.Name + ".source"
+		switch {
+		case m.Source.Protocol() == "" && ch.said(path):
+			ch.errorf(path, "source: it needs a server: imap, pop3 or graph")
+		case m.Source.Protocol() == "":
+			continue
+		case names[m.Name] != "":
+			ch.errorf(path, "source: %s has this name already; both would be called %q", names[m.Name], m.Name)
+		case len(m.Source.Mailboxes) > 0:
+			ch.errorf(path+".mailboxes", "mailboxes: a mailbox's own source feeds that mailbox; for several write it below sources")
+		}
+		ch.source(path, &m.Source)
+	}
+}
+
+func (ch *checker) mailboxNames(path string, names []string) {
+	var known []string
+	for _, m := range ch.c.Mailboxes {
+		known = append(known, m.Name)
+	}
+	for i, n := range names {
+		if !slices.Contains(known, n) {
+			ch.errorf(fmt.Sprintf("%s[%d]", path, i), "there is no mailbox %q%s", n, suggest(n, known))
+		}
+	}
+}
+
+// source holds one account against itself.
+func (ch *checker) source(path string, s *Source) {
+	ch.secret(path+".password-file", &s.Password)
+	if n := strings.Count(strings.Join([]string{bit(s.IMAP), bit(s.POP3), bit(s.Graph)}, ""), "1"); n > 1 {
+		ch.errorf(path, "imap, pop3 and graph: only one of them")
+	}
+	switch s.Protocol() {
+	case "imap":
+		s.IMAP = ch.server(path+".imap", s.IMAP, "993")
+	case "pop3":
+		s.POP3 = ch.server(path+".pop3", s.POP3, "995")
+		if len(s.Folders) > 0 {
+			ch.errorf(path+".folders", "folders: POP3 has none")
+		}
+	case "graph":
+		if normal, err := parsePattern(s.Graph); err != nil || strings.ContainsAny(normal, "*+") || strings.HasPrefix(normal, "@") {
+			ch.errorf(path+".graph", "graph: %q is not a mailbox's address: write it like support@example.com", s.Graph)
+		}
+		if !s.OAuth.Enabled() {
+			ch.errorf(path, "graph needs oauth: Microsoft 365 takes no passwords")
+		}
+		if s.Insecure || s.TLS != "auto" {
+			ch.errorf(path, "graph is always spoken over TLS: leave tls and insecure out")
+		}
+	}
+	if s.Protocol() != "graph" && s.Protocol() != "" {
+		if s.User == "" {
+			ch.missing(path, "user")
+		}
+		if (s.Password.Path != "") == s.OAuth.Enabled() {
+			ch.errorf(path, "either password-file or oauth is needed to log in")
+		}
+	}
+	if s.TLS == "off" && !s.Insecure {
+		ch.errorf(path+".tls", "tls: off would send password and mail in the clear: it needs insecure: true")
+	}
+	if s.CA != "" {
+		ch.certificates(path+".ca", s.CA)
+	}
+	ch.oauth(path+".oauth", s)
+	ch.after(path+".after", s, s.After)
+	ch.after(path+".after-rejected", s, s.AfterRejected)
+	ch.after(path+".after-quarantined", s, s.AfterQuarantined)
+	if _, err := time.Parse(time.DateOnly, s.Start); err != nil && s.Start != "all" && s.Start != "new" {
+		ch.errorf(path+".start", "start: %q is neither all nor new nor a date like 2026-01-31", s.Start)
+	}
+	var hooks []string
+	for _, h := range ch.c.Hooks {
+		hooks = append(hooks, h.Name)
+	}
+	for i, f := range s.FallbackFor {
+		if f != "smtp" && !slices.Contains(hooks, f) {
+			ch.errorf(fmt.Sprintf("%s.fallback-for[%d]", path, i), "fallback-for: there is no hook %q%s", f, suggest(f, append(hooks, "smtp")))
+		}
+	}
+}
+
+func bit(s string) string {
+	if s != "" {
+		return "1"
+	}
+	return "0"
+}
+
+// server completes HOST to HOST:PORT.
+func (ch *checker) server(path, text, port string) string {
+	host, p, err := net.SplitHostPort(text)
+	if err != nil {
+		host, p = strings.Trim(text, "[]"), port
+	}
+	n, err := strconv.Atoi(p)
+	if err != nil || n < 1 || n > 65535 || !hostname.MatchString(host) && net.ParseIP(host) == nil {
+		ch.errorf(path, "%s: %q is not a server: write it like mail.example.com:%s", last(path), text, port)
+		return text
+	}
+	return net.JoinHostPort(host, p)
+}
+
+func (ch *checker) after(path string, s *Source, text string) {
+	if text == "" {
+		return
+	}
+	a, ok := parseAfter(text)
+	switch {
+	case !ok:
+		ch.errorf(path, "%s: %q is none of: keep, seen, move FOLDER, delete", last(path), text)
+	case s.Protocol() == "pop3" && (a.Do == "move" || a.Do == "seen"):
+		ch.errorf(path, "%s: POP3 can only keep or delete", last(path))
+	case a.Do == "move" && slices.ContainsFunc(s.folders(), func(f string) bool { return strings.EqualFold(f, a.Folder) }):
+		ch.errorf(path, "%s: mail would be moved to %s, which it is fetched from", last(path), a.Folder)
+	}
+}
+
+// folders are those that are fetched from.
+func (s *Source) folders() []string {
+	if len(s.Folders) == 0 {
+		return []string{"INBOX"}
+	}
+	return s.Folders
+}
+
+func (ch *checker) oauth(path string, s *Source) {
+	o := &s.OAuth
+	ch.secret(path+".client-secret-file", &o.ClientSecret)
+	ch.secret(path+".refresh-token-file", &o.RefreshToken)
+	ch.secret(path+".service-account-file", &o.ServiceAccount)
+	if !o.Enabled() {
+		if ch.said(path) && (o.ClientID != "" || o.Flow != "" || o.Tenant != "") {
+			ch.errorf(path, "oauth: name the provider: microsoft, google or other")
+		}
+		return
+	}
+	for key, u := range map[string]string{"token-url": o.TokenURL, "device-url": o.DeviceURL, "auth-url": o.AuthURL, "graph-url": o.GraphURL} {
+		if u == "" {
+			continue
+		}
+		p, err := url.Parse(u)
+		if o.Provider != "other" {
+			ch.errorf(path+"."+key, "%s: only for provider other; %s has its own", key, o.Provider)
+		} else if err != nil || p.Host == "" || p.User != nil || p.Scheme != "https" && !(p.Scheme == "http" && isLoopbackHost(p.Hostname())) {
+			ch.errorf(path+"."+key, "%s: write it like https://login.example.com/token", key)
+		}
+	}
+	switch {
+	case o.Flow == "":
+		ch.missing(path, "flow")
+	case o.Flow == "service-account" && o.Provider != "google":
+		ch.errorf(path+".flow", "flow: service accounts are Google's")
+	case o.Flow == "service-account" && o.ServiceAccount.Path == "":
+		ch.missing(path, "service-account-file")
+	case o.Flow != "service-account" && o.ClientID == "":
+		ch.missing(path, "client-id")
+	case o.Flow == "client-credentials" && o.Provider == "google":
+		ch.errorf(path+".flow", "flow: Google has no client-credentials for mail: service-account, or login")
+	case o.Flow == "client-credentials" && o.ClientSecret.Path == "":
+		ch.missing(path, "client-secret-file")
+	}
+	if o.Provider == "microsoft" && o.Tenant == "" {
+		ch.missing(path, "tenant")
+	}
+	if o.Provider == "other" && o.TokenURL == "" {
+		ch.missing(path, "token-url")
+	}
+	if s.Protocol() == "graph" && o.Provider == "google" {
+		ch.errorf(path+".provider", "provider: Microsoft Graph takes no tokens of Google's")
+	}
+}
+
+func isLoopbackHost(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (ch *checker) hooks() {
+	for i := range ch.c.Hooks {
+		h := &ch.c.Hooks[i]
+		path := "hooks." + h.Name
+		if !boxName.MatchString(h.Name) {
+			ch.errorf(path, "%q is no name for a hook: a letter, then letters, digits, - and _", h.Name)
+		}
+		if h.Name == "smtp" || slices.ContainsFunc(ch.c.SourceList(), func(s Source) bool { return s.Name == h.Name }) {
+			ch.errorf(path, "a source is called %q already: give the hook another name", h.Name)
+		}
+		if h.Provider == "" {
+			ch.missing(path, "provider")
+		}
+		switch {
+		case h.Mailbox == "":
+			ch.errorf(path, "hook %q needs a mailbox, or \"-\" to choose by recipient", h.Name)
+		case h.Mailbox != "-":
+			ch.mailboxNames(path+".mailbox", []string{h.Mailbox})
+			if len(h.Mailboxes) > 0 {
+				ch.errorf(path+".mailboxes", "mailboxes: only where mailbox is \"-\"")
+			}
+		default:
+			ch.mailboxNames(path+".mailboxes", h.Mailboxes)
+		}
+		ch.secret(path+".secret-file", &h.Secret)
+		ch.secret(path+".api-key-file", &h.APIKey)
+		for j := range h.Keys {
+			ch.secret(fmt.Sprintf("%s.key-files[%d]", path, j), &h.Keys[j])
+		}
+		if n := len(h.Secret.Reveal()); n > 0 && n < 16 {
+			ch.errorf(path+".secret-file", "secret-file: the secret in %s has %d characters, which can be guessed: 16 at least", h.Secret.Path, n)
+		}
+		if h.URL != "" {
+			if u, err := url.Parse(h.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+				ch.errorf(path+".url", "url: write it like https://postern.example.com/hooks/mandrill/support")
+			}
+		}
+		if h.Provider == "ses" {
+			if len(h.Topics) == 0 {
+				ch.errorf(path, "hook %q needs topics: anyone can have a topic of SNS, and its signature only says that some topic sent it", h.Name)
+			}
+			for j, t := range h.Topics {
+				if p := strings.Split(t, ":"); len(p) != 6 || p[0] != "arn" || p[2] != "sns" || p[5] == "" {
+					ch.errorf(fmt.Sprintf("%s.topics[%d]", path, j), "topics: %q is not a topic: write it like arn:aws:sns:eu-west-1:123456789012:mail", t)
+				}
+			}
+		} else if len(h.Topics)+len(h.Buckets) > 0 {
+			ch.errorf(path, "topics and buckets are for ses")
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"postern/internal/config"
+)
+
+// write makes a folder with a configuration and secrets, and returns the configuration's path.
+func writeConfig(t *testing.T, src string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"postern.yaml": src, "secret": "a secret of some length\n", "short": "short\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "postern.yaml")
+}
+
+func TestSources(t *testing.T) {
+	t.Parallel()
+	c, problems := config.Load(writeConfig(t, `
+sources:
+  all: {imap: mail.example.com, user: all, password-file: secret, after: delete, mailboxes: [support, sales]}
+hooks:
+  sg: {provider: sendgrid, mailbox: support, secret-file: secret}
+mailboxes:
+  support:
+    addresses: [support@example.com]
+  sales:
+    addresses: [sales@example.com]
+    source: {pop3: "[::1]:1995", user: s, password-file: secret, every: 3m, after: keep, fallback-for: [sg, smtp]}
+  desk:
+    addresses: [desk@example.com]
+    source: {graph: Desk@Example.com, after: move Done, oauth: {provider: microsoft, flow: client-credentials, tenant: t, client-id: c, client-secret-file: secret}}
+`), env())
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	var got []string
+	for _, s := range c.SourceList() {
+		taken, rejected, held := s.Afters()
+		got = append(got, strings.Join([]string{s.Name, s.Protocol(), s.IMAP + s.POP3 + s.Graph, strings.Join(s.Mailboxes, ","), taken.Do, taken.Folder, rejected.Do, rejected.Folder, held.Do, s.Every.String(), s.TLS}, " "))
+	}
+	want := []string{
+		"all imap mail.example.com:993 support,sales delete  move Rejected delete 3m0s auto",
+		"sales pop3 [::1]:1995 sales keep  keep  keep 3m0s auto",
+		"desk graph Desk@Example.com desk move Done move Rejected move 3m0s auto",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if out, err := c.YAML(); err != nil || strings.Contains(string(out), "a secret") {
+		t.Errorf("printed: %v\n%s", err, out)
+	}
+}
+
+func TestSourceErrors(t *testing.T) {
+	t.Parallel()
+	const box = "\nmailboxes: {support: {addresses: [\"*\"]}}\n"
+	for _, c := range []struct{ name, src, want string }{
+		{"no server", "sources: {a: {user: u, password-file: secret, mailboxes: support}}" + box, `source "a" needs a server: imap, pop3 or graph`},
+		{"two servers", "sources: {a: {imap: h, pop3: h, user: u, password-file: secret, mailboxes: support}}" + box, "only one of them"},
+		{"no mailbox", "sources: {a: {imap: h, user: u, password-file: secret}}" + box, `feeds no mailbox`},
+		{"unknown mailbox", "sources: {a: {imap: h, user: u, password-file: secret, mailboxes: suport}}" + box, `there is no mailbox "suport" (did you mean "support"?)`},
+		{"bad port", "sources: {a: {imap: \"h:99999\", user: u, password-file: secret, mailboxes: support}}" + box, `is not a server: write it like mail.example.com:993`},
+		{"no login", "sources: {a: {imap: h, user: u, mailboxes: support}}" + box, "either password-file or oauth"},
+		{"in the clear", "sources: {a: {imap: h, tls: off, user: u, password-file: secret, mailboxes: support}}" + box, "needs insecure: true"},
+		{"pop3 moves", "sources: {a: {pop3: h, after: move Done, user: u, password-file: secret, mailboxes: support}}" + box, "POP3 can only keep or delete"},
+		{"moves in a circle", "sources: {a: {imap: h, after: move inbox, user: u, password-file: secret, mailboxes: support}}" + box, "which it is fetched from"},
+		{"after what", "sources: {a: {imap: h, after: remove, user: u, password-file: secret, mailboxes: support}}" + box, `"remove" is none of`},
+		{"start", "sources: {a: {imap: h, start: yesterday, user: u, password-file: secret, mailboxes: support}}" + box, "neither all nor new"},
+		{"graph without oauth", "sources: {a: {graph: a@example.com, mailboxes: support}}" + box, "graph needs oauth"},
+		{"google without a key", "sources: {a: {imap: h, user: u, oauth: {provider: google, flow: service-account}, mailboxes: support}}" + box, "service-account-file is missing"},
+		{"token over http", "sources: {a: {imap: h, user: u, oauth: {provider: other, flow: login, client-id: c, token-url: \"http://idp.example.com/t\"}, mailboxes: support}}" + box, "token-url: write it like"},
+		{"unknown hook", "sources: {a: {imap: h, user: u, password-file: secret, mailboxes: support, fallback-for: sg}}" + box, `there is no hook "sg"`},
+		{"empty source of a mailbox", "mailboxes: {a: {addresses: [\"*\"], source: {user: u}}}\n", "it needs a server"},
+		{"hook without mailbox", "hooks: {h: {provider: raw}}" + box, `needs a mailbox, or "-"`},
+		{"hook of nobody", "hooks: {h: {provider: rwa, mailbox: support}}" + box, `did you mean "raw"`},
+		{"short secret", "hooks: {h: {provider: raw, mailbox: support, secret-file: short}}" + box, "can be guessed"},
+		{"ses without topics", "hooks: {h: {provider: ses, mailbox: support}}" + box, "needs topics"},
+		{"bad topic", "hooks: {h: {provider: ses, mailbox: support, topics: mail}}" + box, `"mail" is not a topic`},
+		{"hook named as a source", "sources: {a: {imap: h, user: u, password-file: secret, mailboxes: support}}\nhooks: {a: {provider: raw, mailbox: support}}" + box, "give the hook another name"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			_, problems := config.Load(writeConfig(t, c.src), env())
+			if !strings.Contains(problems.String(), c.want) {
+				t.Errorf("want %q in:\n%s", c.want, problems)
+			}
+		})
+	}
+}
