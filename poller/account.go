@@ -40,6 +40,19 @@ type Session interface {
 	Close() error
 }
 
+// A Brief session has the mailbox for itself while it is open, as POP3's has (RFC 1939 section 3): it is closed after each poll and
+// never waited on, and what it settled counts only once Close returned nil.
+type Brief interface {
+	Session
+	Brief()
+}
+
+// A Throttled error says when the server wants to be asked again, as 429 does with Retry-After.
+type Throttled interface {
+	error
+	RetryAfter() time.Duration
+}
+
 // A Batch is what List found.
 type Batch struct {
 	Items []Item
