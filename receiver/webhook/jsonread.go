@@ -1,0 +1,508 @@
+package webhook
+
+import (
+	"bufio"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"postern/internal/fault"
+	"postern/internal/spool"
+)
+
+// What a JSON document may cost in memory: some 40 MiB at the very worst, whatever it says and however long it is.
+const (
+	jsonDepth  = 32
+	jsonValues = 200_000
+	jsonKeys   = 2 << 20 // bytes of all keys
+	jsonKey    = 1 << 10 // bytes of a key or a number
+	jsonHeld   = 4 << 10 // a longer text stays in the body,
+	jsonTexts  = 2 << 20 // and so does every text when this many bytes of texts are held
+)
+
+// readJSON reads a document: RFC 8259, and nothing that the RFC leaves to chance. A key that comes twice is an error, for two readers
+// may disagree on which counts; so are bytes behind the document. Bytes of texts that are no UTF-8 are kept as they are, halves of
+// surrogate pairs become U+FFFD.
+func readJSON(_ *Tools, body *spool.Body) (*value, error) {
+	f, err := body.Open()
+	if err != nil {
+		return nil, fmt.Errorf("read JSON: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	p := &jsonReader{source: source{Reader: bufio.NewReaderSize(f, 32<<10)}, doc: &document{body}}
+	v := &value{doc: p.doc}
+	if err := p.read(v, 0); err != nil {
+		return nil, err
+	}
+	if _, err := p.peek(v); err == nil {
+		return nil, p.invalid(v, "something follows the document")
+	} else if !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
+	}
+	return v, nil
+}
+
+// A source is bytes, and how many were taken.
+type source struct {
+	*bufio.Reader
+	at int64
+}
+
+func (s *source) take() (byte, error) {
+	c, err := s.ReadByte()
+	if err == nil {
+		s.at++
+	}
+	return c, err
+}
+
+func (s *source) skip(n int) {
+	n, _ = s.Discard(n) // of what is buffered: it cannot fail
+	s.at += int64(n)
+}
+
+// ended is the error for a document that ends, or cannot be read, inside v.
+func (s *source) ended(v *value, err error) error {
+	if errors.Is(err, io.EOF) {
+		return fault.Errorf(fault.Invalid, "at %s: the document ends too early, after %d bytes: %w", v.path(), s.at, io.ErrUnexpectedEOF)
+	}
+	return fmt.Errorf("read JSON: %w", err)
+}
+
+func (s *source) invalid(v *value, format string, args ...any) error {
+	return fault.Errorf(fault.Invalid, "at %s: %s (byte %d)", v.path(), fmt.Sprintf(format, args...), s.at)
+}
+
+type jsonReader struct {
+	source
+	doc                *document
+	values, keys, held int
+	buf                [jsonHeld + 1]byte
+}
+
+// peek is the next byte that is no white space.
+func (p *jsonReader) peek(v *value) (byte, error) {
+	for {
+		b, err := p.Peek(1)
+		if err != nil {
+			return 0, p.ended(v, err)
+		}
+		if c := b[0]; c != ' ' && c != '\t' && c != '\n' && c != '\r' {
+			return c, nil
+		}
+		p.skip(1)
+	}
+}
+
+// read fills v with the value that comes next.
+func (p *jsonReader) read(v *value, depth int) error {
+	c, err := p.peek(v)
+	if err != nil {
+		return err
+	}
+	v.at = p.at
+	if p.values++; p.values > jsonValues {
+		return fault.Errorf(fault.TooLarge, "at %s: the document has more than %d values", v.path(), jsonValues)
+	}
+	switch {
+	case c == '{' || c == '[':
+		if depth >= jsonDepth {
+			return fault.Errorf(fault.TooLarge, "at %s: lists and objects are nested more than %d deep", v.path(), jsonDepth)
+		}
+		p.skip(1)
+		if c == '[' {
+			v.kind = list
+			return p.list(v, depth+1)
+		}
+		v.kind = object
+		return p.object(v, depth+1)
+	case c == '"':
+		v.kind = text
+		return p.text(v)
+	case c == '-' || c >= '0' && c <= '9':
+		v.kind = number
+		return p.number(v)
+	case c == 't':
+		v.kind = boolean
+		return p.word(v, "true")
+	case c == 'f':
+		v.kind = boolean
+		return p.word(v, "false")
+	case c == 'n':
+		v.kind = null
+		return p.word(v, "null")
+	}
+	return p.invalid(v, "want a value, got %q", c)
+}
+
+func (p *jsonReader) list(v *value, depth int) error {
+	for {
+		c, err := p.peek(v)
+		if err != nil {
+			return err
+		}
+		if c == ']' && len(v.items) == 0 {
+			p.skip(1)
+			return nil
+		}
+		item := &value{doc: p.doc, parent: v, place: len(v.items)}
+		v.items = append(v.items, item)
+		if err := p.read(item, depth); err != nil {
+			return err
+		}
+		if end, err := p.next(v, ']'); end || err != nil {
+			return err
+		}
+	}
+}
+
+func (p *jsonReader) object(v *value, depth int) error {
+	for {
+		c, err := p.peek(v)
+		if err != nil {
+			return err
+		}
+		if c == '}' && len(v.items) == 0 {
+			p.skip(1)
+			return nil
+		}
+		if c != '"' {
+			return p.invalid(v, "want a key, got %q", c)
+		}
+		if err := p.key(v); err != nil {
+			return err
+		}
+		item := &value{doc: p.doc, parent: v, place: len(v.items)}
+		v.items = append(v.items, item)
+		if c, err = p.peek(item); err != nil {
+			return err
+		}
+		if c != ':' {
+			return p.invalid(item, "want a colon, got %q", c)
+		}
+		p.skip(1)
+		if err := p.read(item, depth); err != nil {
+			return err
+		}
+		if end, err := p.next(v, '}'); end || err != nil {
+			return err
+		}
+	}
+}
+
+// next goes on to the next item of a list or object, or to its end.
+func (p *jsonReader) next(v *value, end byte) (bool, error) {
+	c, err := p.peek(v)
+	if err != nil {
+		return false, err
+	}
+	if c != ',' && c != end {
+		return false, p.invalid(v, "want a comma or %q, got %q", end, c)
+	}
+	p.skip(1)
+	if c == end {
+		return true, nil
+	}
+	if c, err = p.peek(v); err == nil && c == end {
+		return false, p.invalid(v, "a comma is followed by %q", end)
+	}
+	return false, err
+}
+
+// manyKeys is how many keys an object has before they are looked up in a map.
+const manyKeys = 8
+
+func (p *jsonReader) key(v *value) error {
+	r, n, err := p.begin(v)
+	if err != nil {
+		return err
+	}
+	if p.keys += n; n > jsonKey || p.keys > jsonKeys {
+		return fault.Errorf(fault.TooLarge, "at %s: a key has more than %d bytes, or all keys more than %d", v.path(), jsonKey, jsonKeys)
+	}
+	k := string(p.buf[:n])
+	if _, err := r.Read(p.buf[:]); !errors.Is(err, io.EOF) {
+		return err
+	}
+	if _, ok := v.find(k); ok {
+		return p.invalid(v, "the key %.60q comes twice", k)
+	}
+	v.keys = append(v.keys, k)
+	if v.index != nil {
+		v.index[k] = len(v.keys) - 1
+	} else if len(v.keys) > manyKeys {
+		v.index = make(map[string]int, 2*manyKeys)
+		for i, k := range v.keys {
+			v.index[k] = i
+		}
+	}
+	return nil
+}
+
+// begin reads the first bytes of a text into p.buf: all of it, or more than may be held.
+func (p *jsonReader) begin(v *value) (*textReader, int, error) {
+	p.skip(1)
+	r := &textReader{in: &p.source, of: v}
+	n, err := io.ReadFull(r, p.buf[:])
+	if errors.Is(r.err, io.EOF) {
+		err = nil
+	}
+	return r, n, err
+}
+
+func (p *jsonReader) text(v *value) error {
+	r, n, err := p.begin(v)
+	if err != nil {
+		return err
+	}
+	if n <= jsonHeld && p.held+n <= jsonTexts || n <= 16 { // what is that short costs no more than to remember where it is
+		p.held += n
+		v.text, v.held = string(p.buf[:n]), true
+	}
+	_, err = io.Copy(io.Discard, r)
+	return err
+}
+
+func (p *jsonReader) word(v *value, w string) error {
+	for i := range len(w) {
+		c, err := p.take()
+		if err != nil {
+			return p.ended(v, err)
+		}
+		if c != w[i] {
+			return p.invalid(v, "want %s", w)
+		}
+	}
+	v.text = w
+	return nil
+}
+
+// number reads what RFC 8259 section 6 calls one.
+func (p *jsonReader) number(v *value) error {
+	var b []byte
+	digits := func() (n int, err error) {
+		for {
+			c, err := p.Peek(1)
+			if errors.Is(err, io.EOF) {
+				return n, nil
+			}
+			if err != nil {
+				return n, p.ended(v, err)
+			}
+			if c[0] < '0' || c[0] > '9' {
+				return n, nil
+			}
+			if len(b) >= jsonKey {
+				return n, fault.Errorf(fault.TooLarge, "at %s: a number has more than %d digits", v.path(), jsonKey)
+			}
+			b = append(b, c[0])
+			p.skip(1)
+			n++
+		}
+	}
+	one := func(of string) bool {
+		c, err := p.Peek(1)
+		if err != nil || !strings.Contains(of, string(rune(c[0]))) {
+			return false
+		}
+		b = append(b, c[0])
+		p.skip(1)
+		return true
+	}
+	need := func() error {
+		n, err := digits()
+		if err == nil && n == 0 {
+			return p.invalid(v, "a digit is missing")
+		}
+		return err
+	}
+	one("-")
+	if !one("0") {
+		if err := need(); err != nil {
+			return err
+		}
+	}
+	if one(".") {
+		if err := need(); err != nil {
+			return err
+		}
+	}
+	if one("eE") {
+		one("+-")
+		if err := need(); err != nil {
+			return err
+		}
+	}
+	v.text = string(b)
+	return nil
+}
+
+// A textReader reads a JSON text from behind its opening quote, takes the escapes away and ends behind the closing one.
+type textReader struct {
+	in   *source
+	of   *value
+	rest []byte // of a character that did not fit
+	buf  [utf8.UTFMax]byte
+	err  error
+}
+
+func (t *textReader) Read(b []byte) (n int, err error) {
+	for n < len(b) && t.err == nil {
+		if len(t.rest) > 0 {
+			k := copy(b[n:], t.rest)
+			t.rest = t.rest[k:]
+			n += k
+			continue
+		}
+		if _, err := t.in.Peek(1); err != nil {
+			t.err = t.in.ended(t.of, err)
+			break
+		}
+		plain, _ := t.in.Peek(min(t.in.Buffered(), len(b)-n))
+		k := 0
+		for k < len(plain) && plain[k] >= ' ' && plain[k] != '"' && plain[k] != '\\' {
+			k++
+		}
+		n += copy(b[n:], plain[:k])
+		t.in.skip(k)
+		if k == len(plain) {
+			continue
+		}
+		switch c := plain[k]; c {
+		case '"':
+			t.in.skip(1)
+			t.err = io.EOF
+		case '\\':
+			t.in.skip(1)
+			t.err = t.escape()
+		default:
+			t.err = t.in.invalid(t.of, "a control character in a text")
+		}
+	}
+	if n > 0 || len(b) == 0 {
+		return n, nil
+	}
+	return 0, t.err
+}
+
+// escape reads what follows a backslash: RFC 8259 section 7.
+func (t *textReader) escape() error {
+	c, err := t.in.take()
+	if err != nil {
+		return t.in.ended(t.of, err)
+	}
+	r := rune(c)
+	switch c {
+	case '"', '\\', '/':
+	case 'b':
+		r = '\b'
+	case 'f':
+		r = '\f'
+	case 'n':
+		r = '\n'
+	case 'r':
+		r = '\r'
+	case 't':
+		r = '\t'
+	case 'u':
+		h, err := t.in.Peek(4)
+		if err != nil {
+			return t.in.ended(t.of, err)
+		}
+		var ok bool
+		if r, ok = hex4(h); !ok {
+			return t.in.invalid(t.of, "want four hexadecimal digits")
+		}
+		t.in.skip(4)
+		if !utf16.IsSurrogate(r) {
+			break
+		}
+		// The other half may follow; a half alone becomes U+FFFD.
+		low, _ := t.in.Peek(6)
+		pair := rune(utf8.RuneError)
+		if len(low) == 6 && low[0] == '\\' && low[1] == 'u' {
+			if second, ok := hex4(low[2:]); ok {
+				pair = utf16.DecodeRune(r, second)
+			}
+		}
+		if r = pair; r != utf8.RuneError {
+			t.in.skip(6)
+		}
+	default:
+		return t.in.invalid(t.of, "an escape that JSON does not have")
+	}
+	t.rest = t.buf[:utf8.EncodeRune(t.buf[:], r)]
+	return nil
+}
+
+func hex4(b []byte) (r rune, ok bool) {
+	for _, c := range b[:4] {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
+}
+
+// badBase64 is what a text is that is no base64.
+type badBase64 string
+
+func (e badBase64) Error() string { return string(e) }
+
+// decodeBase64 decodes what r reads.
+func decodeBase64(r io.Reader) io.Reader {
+	return &base64Reader{base64.NewDecoder(base64.StdEncoding, &alphabet{in: r})}
+}
+
+type base64Reader struct{ in io.Reader }
+
+func (b *base64Reader) Read(p []byte) (int, error) {
+	n, err := b.in.Read(p)
+	if errors.Is(err, io.ErrUnexpectedEOF) && !fault.Is(err, fault.Invalid) || errors.As(err, new(base64.CorruptInputError)) {
+		err = badBase64("the base64 is damaged or was cut")
+	}
+	return n, err
+}
+
+// alphabet takes white space from base64, and refuses what is neither of its alphabet nor its end.
+type alphabet struct {
+	in  io.Reader
+	end bool
+}
+
+func (a *alphabet) Read(p []byte) (int, error) {
+	for {
+		n, err := a.in.Read(p)
+		k := 0
+		for _, c := range p[:n] {
+			switch {
+			case c == '\r' || c == '\n' || c == ' ' || c == '\t':
+				continue
+			case c == '=':
+				a.end = true
+			case a.end:
+				return k, badBase64("something follows the end of the base64")
+			case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '+', c == '/':
+			default:
+				return k, badBase64(fmt.Sprintf("%q is not base64", c))
+			}
+			p[k] = c
+			k++
+		}
+		if k > 0 || err != nil || len(p) == 0 {
+			return k, err
+		}
+	}
+}
