@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Installs what tests talk to and use: Postfix, systemd to check its unit, a browser, Neovim, curl and jq, from Debian's packages. The MongoDB server is
+# Installs what tests talk to and use: Postfix, Dovecot, systemd to check its unit, a browser, Neovim, curl and jq, from Debian's packages. The MongoDB server is
 # unpacked by internal/peers/mongo/start.sh when it is first started. Where this user may not install, it says
 # what to install and goes on: those tests then skip, or fail in CI.
 set -euo pipefail
 
 missing=()
 command -v postfix >/dev/null || [ -x /usr/sbin/postfix ] || missing+=(postfix)
+[ -x /usr/lib/dovecot/imap ] || missing+=(dovecot-imapd)
+[ -x /usr/lib/dovecot/pop3 ] || missing+=(dovecot-pop3d)
 command -v systemd-analyze >/dev/null || missing+=(systemd)
 # A browser, which shows hostile mail, and an editor, which is helped with rules: where they cannot be had those tests skip.
 optional=()
