@@ -100,12 +100,15 @@ type Store interface {
 	CountRules(ctx context.Context, counts []RuleCount) error
 	RuleCounts(ctx context.Context, version string) ([]RuleCount, error)
 
+	Sources // the ways in
+
 	// Once stores value under key unless the key is there, and returns what is there afterwards:
 	// the key file's fingerprint, the store's own id.
 	Once(ctx context.Context, key, value string) (string, error)
 
 	// Retain removes what is older than its time; Sweep removes blobs that nothing names and that
-	// are older than grace. Both work in small steps and can be interrupted. They return how much went.
+	// are older than grace. Both work in small steps and can be interrupted. They return how much went. Retain also
+	// takes claims whose time has passed by the store's own clock.
 	Retain(ctx context.Context, r Retention) (int, error)
 	Sweep(ctx context.Context, grace time.Duration) (int, error)
 

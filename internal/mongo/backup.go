@@ -28,7 +28,7 @@ import (
 // written last: without it the folder is no backup.
 //
 // Mail goes on coming while it is written, and there is no moment at which all collections could be read together. So the messages are read
-// first, and what they have made is read after: a note, a link, a new issue that belongs to a message that came later is
+// before what they make, and what they have made is read after: a note, a link, a new issue that belongs to a message that came later is
 // left out. What a later message changed on an older issue (its status, say) may be in it.
 
 const (
@@ -54,11 +54,12 @@ type manifestFile struct {
 // made is whether a document of a collection may have been made by a message, and which field names its decision.
 var made = map[string]string{"issues": "by", "notes": "by", "links": "by", "participants": "by", "words": "by"}
 
-// backedUp lists the collections of a backup, in the order in which they are written: messages first, blobs last, since a blob is never
-// younger than the message that names it and the sweep waits.
+// backedUp lists the collections of a backup, in the order in which they are written: how far the sources got and what was used up first, since
+// what they say was done must be among the messages; then messages; blobs last, since a blob is never younger than the message that names it and
+// the sweep waits.
 func (s *Store) backedUp() []*mongo.Collection {
 	return []*mongo.Collection{
-		s.messages, s.copies, s.issues, s.notes, s.words, s.links, s.participants, s.users, s.ledger, s.events,
+		s.sources, s.used, s.messages, s.copies, s.issues, s.notes, s.words, s.links, s.participants, s.users, s.ledger, s.events,
 		s.tokens, s.rulesets, s.shadow, s.shadowReports, s.ruleCounts, s.counters, s.meta, s.files, s.chunks,
 	}
 }

@@ -73,7 +73,7 @@ type Store struct {
 	messages, issues, notes, links, participants, users *mongo.Collection
 	claims, counters, copies, ledger, events            *mongo.Collection
 	tokens, rulesets, meta, files, chunks, words        *mongo.Collection
-	shadow, shadowReports, ruleCounts                   *mongo.Collection
+	shadow, shadowReports, ruleCounts, sources, used    *mongo.Collection
 
 	// What concurrent commits do together.
 	writers map[string]*writer // by collection
@@ -175,7 +175,7 @@ func (s *Store) collections() {
 	s.chunks = s.db.Collection("blobs.chunks")
 	s.counters, s.copies = s.db.Collection("counters"), s.db.Collection("copies")
 	s.shadow, s.shadowReports = s.db.Collection("shadow"), s.db.Collection("shadow_reports")
-	s.ruleCounts = s.db.Collection("rule_counts")
+	s.ruleCounts, s.sources, s.used = s.db.Collection("rule_counts"), s.db.Collection("sources"), s.db.Collection("used")
 	s.tokens, s.rulesets, s.meta = s.db.Collection("tokens"), s.db.Collection("rulesets"), s.db.Collection("meta")
 
 	s.numbers = gather[chan<- number]{store: s, work: s.giveNumbers, most: 1000, apart: 1}

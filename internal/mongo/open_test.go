@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -65,6 +66,25 @@ func TestOpenRefuses(t *testing.T) {
 				t.Errorf("got %v, want it refused", err)
 			}
 		})
+	}
+}
+
+// A database of the schema before is brought to the newest: an older Postern, which would leave out of a backup what the sources did, refuses it then.
+func TestOldSchema(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	uri := peers.MongoDatabase(t)
+	db := database(t, uri)
+	if _, err := db.Collection("meta").InsertOne(ctx, bson.M{"_id": "schema", "version": 2}); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, uri, mongo.Options{})
+	if l, err := s.LeaseSource(ctx, "in", "a", time.Minute); err != nil || l.Fence != 1 {
+		t.Errorf("lease: got %+v, %v", l, err)
+	}
+	raw, err := db.Collection("meta").FindOne(ctx, bson.M{"_id": "schema"}).Raw()
+	if v, _ := raw.Lookup("version").AsInt64OK(); v != 3 || err != nil {
+		t.Errorf("got schema %d, %v, want 3", v, err)
 	}
 }
 

@@ -59,6 +59,9 @@ func (s *Store) restore(ctx context.Context, dir string) error {
 			return fault.Errorf(fault.Invalid, "%s: %d documents, the manifest says %d", coll.Name(), n, want.Documents)
 		}
 	}
+	if _, err := s.sources.UpdateMany(ctx, bson.D{}, bson.M{"$set": bson.M{"holder": "", "until": nil}}); err != nil { // who had a lease is not of this epoch
+		return failed("end the leases", err)
+	}
 	if _, err := s.count(ctx, "issue", issue.EpochJump); err != nil {
 		return err
 	}

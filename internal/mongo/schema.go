@@ -14,7 +14,7 @@ import (
 )
 
 // schemaVersion is raised when documents change so that an older Postern would misread them.
-const schemaVersion = 2
+const schemaVersion = 3
 
 const (
 	metaSchema  = "schema"
@@ -96,12 +96,14 @@ func (s *Store) makeIndexes(ctx context.Context) error {
 		s.rulesets:      {keys("-seq")},
 		s.shadowReports: {keys("shadow")},
 		s.ruleCounts:    {keys("version", "stage", "rule"), keys("stage", "rule")},
+		s.used:          {keys("until")},
 		s.files:         {keys("touched")},
 		s.chunks:        {keys("files_id", "n")},
 		s.claims:        {keys("at")},
 		s.users:         {},
 		s.participants:  {},
 		s.events:        {},
+		s.sources:       {},
 	}
 	// Of few messages: an issue may have any number that do not wait to be applied, and hardly any is replayed.
 	partial := map[string][]bson.D{"pending": {keys("pending"), keys("issue", "pending")}, "run": {keys("run", "-id")}}

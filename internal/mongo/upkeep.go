@@ -216,6 +216,10 @@ func (s *Store) Retain(ctx context.Context, r issue.Retention) (int, error) {
 		return total, err
 	}
 	n, err = s.retainRuleCounts(ctx, r.RuleCounts)
+	if total += n; err != nil {
+		return total, err
+	}
+	n, err = s.retainUsed(ctx, s.now())
 	return total + n, err
 }
 

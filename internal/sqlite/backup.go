@@ -191,6 +191,9 @@ func makeEpoch(ctx context.Context, source, part string) error {
 	if _, err := newRedoID(c); err != nil {
 		return err
 	}
+	if _, err := c.exec("UPDATE sources SET holder = '', until = NULL"); err != nil { // who had a lease is not of this epoch
+		return err
+	}
 	if n, err := c.exec("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'issues'", issue.EpochJump); err != nil || n > 0 {
 		return err
 	}

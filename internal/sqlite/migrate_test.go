@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"postern/internal/issue"
 	"postern/internal/sqlite"
@@ -60,6 +61,9 @@ func TestOldDatabase(t *testing.T) {
 			t.Error(err)
 		}
 		before = "s"
+		if l, err := s.LeaseSource(t.Context(), "in", "a", time.Minute); err != nil || l.Fence != 1 {
+			t.Errorf("lease: got %+v, %v", l, err)
+		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}

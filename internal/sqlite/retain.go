@@ -122,6 +122,7 @@ func (s *Store) Retain(ctx context.Context, r issue.Retention) (int, error) {
 		{"traces", r.Trace, s.retainTraces},
 		{"the ledger", r.Ledger, s.retainLedger},
 		{"rule counts", r.RuleCounts, s.retainRuleCounts},
+		{"claims", s.now(), s.retainUsed},
 	} {
 		if step.before.IsZero() {
 			continue

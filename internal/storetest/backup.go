@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"sync"
 	"time"
@@ -10,13 +12,14 @@ import (
 )
 
 // backupUnderLoad backs up while mail comes, is answered and is dropped. What was acknowledged before is in the backup, and what is in
-// it hangs together.
+// it hangs together: also what a source says that it has done, or else the mail would be lost that it does not fetch again.
 func backupUnderLoad(w *world) {
 	ctx, stop := context.WithCancel(background())
 	var mu sync.Mutex
 	var acked []*issue.Commit
 	var wg sync.WaitGroup
-	for range 4 {
+	for n := range 4 {
+		l := w.lease(fmt.Sprint("in-", n), "a")
 		wg.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
 				c := w.bigMail()
@@ -38,6 +41,10 @@ func backupUnderLoad(w *world) {
 				}
 				if err != nil {
 					w.Errorf("quarantine during a backup: %v", err)
+					return
+				}
+				if err := w.s.SaveSource(background(), l, json.RawMessage(`"`+r.Message.ID+`"`)); err != nil {
+					w.Errorf("save a source during a backup: %v", err)
 					return
 				}
 				mu.Lock()
@@ -71,6 +78,13 @@ func backupUnderLoad(w *world) {
 	for _, c := range before {
 		if in[c.Message.ID] == nil {
 			w.Errorf("message %s was acknowledged before the backup and is not in it", c.Message.ID)
+		}
+	}
+	for n := range 4 {
+		var last string
+		w.must(json.Unmarshal(other.source(fmt.Sprint("in-", n)).State, &last), "state")
+		if in[last] == nil {
+			w.Errorf("source %d has done message %s, which is not in the backup", n, last)
 		}
 	}
 	for _, is := range all(other, 100, func(p issue.Page) ([]*issue.Issue, issue.Cursor, error) {

@@ -104,6 +104,13 @@ var promises = []struct {
 	{"of shadows begun at once one wins", shadowRace},
 	{"what rules did is added up", ruleCounts},
 	{"once", once},
+	{"leases", leases},
+	{"of those who want a source at once one gets it", leaseRace},
+	{"what was heard of a source", heard},
+	{"credentials, and what is forgotten", credentials},
+	{"claims", claims},
+	{"backup and restore of sources", sourcesBackup},
+	{"a crash at any write of a source", crashSources},
 
 	{"lists page newest first", paging},
 	{"a list is stable while it grows", pagingWhileGrowing},
