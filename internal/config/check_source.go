@@ -20,6 +20,7 @@ func (ch *checker) sources() {
 			ch.errorf(path, "%q is no name for a source: a letter, then letters, digits, - and _", s.Name)
 		}
 		names[s.Name] = path
+		ch.reserved(path, s.Name)
 		if s.Protocol() == "" {
 			ch.errorf(path, "source %q needs a server: imap, pop3 or graph", s.Name)
 		}
@@ -42,7 +43,17 @@ func (ch *checker) sources() {
 		case len(m.Source.Mailboxes) > 0:
 			ch.errorf(path+".mailboxes", "mailboxes: a mailbox's own source feeds that mailbox; for several write it below sources")
 		}
+		ch.reserved(path, m.Name)
 		ch.source(path, &m.Source)
+	}
+}
+
+// reserved are the ways in that have their names already.
+var reserved = []string{"smtp", "lmtp", "api", "deliver", "eval", "test"}
+
+func (ch *checker) reserved(path, name string) {
+	if slices.Contains(reserved, name) {
+		ch.errorf(path, "%q is the name of a way in already: choose another", name)
 	}
 }
 
@@ -218,7 +229,8 @@ func (ch *checker) hooks() {
 		if !boxName.MatchString(h.Name) {
 			ch.errorf(path, "%q is no name for a hook: a letter, then letters, digits, - and _", h.Name)
 		}
-		if h.Name == "smtp" || slices.ContainsFunc(ch.c.SourceList(), func(s Source) bool { return s.Name == h.Name }) {
+		ch.reserved(path, h.Name)
+		if slices.ContainsFunc(ch.c.SourceList(), func(s Source) bool { return s.Name == h.Name }) {
 			ch.errorf(path, "a source is called %q already: give the hook another name", h.Name)
 		}
 		if h.Provider == "" {

@@ -86,6 +86,7 @@ func TestSourceErrors(t *testing.T) {
 		{"short secret", "hooks: {h: {provider: raw, mailbox: support, secret-file: short}}" + box, "can be guessed"},
 		{"ses without topics", "hooks: {h: {provider: ses, mailbox: support}}" + box, "needs topics"},
 		{"bad topic", "hooks: {h: {provider: ses, mailbox: support, topics: mail}}" + box, `"mail" is not a topic`},
+		{"named as a way in", "hooks: {smtp: {provider: raw, mailbox: support}}" + box, `"smtp" is the name of a way in already`},
 		{"hook named as a source", "sources: {a: {imap: h, user: u, password-file: secret, mailboxes: support}}\nhooks: {a: {provider: raw, mailbox: support}}" + box, "give the hook another name"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

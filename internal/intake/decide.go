@@ -107,14 +107,12 @@ func (q *question) ask(ctx context.Context, w World, id who, found *thread, said
 		sender := *q.then.Sender
 		v.Sender = &sender
 	}
-	v.Key, _ = slotKeys(q.mailbox.Name, q.p, now)
-	if q.auth != nil {
-		v.Mail.Auth = orNone(*q.auth)
-	}
+	v.Key, _ = slotKeys(q.mailbox.Name, q.p, q.env.came())
+	score := q.told(v.Mail)
 	d := &decision{id: q.id, set: q.set.Version(), verdict: Committed, view: v, thread: th, who: id}
 	d.facts = &facts{
 		Now: now, Envelope: v.Envelope, Mailbox: v.Mailbox, Sender: v.Sender, Auth: v.Mail.Auth, Thread: th,
-		Recent: map[string]int{}, Keys: map[string]int{}, Defaults: &q.mailbox.New, Visibility: q.mailbox.Visibility,
+		Recent: map[string]int{}, Keys: map[string]int{}, Defaults: &q.mailbox.New, Visibility: q.mailbox.Visibility, SpamScore: score,
 	}
 	var countErr error
 	v.Sender.Count = func(within time.Duration) int {
@@ -240,11 +238,30 @@ func bareDecision(q *question, reason string) *decision {
 		Mail: mailView(q.id, q.p), Envelope: q.view, Mailbox: mailboxView(q.mailbox),
 		Sender: senderView(who{trust: trustNone}, q.p.author()), Now: now,
 	}
+	score := q.told(v.Mail)
 	v.Issue = newIssueView(q.mailbox, v.Mail, now)
 	return &decision{
 		id: q.id, set: q.set.Version(), verdict: Quarantined, reason: reason, view: v, result: &rules.Result{}, thread: &thread{},
-		facts: &facts{Now: now, Envelope: v.Envelope, Mailbox: v.Mailbox, Sender: v.Sender, Auth: v.Mail.Auth},
+		facts: &facts{Now: now, Envelope: v.Envelope, Mailbox: v.Mailbox, Sender: v.Sender, Auth: v.Mail.Auth, SpamScore: score},
 	}
+}
+
+// told puts into a mail's view what a provider says of it, or what a test gives, or what was known when a stored message was decided. It
+// returns the spam score where the mail's own headers did not give it.
+func (q *question) told(m *dsl.Mail) (score *float64) {
+	said := q.env.Verdicts
+	m.Auth = orNone(dsl.Auth{SPF: said.SPF, DKIM: said.DKIM, DMARC: said.DMARC})
+	if q.auth != nil {
+		m.Auth = orNone(*q.auth)
+	}
+	score = said.SpamScore
+	if q.then != nil {
+		score = q.then.SpamScore
+	}
+	if score != nil {
+		m.SpamScore = *score
+	}
+	return score
 }
 
 // orNone says "none" of what a test left out.

@@ -34,7 +34,24 @@ type Envelope struct {
 	Ours         bool   // SMTP AUTH, or a peer named as ours: the answer may carry the number
 	Protocol     string // for the Received line: "ESMTPS", "LMTP", …
 	SMTPUTF8     bool
-	EachAnswered bool // the source answers each recipient by itself (LMTP): a refusal by one mailbox need not wait for the others
+	Arrived      time.Time // when the mail came to a server that kept or passed it for us (INTERNALDATE, a webhook's time); zero: it came to us at once
+	Rebuilt      bool      // the raw was put together from parts that a provider had parsed
+	Verdicts     Verdicts  // what a provider that proved itself says of the mail
+	EachAnswered bool      // the source answers each recipient by itself (LMTP): a refusal by one mailbox need not wait for the others
+}
+
+// Verdicts are a provider's words on a mail. Whoever fills them in has asked whether it is believed.
+type Verdicts struct {
+	SpamScore        *float64 // takes the place of what headers say; nil: it does not tell
+	SPF, DKIM, DMARC string   // "pass", "fail", …; "": it does not tell
+}
+
+// came is the time by which mail without Message-ID and Date is told apart: the same however late, and however often, it is handed to us.
+func (e *Envelope) came() time.Time {
+	if e.Arrived.IsZero() {
+		return e.Received
+	}
+	return e.Arrived
 }
 
 // SourceSMTP is the one source whose peer may be an author's own machine. By LMTP a mail server hands us what it took from

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -85,6 +86,7 @@ type Transaction struct {
 	from     mail.Address // env.From
 	fromRead bool
 	said     *mail.Message // once it was read
+	hold     string        // why it is kept without being decided
 }
 
 type recipient struct {
@@ -104,6 +106,9 @@ func (in *Intake) Begin(_ context.Context, env Envelope) (*Transaction, error) {
 		env.Received = in.now()
 	}
 	env.Received = issue.Time(env.Received)
+	if !env.Arrived.IsZero() {
+		env.Arrived = issue.Time(env.Arrived)
+	}
 	return &Transaction{in: in, env: env, pol: in.policy(), set: set}, nil
 }
 
@@ -111,6 +116,32 @@ func (in *Intake) Begin(_ context.Context, env Envelope) (*Transaction, error) {
 // envelope rules, never on whom we know.
 func (t *Transaction) Recipient(ctx context.Context, address string) error {
 	mb, ok := t.pol.Route(address)
+	return t.recipient(ctx, mb, ok, address)
+}
+
+// RecipientIn adds a recipient whose mailbox the source has chosen, whatever its address; an empty one is the mailbox's own.
+// It says no as Recipient does.
+func (t *Transaction) RecipientIn(ctx context.Context, mailbox, address string) error {
+	i := slices.IndexFunc(t.pol.Mailboxes, func(mb *Mailbox) bool { return mb.Name == mailbox })
+	if i < 0 {
+		return t.recipient(ctx, nil, false, address)
+	}
+	mb := t.pol.Mailboxes[i]
+	if address == "" && len(mb.Addresses) > 0 && strings.Contains(mb.Addresses[0], "@") && !strings.ContainsAny(mb.Addresses[0], "*") && mb.Addresses[0][0] != '@' {
+		address = mb.Addresses[0]
+	}
+	return t.recipient(ctx, mb, true, address)
+}
+
+// MailboxOf is the name of the mailbox that takes an address, "" where none does.
+func (t *Transaction) MailboxOf(address string) string {
+	if mb, ok := t.pol.Route(address); ok && mb.Active {
+		return mb.Name
+	}
+	return ""
+}
+
+func (t *Transaction) recipient(ctx context.Context, mb *Mailbox, ok bool, address string) error {
 	if !ok || !mb.Active {
 		r := &Refusal{Unknown: true, Reason: "no such mailbox here"}
 		t.refused(address, "", r)
@@ -199,6 +230,13 @@ func about(l *issue.LedgerLine, m *mail.Message) {
 	}
 }
 
+// Hold keeps the mail, raw, for review by each accepted recipient's mailbox, with the reason, and asks no rule: what a source cannot
+// deliver and will not ask for again. What was here before is a duplicate all the same.
+func (t *Transaction) Hold(ctx context.Context, raw *spool.Body, reason string) []Outcome {
+	t.hold = line(reason, 200)
+	return t.Deliver(ctx, raw)
+}
+
 // Deliver decides and commits the mail for each accepted recipient and says what became of it, in their order. It
 // does not fail: what goes wrong inside us is try later, and the mail stays with its sender.
 func (t *Transaction) Deliver(ctx context.Context, raw *spool.Body) []Outcome {
@@ -241,6 +279,9 @@ func (t *Transaction) deliver(ctx context.Context, raw *spool.Body, out []Outcom
 	}
 	defer p.close()
 	t.said = p.msg
+	if t.hold != "" {
+		broken = t.hold
+	}
 	done, err := t.in.room.save(ctx, p.small())
 	if err != nil {
 		return err

@@ -106,7 +106,7 @@ func (j *job) attempt(ctx context.Context) (done bool, err error) {
 	in := j.t.in
 	q := j.question() // a new one, with an id of its own, for each attempt
 	q.assume, q.fails = !j.looks, j.t.pol.onFailing()
-	slot, others := slotKeys(j.mailbox.Name, j.p, j.t.env.Received)
+	slot, others := slotKeys(j.mailbox.Name, j.p, j.t.env.came())
 	slot += "/0"
 	looked := !q.assume || len(others) > 0
 	var held *issue.Message
@@ -242,7 +242,7 @@ func (j *job) envelope() issue.Envelope {
 	}
 	return issue.Envelope{
 		Source: e.Source, Peer: peer, Helo: e.Helo, TLS: e.TLS, User: e.User, From: e.From, To: j.recipient,
-		Protocol: e.Protocol, Session: e.Session,
+		Protocol: e.Protocol, Session: e.Session, ArrivedAt: e.Arrived, Rebuilt: e.Rebuilt,
 	}
 }
 

@@ -18,8 +18,8 @@ import (
 // A mail with a Message-ID is that id, its author and its Date as an instant. Without one it is what
 // people see of it: Date, author, recipients, subject and decoded parts, never a trace header, since
 // those differ each time the mail travels. With neither id nor Date the same content counts only
-// within an hour, so the key holds the hour and the hour before is looked at too.
-func slotKeys(mailbox string, p *parsed, received time.Time) (own string, others []string) {
+// within an hour, so the key holds the hour, and the hours around it are looked at too: by another way it may have come earlier.
+func slotKeys(mailbox string, p *parsed, came time.Time) (own string, others []string) {
 	m := p.msg
 	author := p.author().Email
 	if m.MessageID != "" {
@@ -35,9 +35,9 @@ func slotKeys(mailbox string, p *parsed, received time.Time) (own string, others
 	if !m.Date.IsZero() {
 		return hashKey("date", append(content, instant(m.Date))...), nil
 	}
-	hour := received.Truncate(time.Hour)
-	return hashKey("hour", append(content, instant(hour))...),
-		[]string{hashKey("hour", append(content, instant(hour.Add(-time.Hour)))...)}
+	of := func(hour time.Time) string { return hashKey("hour", append(content, instant(hour))...) }
+	hour := came.Truncate(time.Hour)
+	return of(hour), []string{of(hour.Add(-time.Hour)), of(hour.Add(time.Hour))}
 }
 
 // crowdKey is the key of mail with this very content, among the many of one key.
@@ -82,7 +82,8 @@ func fingerprints(list []issue.Attachment) []string {
 func filesSum(list []issue.Attachment) string { return hashKey("files", fingerprints(list)...) }
 
 // sameMail reports whether the newcomer is the mail that holds a slot: the attachments agree and the
-// texts are equal or one contains the other (a scanner's or a list's footer), neither being empty.
+// texts are equal or one contains the other (a scanner's or a list's footer), neither being empty, and all that is new in the newcomer
+// stands in the other: who sends a word under somebody's Message-ID before him must not make us drop the rest.
 // When in doubt they are two: an issue too many can be merged, a lost mail cannot be found.
 func (p *parsed) sameMail(held *issue.Message, text func(*issue.Message) (string, error)) (bool, error) {
 	if filesSum(p.attachments()) != held.FilesSHA256 {
@@ -103,7 +104,7 @@ func (p *parsed) sameMail(held *issue.Message, text func(*issue.Message) (string
 		return false, err
 	}
 	old := fold(s)
-	return old != "" && (strings.Contains(old, new) || strings.Contains(new, old)), nil
+	return old != "" && (strings.Contains(old, new) || strings.Contains(new, old) && strings.Contains(old, fold(p.newText))), nil
 }
 
 // readText reads all that was kept of a blob of text.

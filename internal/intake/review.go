@@ -308,6 +308,7 @@ func (in *Intake) jobOf(m *issue.Message, p *parsed, mb *Mailbox) *job {
 	e := m.Envelope
 	env := Envelope{
 		Source: e.Source, Session: e.Session, Helo: e.Helo, TLS: e.TLS, User: e.User, From: e.From, Protocol: e.Protocol, Received: m.ReceivedAt,
+		Arrived: e.ArrivedAt, Rebuilt: e.Rebuilt, Verdicts: verdictsThen(m),
 	}
 	if ip, err := netip.ParseAddr(e.Peer); err == nil {
 		env.Peer = ip
@@ -326,6 +327,15 @@ func trusted(m *issue.Message) *dsl.Sender {
 		return nil
 	}
 	return f.Sender
+}
+
+// verdictsThen is what a provider said of a message when it came.
+func verdictsThen(m *issue.Message) Verdicts {
+	var f facts
+	if json.Unmarshal(m.Decision.Facts, &f) != nil {
+		return Verdicts{}
+	}
+	return Verdicts{SpamScore: f.SpamScore, SPF: f.Auth.SPF, DKIM: f.Auth.DKIM, DMARC: f.Auth.DMARC}
 }
 
 // stoppers are the rules whose word ended the decision.

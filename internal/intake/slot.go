@@ -16,14 +16,23 @@ const crowd = 10
 
 // slot finds the place for a new mail, or the message that it is.
 func (j *job) slot(ctx context.Context) (slot string, held *issue.Message, err error) {
-	own, others := slotKeys(j.mailbox.Name, j.p, j.t.env.Received)
+	came := j.t.env.came()
+	own, others := slotKeys(j.mailbox.Name, j.p, came)
 	for _, key := range others {
-		within := func(m *issue.Message) bool { return j.t.env.Received.Sub(m.ReceivedAt) <= time.Hour }
+		within := func(m *issue.Message) bool { return came.Sub(cameOf(m)).Abs() <= time.Hour }
 		if _, held, err = j.place(ctx, key, within); held != nil || err != nil {
 			return "", held, err
 		}
 	}
 	return j.place(ctx, own, func(*issue.Message) bool { return true })
+}
+
+// cameOf is Envelope.came of a stored message.
+func cameOf(m *issue.Message) time.Time {
+	if m.Envelope.ArrivedAt.IsZero() {
+		return m.ReceivedAt
+	}
+	return m.Envelope.ArrivedAt
 }
 
 // place looks through the mails of one key, those that count.

@@ -218,15 +218,17 @@ func issueView(is *issue.Issue, now time.Time) *dsl.Issue {
 
 // facts are all that rules could see and that is not in the mail, kept with the decision.
 type facts struct {
-	Now      time.Time      `json:"now"`
-	Envelope *dsl.Envelope  `json:"envelope"`
-	Mailbox  *dsl.Mailbox   `json:"mailbox"`
-	Sender   *dsl.Sender    `json:"sender"`
-	Auth     dsl.Auth       `json:"auth"`
-	Thread   *thread        `json:"thread,omitempty"`
-	Issue    *dsl.Issue     `json:"issue,omitempty"` // as it was before the rules, where the mail joined one
-	Recent   map[string]int `json:"recent,omitempty"`
-	Keys     map[string]int `json:"keys,omitempty"` // thread keys asked for, and the issues they led to
+	Now      time.Time     `json:"now"`
+	Envelope *dsl.Envelope `json:"envelope"`
+	Mailbox  *dsl.Mailbox  `json:"mailbox"`
+	Sender   *dsl.Sender   `json:"sender"`
+	Auth     dsl.Auth      `json:"auth"`
+
+	SpamScore *float64       `json:"spamScore,omitempty"` // where a provider gave it, and not the mail's headers
+	Thread    *thread        `json:"thread,omitempty"`
+	Issue     *dsl.Issue     `json:"issue,omitempty"` // as it was before the rules, where the mail joined one
+	Recent    map[string]int `json:"recent,omitempty"`
+	Keys      map[string]int `json:"keys,omitempty"` // thread keys asked for, and the issues they led to
 
 	Defaults   *Defaults `json:"defaults,omitempty"`   // of the mailbox, for new issues
 	Visibility string    `json:"visibility,omitempty"` // the mailbox's, for notes

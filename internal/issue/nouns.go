@@ -140,6 +140,9 @@ type Envelope struct {
 	To       string `json:"to"`
 	Protocol string `json:"protocol,omitempty"`
 	Session  string `json:"session,omitempty"`
+
+	ArrivedAt time.Time `json:"arrivedAt,omitzero"` // at a server that kept or passed it for us; zero: it came to us at once
+	Rebuilt   bool      `json:"rebuilt,omitempty"`  // the raw was put together from parts that a provider had parsed
 }
 
 // A Decision is what the rules made of a message, with every fact they could see that is not in
