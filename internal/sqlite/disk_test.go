@@ -168,7 +168,7 @@ func executable(t *testing.T) string {
 
 func TestOtherDatabases(t *testing.T) {
 	for _, tt := range []struct{ name, sql, want string }{
-		{"a newer schema", "PRAGMA user_version = 999", "the database has schema version 999, and this postern knows 5 at most: run a newer postern, or restore a backup"},
+		{"a newer schema", "PRAGMA user_version = 999", "the database has schema version 999, and this postern knows 6 at most: run a newer postern, or restore a backup"},
 		{"another program's", "PRAGMA application_id = 7", "the database was not made by postern: name another data folder"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -18,8 +18,11 @@ func backupUnderLoad(w *world) {
 	var mu sync.Mutex
 	var acked []*issue.Commit
 	var wg sync.WaitGroup
+	var leases []*issue.Lease
 	for n := range 4 {
-		l := w.lease(fmt.Sprint("in-", n), "a")
+		leases = append(leases, w.lease(fmt.Sprint("in-", n), "a"))
+	}
+	for _, l := range leases {
 		wg.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
 				c := w.bigMail()
