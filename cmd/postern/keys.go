@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,6 +21,7 @@ func (p *program) keys() *cobra.Command {
 		Use: "keys", Short: "The key file, and the tokens of the API",
 		Example: `  postern keys init                       # serve makes one by itself on its first start
   postern keys rotate                     # from time to time, and when the file may have been read
+  postern keys secret > /etc/postern/sendgrid.secret    # for a hook
   postern keys token --name nightly-export --scope read
   postern keys tokens
   postern keys revoke ID`,
@@ -27,7 +29,7 @@ func (p *program) keys() *cobra.Command {
 	c.AddCommand(
 		p.keyFile("init", "Make the key file; never replaces one", "keep a copy of it, apart from the backups, and give every node the same", keys.Init),
 		p.keyFile("rotate", "Add a new key; the old ones go on to be believed", "give every node the new file, then restart them one after the other", keys.Rotate),
-		p.token(), p.tokens(), p.revoke())
+		p.secret(), p.token(), p.tokens(), p.revoke())
 	return c
 }
 
@@ -53,6 +55,18 @@ func (p *program) keyFile(name, short, next string, write func(path string, now 
 			return nil
 		},
 	})
+}
+
+// secret prints something that nobody can guess, for a file that only its owner reads.
+func (p *program) secret() *cobra.Command {
+	return &cobra.Command{
+		Use: "secret", Short: "Print a new secret, for the secret-file of a hook", Args: none,
+		Example: `  (umask 077; postern keys secret > /etc/postern/sendgrid.secret)`,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(p.out, rand.Text()+rand.Text())
+			return err
+		},
+	}
 }
 
 func (p *program) revoke() *cobra.Command {

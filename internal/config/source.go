@@ -15,7 +15,7 @@ type Source struct {
 
 	TLS      string     `yaml:"tls" words:"auto|on|starttls|off" doc:"auto: TLS from the first byte on ports 993 and 995, else STARTTLS, which must work. off: in the clear, with insecure only."`
 	CA       string     `yaml:"ca" path:"true" doc:"Certificates, PEM, that the server's must come from. The system's when not set."`
-	Insecure bool       `yaml:"insecure" doc:"Any certificate will do, or none. Whoever is between us and the server can read the mail and the password; postern doctor says so each time."`
+	Insecure bool       `yaml:"insecure" doc:"Any certificate will do, or none. Whoever is between us and the server can read the mail and the password, and each examination of the source says so."`
 	User     string     `yaml:"user" doc:"The user to log in as. For a shared mailbox at Microsoft 365 the shared mailbox's address."`
 	Password SecretFile `yaml:"password-file" path:"true" doc:"The file with the password. Or oauth."`
 	OAuth    OAuth      `yaml:"oauth" doc:"Tokens instead of a password."`
