@@ -13,6 +13,7 @@ import (
 
 	"postern/internal/issue"
 	"postern/internal/logkey"
+	"postern/internal/origin"
 )
 
 // Deadlines of one request after its headers. A large body gets a second more for each slowest bytes.
@@ -94,7 +95,7 @@ func (a *API) logRequest(c echo.Context, in *info, err error, took time.Duration
 		slog.String(logkey.Session, in.id), slog.String("method", clip(r.Method, 20)), slog.String("route", route),
 		slog.Int("status", res.Status), slog.Int64(logkey.Bytes, res.Size), slog.Duration(logkey.Took, took),
 	}
-	if peer := a.client(r); peer.IsValid() {
+	if peer := origin.Client(r, a.o.Proxies); peer.IsValid() {
 		attrs = append(attrs, slog.String(logkey.Peer, peer.String()))
 	}
 	if in.actor != "" {

@@ -12,6 +12,7 @@ import (
 
 	"postern/internal/fault"
 	"postern/internal/issue"
+	"postern/internal/origin"
 )
 
 // What a token may do. Admin may do all; the others are only themselves.
@@ -86,7 +87,7 @@ func (a *API) identify(r *http.Request) (caller, error) {
 		if any {
 			return caller{}, unauthorized("", "a token is needed: %s", makeOne)
 		}
-		if why := a.notLocal(r); why != "" {
+		if why := origin.NotLocal(r, a.o.Loopback); why != "" {
 			return caller{}, unauthorized("", "there is no token yet, and without one only this machine is answered (%s); %s", why, makeOne)
 		}
 		return caller{actor: "local", scopes: []string{ScopeAdmin}}, nil

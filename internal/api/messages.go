@@ -13,6 +13,7 @@ import (
 	"postern/internal/intake"
 	"postern/internal/issue"
 	"postern/internal/logkey"
+	"postern/internal/origin"
 	"postern/internal/spool"
 )
 
@@ -179,7 +180,7 @@ func (a *API) postMessage(c *call) error {
 	setDeadlines(c, decideTime+bodyDeadline)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), decideTime)
 	defer cancel()
-	out, err := a.o.Deliver(ctx, strings.TrimSpace(c.query.text("to")), raw, a.client(c.Request()), c.who.token)
+	out, err := a.o.Deliver(ctx, strings.TrimSpace(c.query.text("to")), raw, origin.Client(c.Request(), a.o.Proxies), c.who.token)
 	if no := (*intake.Refusal)(nil); errors.As(err, &no) {
 		return refused(no.Temporary, no.Reason)
 	}

@@ -20,7 +20,7 @@ type Hook struct {
 	Name      string
 	Provider  string
 	Mailbox   string   // "-": by envelope recipient, among Mailboxes
-	Mailboxes []string // for "-": the mailboxes it may reach; empty: all
+	Mailboxes []string // for "-": the mailboxes it may reach; the first keeps what cannot be read and names no recipient. Empty: any
 
 	Secret string   // in the path, as a bearer token, as the password of basic auth, or in the provider's own header; "" for none
 	User   string   // the user of basic auth; "": any
@@ -58,6 +58,10 @@ type Mail struct {
 	Rebuilt    bool      // Raw was put together here from parts that the provider had parsed
 	Arrived    time.Time // at the provider; zero: it does not tell
 
+	// Broken says why a mail of a batch cannot be read, so that it does not stand in the way of those behind it. What there is of it in Raw,
+	// or else the request's body, is kept for review; nothing is decided.
+	Broken string
+
 	SpamScore        *float64 // as the provider sees it
 	SPF, DKIM, DMARC string   // "pass", "fail", "none", …: the provider's words in ours; "" where it says nothing
 	Peer             netip.Addr
@@ -70,9 +74,10 @@ type Provider struct {
 	Title string // as it calls itself
 	Docs  string // the page that its format is taken from
 
-	Signs  bool   // its requests are signed, and Verify says whether by one of Hook.Keys
-	Header string // the header in which it can send Hook.Secret; "" where it has none
-	Advice string // how to have it send raw mail, or why not: what postern doctor says
+	Signs   bool   // its requests are signed, and Verify says whether by one of Hook.Keys
+	Vouched bool   // what it signs with is vouched for by others (SNS: a certificate), so Verify is asked without any of Hook.Keys too
+	Header  string // the header in which it can send Hook.Secret; "" where it has none
+	Advice  string // how to have it send raw mail, or why not: what postern doctor says
 
 	// Verify says whether the request was signed by one of h.Keys: over the exact bytes, before anything of them is believed. It returns
 	// an *Unproven otherwise, whose reason is for administrators and never for the peer. Nil where nothing is signed.
@@ -88,9 +93,10 @@ type Provider struct {
 
 // Answers are the HTTP statuses that a provider understands. 0: Taken 200, Rejected as Taken, Later 503.
 type Answers struct {
-	Taken    int // it is on disk
-	Rejected int // do not send it again
-	Later    int // send it again
+	Taken    int  // it is on disk
+	Rejected int  // do not send it again
+	Later    int  // send it again
+	Tell     bool // what became of each mail is the answer's body, as JSON: for programs of one's own
 }
 
 // An Unproven request was not shown to be the provider's. Its peer hears 401 and nothing else.

@@ -1,4 +1,6 @@
-package api
+// Package origin says where an HTTP request comes from: from this machine or through somebody, and from which client. The API and
+// the webhooks ask it, so that both answer without proof in the very same cases.
+package origin
 
 import (
 	"net"
@@ -9,15 +11,15 @@ import (
 	"strings"
 )
 
-// notLocal says why a request without a token is not answered, "" when it is: the listener is bound to loopback,
+// NotLocal says why a request that proves nothing is not answered, "" when it is: the listener is bound to loopback (loopback),
 // peer and Host are loopback, and nothing speaks of a proxy or of another page. Host matters because a stranger's
 // page can make its own name point to 127.0.0.1 (DNS rebinding); the headers, because a proxy on this machine is a loopback
 // peer for the whole world.
-func (a *API) notLocal(r *http.Request) string {
-	if !a.o.Loopback {
+func NotLocal(r *http.Request, loopback bool) string {
+	if !loopback {
 		return "the listener is not bound to a loopback address"
 	}
-	if peer := peerOf(r); !peer.IsLoopback() {
+	if peer := Peer(r); !peer.IsLoopback() {
 		return "the request comes from elsewhere"
 	}
 	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
@@ -72,8 +74,8 @@ func loopbackHost(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// peerOf is the address at the other end of the connection, the zero Addr for a unix socket.
-func peerOf(r *http.Request) netip.Addr {
+// Peer is the address at the other end of the connection, the zero Addr for a unix socket.
+func Peer(r *http.Request) netip.Addr {
 	ap, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
@@ -81,11 +83,11 @@ func peerOf(r *http.Request) netip.Addr {
 	return ap.Addr().Unmap().WithZone("")
 }
 
-// client is who the request is from: the peer, or what a proxy of ours says in X-Forwarded-For. The list is read from
+// Client is who the request is from: the peer, or what a proxy of ours says in X-Forwarded-For. The list is read from
 // its end, where our own proxies wrote, up to the first address that is not one of them.
-func (a *API) client(r *http.Request) netip.Addr {
-	at := peerOf(r)
-	if !a.ourProxy(at) {
+func Client(r *http.Request, proxies []netip.Prefix) netip.Addr {
+	at := Peer(r)
+	if !within(at, proxies) {
 		return at
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -95,13 +97,13 @@ func (a *API) client(r *http.Request) netip.Addr {
 			return at
 		}
 		at = ip.Unmap().WithZone("")
-		if !a.ourProxy(at) {
+		if !within(at, proxies) {
 			return at
 		}
 	}
 	return at
 }
 
-func (a *API) ourProxy(ip netip.Addr) bool {
-	return ip.IsValid() && slices.ContainsFunc(a.o.Proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
+func within(ip netip.Addr, nets []netip.Prefix) bool {
+	return ip.IsValid() && slices.ContainsFunc(nets, func(p netip.Prefix) bool { return p.Contains(ip) })
 }

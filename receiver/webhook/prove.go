@@ -1,0 +1,120 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"postern/internal/fault"
+	"postern/internal/origin"
+)
+
+// A received request holds its share of the room until it is answered.
+type received struct {
+	*Request
+	taken share
+}
+
+// prove finds the hook that a request is for, by what it proves, and receives its body on the way. The secret is looked at first: who
+// shows a wrong one sends no body. Where a provider signs, the body is needed to tell, so it is received whether there is such a
+// hook or not: a stranger sees no difference.
+func (c *call) prove() (*received, *answer) {
+	t := c.hooks.Load()
+	p := Lookup(c.route.provider)
+	local := origin.NotLocal(c.r, c.o.Loopback)
+	may, trusted, why := c.candidates(t, p, local)
+	if p == nil || len(may) == 0 && (!p.Signs || len(t.hooks) == 0) {
+		return nil, c.refuse(why)
+	}
+	c.provider = p
+	req, no := c.receive(p, trusted)
+	if no != nil {
+		return nil, no
+	}
+	req.Loopback = local == ""
+	for _, e := range may {
+		if !p.signs(&e.hook) {
+			c.hook = &e.hook
+			return req, nil
+		}
+		h := c.called(&e.hook)
+		err := p.Verify(c.r.Context(), c.tools(h), h, req.Request)
+		var no *Unproven
+		switch {
+		case err == nil:
+			c.hook = h
+			return req, nil
+		case errors.As(err, &no):
+			why = e.hook.Name + ": " + no.Reason
+		case fault.Is(err, fault.Invalid), fault.Is(err, fault.TooLarge), fault.Is(err, fault.Denied):
+			why = e.hook.Name + ": " + err.Error()
+		default: // what proves it could not be had now: to say no would end some providers' retries
+			c.drop(req)
+			c.o.Log.Warn("a webhook's signature could not be checked now", "hook", e.hook.Name, "error", err)
+			a := c.end(ResultLater, "try again later", http.StatusServiceUnavailable)
+			return nil, &a
+		}
+	}
+	c.drop(req)
+	return nil, c.refuse(why)
+}
+
+// candidates are the hooks whose secret was shown, or that have none. Trusted: a secret was.
+func (c *call) candidates(t *table, p *Provider, local string) (may []*entry, trusted bool, why string) {
+	o := offered(c.r, c.route, p)
+	all := t.hooks[[2]string{c.route.provider, c.route.mailbox}]
+	if p == nil || len(all) == 0 {
+		o.fits(&t.dummy)
+		return nil, false, "there is no such hook"
+	}
+	c.meant, why = all[0].hook.Name, "no secret of a hook was shown"
+	for _, e := range all {
+		switch {
+		case o.fits(e):
+			may, trusted = append(may, e), true
+		case e.hook.Secret != "":
+		case p.signs(&e.hook):
+			may = append(may, e)
+		case local == "":
+			may = append(may, e)
+		default:
+			why = e.hook.Name + " has neither a secret nor a key, so only this machine is answered: " + local
+		}
+	}
+	return may, trusted, why
+}
+
+// refuse says no to who proved nothing, and leaves a line in the ledger.
+func (c *call) refuse(why string) *answer {
+	a := c.unproven(why)
+	c.tell(context.WithoutCancel(c.r.Context()), false, "unproven: "+why)
+	return &a
+}
+
+func (c *call) drop(req *received) {
+	_ = req.Body.Close()
+	c.room.leave(req.taken)
+}
+
+// called completes a hook with the URL by which this request was sent, where the configuration does not say: some providers sign it.
+func (c *call) called(h *Hook) *Hook {
+	if h.URL != "" {
+		return h
+	}
+	out := *h
+	u, err := url.Parse(c.o.PublicURL)
+	if err != nil || u.Host == "" {
+		u = &url.URL{Scheme: "http", Host: c.r.Host}
+		if c.r.TLS != nil {
+			u.Scheme = "https"
+		}
+	}
+	base := u.Scheme + "://"
+	if user, password, ok := c.r.BasicAuth(); ok { // it came from the URL's own user:password@
+		base += url.UserPassword(user, password).String() + "@"
+	}
+	out.URL = base + u.Host + strings.TrimSuffix(u.EscapedPath(), "/") + c.r.URL.RequestURI()
+	return &out
+}

@@ -1,0 +1,30 @@
+package webhook
+
+import "strings"
+
+// providers is the table of contents: a line for each provider's file.
+var providers = []*Provider{
+	raw,
+}
+
+// Providers are all there are.
+func Providers() []*Provider { return append([]*Provider(nil), providers...) }
+
+// Lookup finds a provider by its name, nil where there is none.
+func Lookup(name string) *Provider {
+	for _, p := range providers {
+		if strings.EqualFold(p.Name, name) {
+			return p
+		}
+	}
+	return nil
+}
+
+// signs reports whether a request must be signed for a hook.
+func (p *Provider) signs(h *Hook) bool { return p.Verify != nil && (p.Vouched || len(h.Keys) > 0) }
+
+// Proves reports whether a hook's requests prove anything. Where they do not, only this machine is answered.
+func (h *Hook) Proves() bool {
+	p := Lookup(h.Provider)
+	return h.Secret != "" || p != nil && p.signs(h)
+}
