@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -63,6 +64,7 @@ type Options struct {
 	// is answered with 503.
 	Backtest func(ctx context.Context, files map[string]string, b intake.Backtest) (*intake.BacktestReport, error)
 
+	Hooks    http.Handler // what answers below /hooks/; nil: 404
 	Metrics  http.Handler // what /metrics answers; nil: 404
 	Observer Observer     // hears of each request; may be nil
 
@@ -118,8 +120,19 @@ func New(o Options) *API {
 	return a
 }
 
-// Handler answers /api/v1, /healthz, /readyz and /metrics.
-func (a *API) Handler() http.Handler { return a.echo }
+// Handler answers /api/v1, /healthz, /readyz and /metrics, and has Hooks answer below /hooks/.
+func (a *API) Handler() http.Handler {
+	if a.o.Hooks == nil {
+		return a.echo
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/hooks/") {
+			a.o.Hooks.ServeHTTP(w, r)
+			return
+		}
+		a.echo.ServeHTTP(w, r)
+	})
+}
 
 // MetricsHandler answers /metrics, /healthz and /readyz, the last with its details, to whoever asks. It is for a listener of its
 // own, which only those who may see them can reach.

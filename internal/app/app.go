@@ -25,6 +25,7 @@ import (
 	"postern/internal/spool"
 	"postern/internal/sqlite"
 	"postern/receiver/smtp"
+	"postern/receiver/webhook"
 	"postern/rules"
 )
 
@@ -57,6 +58,7 @@ type App struct {
 	metrics *metrics.Metrics
 	counter rules.Counter // of what rules did, until it is written
 	api     *api.API
+	hooks   *webhook.Server
 
 	mail    atomic.Pointer[smtp.Server] // while Run runs
 	greeted atomic.Bool
@@ -125,6 +127,7 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.shadow = &shadower{app: a, node: node}
+	a.openHooks(c)
 	return a, a.openAPI(c)
 }
 

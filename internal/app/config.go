@@ -43,6 +43,9 @@ func (a *App) setLevel(c *config.Config) {
 
 // apply makes a changed configuration count, from the next transaction on: all of it, or nothing.
 func (a *App) apply(_ context.Context, _, c *config.Config) error {
+	if err := proven(c); err != nil {
+		return err
+	}
 	if mail := a.mail.Load(); mail != nil {
 		if err := mail.Apply(settings(c)); err != nil {
 			return err
@@ -50,6 +53,7 @@ func (a *App) apply(_ context.Context, _, c *config.Config) error {
 	}
 	a.setLevel(c)
 	a.policy.Store(policy(c))
+	a.hooks.Apply(hooks(c))
 	a.shadow.retake()
 	a.rules.Reload() // the names that rules may use may have changed
 	return nil

@@ -195,14 +195,10 @@ func (a *App) controlBackup(r *http.Request) (any, error) {
 
 // openAPI makes the API around store and road.
 func (a *App) openAPI(c *config.Config) error {
-	loopback := true
-	for _, l := range c.HTTP.Listen {
-		loopback = loopback && l.Loopback()
-	}
 	a.api = api.New(api.Options{
 		Store: a.store, Spool: a.spool, Log: a.part("api"), Now: a.o.Now, Deliver: a.apiDeliver,
 		Release: a.intake.Release, Reject: a.intake.Reject, Health: a.health, Metrics: a.metrics.Handler(), Observer: a.metrics,
-		Version: a.o.Version, Hostname: c.Hostname(), PublicURL: c.HTTP.PublicURL, Proxies: c.HTTP.Proxies, Loopback: loopback,
+		Version: a.o.Version, Hostname: c.Hostname(), PublicURL: c.HTTP.PublicURL, Proxies: c.HTTP.Proxies, Loopback: loopback(c), Hooks: a.hooks,
 		MaxBody: int64(c.SMTP.MaxSize), Rules: ruleSets{a.rules}, Draft: a.draft, Shadows: a.shadow, Backtest: a.backtest, Statistics: a.statistics, Explain: a.intake,
 	})
 	return nil

@@ -49,6 +49,12 @@ func Check(o Options) *Checked {
 		}
 		out.Found = append(out.Found, one)
 	}
+	if c != nil {
+		for _, p := range oddHooks(c) {
+			out.Problems = append(out.Problems, p.String())
+			out.Found = append(out.Found, api.RulesProblem{File: p.File, Line: p.Line, Column: p.Column, Severity: "warning", Message: p.Message})
+		}
+	}
 	if out.Config = c; c == nil {
 		out.Wrong = true
 		return out

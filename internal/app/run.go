@@ -24,6 +24,9 @@ import (
 // Run listens and serves until ctx ends, then drains: no new mail, what is under way is finished, the rest is closed.
 func (a *App) Run(ctx context.Context) (err error) {
 	c := a.conf.Config()
+	if err := proven(c); err != nil {
+		return err
+	}
 	open, err := a.listen(ctx, c)
 	if err != nil {
 		return err
@@ -44,6 +47,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	rest.Go(func() error { a.housekeeping(back); return nil })
 	rest.Go(func() error { a.keepCounts(back); return nil })
 	rest.Go(func() error { a.shadow.run(back); return nil })
+	rest.Go(func() error { return a.hooks.Run(back) })
 	g.Go(func() error { return mail.Run(gctx) })
 	for _, h := range open.http {
 		g.Go(func() error { return serveHTTP(gctx, h) })

@@ -140,6 +140,7 @@ type HTTP struct {
 	PublicURL     string         `yaml:"public-url" restart:"true" doc:"What people and programs call us from outside: https://postern.example.com."`
 	TLS           TLS            `yaml:"tls" restart:"true" doc:"The certificate. Renewed files are read again by themselves."`
 	Proxies       []netip.Prefix `yaml:"proxies" restart:"true" doc:"Reverse proxies whose X-Forwarded-For is believed."`
+	MaxHookSize   Size           `yaml:"max-hook-size" min:"1KiB" restart:"true" doc:"The largest request of a webhook. When not set, twice smtp.max-size: mail in it is mostly encoded, and some providers send parts besides."`
 	MetricsListen []Listener     `yaml:"metrics-listen" restart:"true" doc:"Addresses for /metrics and health details without a token, HOST:PORT."`
 }
 

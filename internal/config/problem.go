@@ -23,6 +23,9 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
+// Where finds the place of a key, or of the nearest section around it that was written down.
+func (c *Config) Where(path string) Position { return (&checker{c: c}).where(path) }
+
 // A Problem is one thing that is wrong with the configuration.
 type Problem struct {
 	Position

@@ -42,6 +42,8 @@ type Metrics struct {
 	connectionsOpen prometheus.Gauge
 	refused         *prometheus.CounterVec
 
+	hookRequests, hookBytes *prometheus.CounterVec
+
 	requests    *prometheus.CounterVec
 	requestTime *prometheus.HistogramVec
 }
@@ -76,13 +78,16 @@ func New() *Metrics {
 		}),
 		refused: counters("postern_refused_total", "Connections, commands and recipients refused before a mail's end.", "reason"),
 
+		hookRequests: counters("postern_webhook_requests_total", "Webhook requests by hook and by what became of them; hook none: for no hook that there is.", "hook", "result"),
+		hookBytes:    counters("postern_webhook_bytes_total", "Bytes of webhook requests.", "hook"),
+
 		requests:    counters("postern_http_requests_total", "HTTP requests by route and status.", "method", "route", "status"),
 		requestTime: histograms("postern_http_request_seconds", "Time that HTTP requests took.", prometheus.DefBuckets, "route"),
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.messages, m.messageTime, m.messageBytes, m.ruleRuns, m.ruleTime, m.ruleLast,
-		m.connections, m.connectionsOpen, m.refused, m.requests, m.requestTime,
+		m.connections, m.connectionsOpen, m.refused, m.hookRequests, m.hookBytes, m.requests, m.requestTime,
 	)
 	return m
 }
@@ -165,6 +170,13 @@ func (m *Metrics) Disconnected() { m.connectionsOpen.Dec() }
 
 // Refused counts a refusal before a mail's end. The reason is one of a few fixed words: "unknown recipient", "rate", …
 func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(m.reasons.bound(reason)).Inc() }
+
+// Webhook counts a request of a hook. The result is one of a few fixed words.
+func (m *Metrics) Webhook(hook, result string, bytes int64) {
+	hook = m.sources.bound(hook)
+	m.hookRequests.WithLabelValues(hook, m.reasons.bound(result)).Inc()
+	m.hookBytes.WithLabelValues(hook).Add(float64(bytes))
+}
 
 // Request counts an HTTP request. Route is the route's pattern, "" where none matched.
 func (m *Metrics) Request(method, route string, status int, took time.Duration) {

@@ -13,8 +13,12 @@ import (
 // heard collects what happens at each hook, so that the store is told of it now and then only.
 type heard struct {
 	mu    sync.Mutex
-	hooks map[string]*issue.Heard
-	last  map[string]time.Time // when the last mail came, as far as this node knows
+	hooks map[string]*news
+}
+
+type news struct {
+	issue.Heard
+	first time.Time // when the first mail of it came
 }
 
 // tellEvery is how often the store is told.
@@ -29,7 +33,7 @@ func (h *heard) request(now time.Time, hook string, c *call) {
 	defer h.mu.Unlock()
 	n := h.hooks[hook]
 	if n == nil {
-		n = &issue.Heard{}
+		n = &news{}
 		h.hooks[hook] = n
 	}
 	now = issue.Time(now)
@@ -47,10 +51,31 @@ func (h *heard) request(now time.Time, hook string, c *call) {
 			continue
 		}
 		n.Mails++
-		if before := h.last[hook]; !before.IsZero() {
-			n.Gap = max(n.Gap, now.Sub(before))
+		n.Mail = now
+		if n.first.IsZero() {
+			n.first = now
 		}
-		n.Mail, h.last[hook] = now, now
+	}
+}
+
+// back counts on what could not be told.
+func (h *heard) back(hook string, n *news) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	since := h.hooks[hook]
+	if since == nil {
+		h.hooks[hook] = n
+		return
+	}
+	since.Mails, since.Rejected, since.first = since.Mails+n.Mails, since.Rejected+n.Rejected, n.first
+	if since.At.IsZero() {
+		since.At = n.At
+	}
+	if since.Mail.IsZero() {
+		since.Mail = n.Mail
+	}
+	if since.Error == "" && since.At.Before(n.ErrorAt) {
+		since.Error, since.ErrorAt = n.Error, n.ErrorAt
 	}
 }
 
@@ -74,15 +99,16 @@ func (s *Server) Run(ctx context.Context) error {
 
 func (s *Server) tellHeard(ctx context.Context) {
 	s.heard.mu.Lock()
-	news := s.heard.hooks
-	s.heard.hooks = map[string]*issue.Heard{}
+	all := s.heard.hooks
+	s.heard.hooks = map[string]*news{}
 	s.heard.mu.Unlock()
 	if s.o.Heard == nil {
 		return
 	}
-	for hook, n := range news {
-		if err := s.o.Heard(ctx, hook, *n); err != nil {
-			s.o.Log.WarnContext(ctx, "what happened at a hook was not written", logkey.Source, hook, logkey.Error, err)
+	for hook, n := range all {
+		if err := s.o.Heard(ctx, hook, n.first, n.Heard); err != nil {
+			s.o.Log.WarnContext(ctx, "what happened at a hook was not written; trying again", logkey.Source, hook, logkey.Error, err)
+			s.heard.back(hook, n)
 		}
 	}
 }

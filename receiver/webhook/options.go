@@ -19,8 +19,8 @@ type Options struct {
 	Client *webclient.Client // for what providers are asked for
 	// Claim stores value under a key unless the key is there, on any node, and says what is there afterwards.
 	Claim func(ctx context.Context, key, value string, until time.Time) (string, error)
-	// Heard is told now and then what happened at a hook. It may be nil.
-	Heard func(ctx context.Context, hook string, h issue.Heard) error
+	// Heard is told now and then what happened at a hook, and when the first mail of that time came. It may be nil.
+	Heard func(ctx context.Context, hook string, first time.Time, h issue.Heard) error
 
 	Log      *slog.Logger
 	Now      func() time.Time // deadlines of sockets follow the system's clock
@@ -45,8 +45,18 @@ type Transaction interface {
 	Refuse(ctx context.Context, later bool, reason string)
 }
 
-// An Observer hears of each request that was answered. Hook is "" where none was meant, result one of the Result constants. It must not block.
-type Observer func(hook, result string, bytes int64, took time.Duration)
+// An Observer hears of each request that was answered. It must not block.
+type Observer func(Answered)
+
+// Answered is a request and what became of it.
+type Answered struct {
+	Hook   string // "" where none was meant
+	Result string // one of the Result constants
+	Method string
+	Status int
+	Bytes  int64 // of the body
+	Took   time.Duration
+}
 
 // What became of a request, as the Observer hears it.
 const (

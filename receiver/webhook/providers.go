@@ -23,6 +23,24 @@ func Lookup(name string) *Provider {
 // signs reports whether a request must be signed for a hook.
 func (p *Provider) signs(h *Hook) bool { return p.Verify != nil && (p.Vouched || len(h.Keys) > 0) }
 
+// Problems say what is odd about a hook, for administrators.
+func (h *Hook) Problems() (out []string) {
+	p := Lookup(h.Provider)
+	switch {
+	case p == nil:
+		return []string{"there is no provider " + h.Provider}
+	case h.Proves():
+	case p.Signs:
+		out = append(out, p.Title+" signs its requests: put its key into key-files, or a secret into secret-file. With neither, only this machine is answered")
+	default:
+		out = append(out, p.Title+" signs nothing: put a secret into secret-file (postern keys secret makes one). Without it, only this machine is answered")
+	}
+	if len(h.Keys) > 0 && p.Verify == nil {
+		out = append(out, "key-files: "+p.Title+" signs nothing, so keys prove nothing; use secret-file")
+	}
+	return out
+}
+
 // Proves reports whether a hook's requests prove anything. Where they do not, only this machine is answered.
 func (h *Hook) Proves() bool {
 	p := Lookup(h.Provider)

@@ -67,16 +67,16 @@ func newRig(t testing.TB, change func(*webhook.Options), hooks ...webhook.Hook) 
 			g.claims[key] = value
 			return value, nil
 		},
-		Heard: func(_ context.Context, hook string, h issue.Heard) error {
+		Heard: func(_ context.Context, hook string, _ time.Time, h issue.Heard) error {
 			g.mu.Lock()
 			defer g.mu.Unlock()
 			g.heard[hook] = h
 			return nil
 		},
-		Observer: func(hook, result string, _ int64, _ time.Duration) {
+		Observer: func(a webhook.Answered) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
-			g.results = append(g.results, hook+" "+result)
+			g.results = append(g.results, a.Hook+" "+a.Result)
 		},
 	}
 	if change != nil {

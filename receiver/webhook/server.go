@@ -28,7 +28,7 @@ type Server struct {
 // New makes a Server. Run must be called for what was heard to be told.
 func New(o Options) *Server {
 	o.defaults()
-	s := &Server{o: o, room: newRoom(o.InFlight), heard: heard{hooks: map[string]*issue.Heard{}, last: map[string]time.Time{}}}
+	s := &Server{o: o, room: newRoom(o.InFlight), heard: heard{hooks: map[string]*news{}}}
 	s.Apply(o.Hooks)
 	return s
 }
@@ -183,7 +183,7 @@ func (c *call) deadline(d time.Duration) {
 func (c *call) note(status int, took time.Duration) {
 	name := c.source()
 	if c.o.Observer != nil {
-		c.o.Observer(name, c.result, c.bytes, took)
+		c.o.Observer(Answered{name, c.result, c.r.Method, status, c.bytes, took})
 	}
 	c.heard.request(c.o.Now(), name, c)
 	level := slog.LevelInfo

@@ -1,0 +1,125 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"postern/internal/config"
+	"postern/internal/fault"
+	"postern/internal/intake"
+	"postern/internal/issue"
+	"postern/internal/webclient"
+	"postern/receiver/webhook"
+)
+
+// openHooks makes the server of webhooks. It answers on the listeners of the API.
+func (a *App) openHooks(c *config.Config) {
+	a.hooks = webhook.New(webhook.Options{
+		Begin: func(ctx context.Context, env intake.Envelope) (webhook.Transaction, error) {
+			return a.intake.Begin(ctx, env)
+		},
+		Spool: a.spool, Client: webclient.New(webclient.Options{}), Claim: a.store.Claim, Heard: a.hookHeard,
+		Log: a.part("receiver/webhook"), Now: a.o.Now, Observer: a.hookAnswered, Hooks: hooks(c),
+		Limits:   webhook.Limits{Body: maxHookSize(c), Mail: int64(c.SMTP.MaxSize)},
+		Loopback: loopback(c), PublicURL: c.HTTP.PublicURL, Proxies: c.HTTP.Proxies,
+	})
+}
+
+func maxHookSize(c *config.Config) int64 {
+	if c.HTTP.MaxHookSize > 0 {
+		return int64(c.HTTP.MaxHookSize)
+	}
+	return 2 * int64(c.SMTP.MaxSize)
+}
+
+// hooks are the configured webhooks, those that are active.
+func hooks(c *config.Config) (out []webhook.Hook) {
+	for _, h := range c.Hooks {
+		if h.Active {
+			out = append(out, hook(c, h))
+		}
+	}
+	return out
+}
+
+func hook(c *config.Config, h config.Hook) webhook.Hook {
+	out := webhook.Hook{
+		Name: h.Name, Provider: h.Provider, Mailbox: h.Mailbox, Mailboxes: h.Mailboxes, Secret: h.Secret.Reveal(), User: h.User,
+		APIKey: h.APIKey.Reveal(), URL: h.URL, Topics: h.Topics, Buckets: h.Buckets, Region: h.Region, KeyID: h.KeyID, TrustVerdicts: h.TrustVerdicts,
+	}
+	for _, k := range h.Keys {
+		out.Keys = append(out.Keys, k.Reveal())
+	}
+	if h.Mailbox == "-" && len(h.Mailboxes) == 0 {
+		for _, m := range c.Mailboxes {
+			out.Mailboxes = append(out.Mailboxes, m.Name)
+		}
+	}
+	return out
+}
+
+// loopback reports whether only this machine can reach the listeners of HTTP.
+func loopback(c *config.Config) bool {
+	for _, l := range c.HTTP.Listen {
+		if !l.Loopback() {
+			return false
+		}
+	}
+	return true
+}
+
+// oddHooks are warnings about hooks.
+func oddHooks(c *config.Config) (out config.Problems) {
+	for _, h := range c.Hooks {
+		if !h.Active {
+			continue
+		}
+		one := hook(c, h)
+		for _, what := range one.Problems() {
+			if !one.Proves() && !loopback(c) {
+				what += "; and serve does not start, for http.listen can be reached from elsewhere"
+			}
+			out = append(out, config.Problem{Position: c.Where("hooks." + h.Name), Warning: true, Message: fmt.Sprintf("hook %q: %s", h.Name, what)})
+		}
+	}
+	return out
+}
+
+// proven refuses hooks that would take mail from anybody.
+func proven(c *config.Config) error {
+	if loopback(c) {
+		return nil
+	}
+	var names []string
+	for _, h := range hooks(c) {
+		if !h.Proves() {
+			names = append(names, h.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return fault.Errorf(fault.Invalid, "hooks with neither a secret nor a key (%s), while http.listen can be reached from elsewhere: give each a secret-file (postern keys secret makes one), or listen on 127.0.0.1",
+		strings.Join(names, ", "))
+}
+
+// hookHeard notes what happened at a hook. How long it was silent before is told by what all nodes know.
+func (a *App) hookHeard(ctx context.Context, name string, first time.Time, h issue.Heard) error {
+	if !first.IsZero() {
+		switch known, err := a.store.Source(ctx, name); {
+		case fault.Is(err, fault.NotFound):
+		case err != nil:
+			return err
+		case !known.MailAt.IsZero():
+			h.Gap = max(0, first.Sub(known.MailAt))
+		}
+	}
+	return a.store.HeardSource(ctx, name, h)
+}
+
+func (a *App) hookAnswered(w webhook.Answered) {
+	a.metrics.Webhook(w.Hook, w.Result, w.Bytes)
+	a.metrics.Request(w.Method, "/hooks/:provider/:mailbox", w.Status, w.Took)
+}
