@@ -14,42 +14,71 @@ import (
 )
 
 // read has the provider read a proven request, and delivers what it finds.
+//
+// Where some of a batch is mail and something in it cannot be read, to refuse the request would have it sent again until its sender
+// gives up, with whatever else is in it; to accept it would lose that. So what cannot be read is kept for review, its own bytes or else
+// the whole request, and the request is answered by what became of all. A request of which nothing can be read is refused, and leaves
+// nothing behind: its sender still has it, and sees that something is wrong.
 func (c *call) read(ctx context.Context, r *Request) error {
-	err := c.provider.Read(ctx, c.tools(c.hook), c.hook, r, func(m *Mail) error { return c.take(ctx, r, m) })
+	err := c.provider.Read(ctx, c.tools(c.hook), c.hook, r, func(m *Mail) error { return c.take(ctx, m) })
+	defer func() {
+		for _, m := range c.broken {
+			closeRaw(m)
+		}
+	}()
 	if err != nil && len(c.outcomes) > 0 && (fault.Is(err, fault.Invalid) || fault.Is(err, fault.TooLarge)) {
-		// Some of a batch is taken, and behind it something cannot be read. To refuse the request would have it sent again until its
-		// sender gives up, with whatever else is in it; to accept it would lose that. So the whole of it is kept for review, and
-		// counts as one more mail: the request is answered by what became of all of them.
-		c.keep(ctx, r, &Mail{Broken: err.Error()})
-		return nil
+		c.broken, err = append(c.broken, &Mail{Broken: err.Error()}), nil
 	}
-	return err
-}
-
-// take brings one mail down the road. It ends the reading only where going on is of no use.
-func (c *call) take(ctx context.Context, r *Request, m *Mail) error {
-	if m.Raw != nil {
-		defer m.Raw.Close()
+	if err != nil || len(c.broken) == 0 {
+		return err
 	}
-	if len(c.outcomes) >= c.o.Limits.Mails {
-		return fault.Errorf(fault.TooLarge, "there are more than %d mails in one request", c.o.Limits.Mails)
+	if len(c.outcomes) == 0 {
+		return fault.Errorf(fault.Invalid, "%s", c.broken[0].Broken)
 	}
-	if err := ctx.Err(); err != nil {
-		return fault.As(fault.Unavailable, err)
-	}
-	switch {
-	case m.Broken != "" || m.Raw == nil:
+	for _, m := range c.broken {
 		c.keep(ctx, r, m)
-	case m.Raw.Size() > c.o.Limits.Mail:
-		c.tell(ctx, false, "the mail is too large")
-		c.became([]intake.Outcome{{Verdict: intake.Rejected, Reason: "the mail is too large"}})
-	default:
-		c.became(c.deliver(ctx, r, m, func(t Transaction) []intake.Outcome { return t.Deliver(ctx, m.Raw) }))
 	}
 	return nil
 }
 
-// keep holds for review what is no mail that could be read: its own bytes, or else the request's, once.
+// take brings one mail down the road. It ends the reading only where going on is of no use.
+func (c *call) take(ctx context.Context, m *Mail) error {
+	if m.Broken == "" && m.Raw == nil {
+		m.Broken = "there is no mail in it"
+	}
+	if m.Broken != "" {
+		if c.broken = append(c.broken, m); len(c.broken)+len(c.outcomes) > c.o.Limits.Mails {
+			return c.tooMany()
+		}
+		return nil
+	}
+	defer closeRaw(m)
+	if len(c.broken)+len(c.outcomes) >= c.o.Limits.Mails {
+		return c.tooMany()
+	}
+	if err := ctx.Err(); err != nil {
+		return fault.As(fault.Unavailable, err)
+	}
+	if m.Raw.Size() > c.o.Limits.Mail {
+		c.tell(ctx, false, "the mail is too large")
+		c.became([]intake.Outcome{{Verdict: intake.Rejected, Reason: "the mail is too large"}})
+		return nil
+	}
+	c.became(c.deliver(ctx, m, func(t Transaction) []intake.Outcome { return t.Deliver(ctx, m.Raw) }))
+	return nil
+}
+
+func (c *call) tooMany() error {
+	return fault.Errorf(fault.TooLarge, "there are more than %d mails in one request", c.o.Limits.Mails)
+}
+
+func closeRaw(m *Mail) {
+	if m.Raw != nil {
+		_ = m.Raw.Close()
+	}
+}
+
+// keep holds for review what cannot be read: its own bytes, or else the request's, once.
 func (c *call) keep(ctx context.Context, r *Request, m *Mail) {
 	body := m.Raw
 	if body == nil {
@@ -58,8 +87,8 @@ func (c *call) keep(ctx context.Context, r *Request, m *Mail) {
 		}
 		body, c.held = r.Body, true
 	}
-	reason := "a webhook's request that cannot be read: " + line(m.Broken, 200)
-	c.became(c.deliver(ctx, r, m, func(t Transaction) []intake.Outcome { return t.Hold(ctx, body, reason) }))
+	reason := "a webhook's request that cannot be read: " + line(m.Broken, 150)
+	c.became(c.deliver(ctx, m, func(t Transaction) []intake.Outcome { return t.Hold(ctx, body, reason) }))
 }
 
 func (c *call) became(out []intake.Outcome) {
@@ -69,9 +98,9 @@ func (c *call) became(out []intake.Outcome) {
 
 // deliver finds the recipients, and has the mail decided, or held, for those that are taken. A refusal of one is told in the ledger; the
 // answer is Combine's: any try later is try later, and then the others meet the retry as duplicates.
-func (c *call) deliver(ctx context.Context, r *Request, m *Mail, do func(Transaction) []intake.Outcome) []intake.Outcome {
+func (c *call) deliver(ctx context.Context, m *Mail, do func(Transaction) []intake.Outcome) []intake.Outcome {
 	later := []intake.Outcome{{Verdict: intake.TryLater, Reason: "try again later"}}
-	t, err := c.o.Begin(ctx, c.envelope(r, m))
+	t, err := c.o.Begin(ctx, c.envelope(m))
 	if err != nil {
 		c.o.Log.Error("a mail could not begin", logkey.Session, c.id, logkey.Error, err)
 		return later
@@ -149,9 +178,9 @@ func (c *call) mailbox(t Transaction, address string) string {
 
 // envelope is what is known of a mail before it is read. The provider's words count where the request was proven to be its own, those
 // on who sent the mail only where the configuration believes them.
-func (c *call) envelope(r *Request, m *Mail) intake.Envelope {
+func (c *call) envelope(m *Mail) intake.Envelope {
 	env := intake.Envelope{
-		Source: c.hook.Name, Session: c.id, Peer: r.Peer, From: m.From, Received: r.Received, Protocol: "HTTP", TLS: c.r.TLS != nil,
+		Source: c.hook.Name, Session: c.id, Peer: c.peer(), From: m.From, Received: c.received, Protocol: "HTTP", TLS: c.r.TLS != nil,
 		Arrived: m.Arrived, Rebuilt: m.Rebuilt,
 	}
 	if !c.hook.Proves() {

@@ -5,6 +5,7 @@ import "strings"
 // providers is the table of contents: a line for each provider's file.
 var providers = []*Provider{
 	raw,
+	ours,
 }
 
 // Providers are all there are.

@@ -50,7 +50,9 @@ type call struct {
 	bytes    int64
 	outcomes []intake.Outcome // one a mail
 	told     [][]intake.Outcome
-	held     bool // the body is kept for review
+	broken   []*Mail // what could not be read
+	held     bool    // the body is kept for review
+	received time.Time
 
 	result string // one of the Result constants
 	reason string // for administrators
@@ -122,6 +124,7 @@ func (c *call) serve() answer {
 	}
 	defer c.room.leave(req.taken)
 	defer req.Body.Close()
+	c.received = req.Received
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), c.o.Timeouts.Work)
 	defer cancel()
 	return c.answer(ctx, req, c.read(ctx, req.Request))
