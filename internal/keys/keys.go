@@ -25,6 +25,8 @@ const (
 	Replies Purpose = "reply address"
 	// Cursors signs the cursors of paged lists.
 	Cursors Purpose = "cursor"
+	// Tokens seals what sources log in with.
+	Tokens Purpose = "oauth tokens"
 
 	fingerprint Purpose = "fingerprint"
 )
