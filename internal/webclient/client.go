@@ -36,6 +36,7 @@ type Options struct {
 // A Client fetches over https. It is safe for any number of goroutines, and carries no cookies.
 type Client struct {
 	http    *http.Client
+	roots   *x509.CertPool
 	max     int64
 	private bool
 }
@@ -62,8 +63,8 @@ func New(o Options) *Client {
 		MaxIdleConnsPerHost: 4, MaxResponseHeaderBytes: 64 << 10, ForceAttemptHTTP2: true, DisableCompression: true,
 	}
 	return &Client{
-		http: &http.Client{Transport: t, Timeout: o.Timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		max:  o.MaxBytes, private: o.Private,
+		http:  &http.Client{Transport: t, Timeout: o.Timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		roots: o.Roots, max: o.MaxBytes, private: o.Private,
 	}
 }
 
@@ -73,6 +74,9 @@ func (c *Client) Limit(max int64) *Client {
 	l.max = max
 	return &l
 }
+
+// Roots are the certificates that servers are believed by, nil for the system's: for who checks another signature by the same ones.
+func (c *Client) Roots() *x509.CertPool { return c.roots }
 
 // ErrHost says that a URL does not lead where it may.
 var ErrHost = errors.New("the address is not one that may be fetched from")

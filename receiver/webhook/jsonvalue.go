@@ -185,6 +185,19 @@ func (v *value) MayNumber(key string) (*float64, error) {
 	return &n, nil
 }
 
+// MayBool is what a key says, false where the key is missing or null.
+func (v *value) MayBool(key string) (bool, error) {
+	g := v.Get(key)
+	if g == nil || g.kind <= null {
+		return false, nil
+	}
+	is, ok := g.Bool()
+	if !ok {
+		return false, g.unlike(boolean)
+	}
+	return is, nil
+}
+
 // Open reads the bytes of a text of any length, its escapes taken away.
 func (v *value) Open() (io.ReadCloser, error) {
 	if err := v.want(text); err != nil {

@@ -114,6 +114,8 @@ type Tools struct {
 	// before for other content, on any node: a replay. The same content again is a retry, which exactly-once takes care of. Until
 	// is when the provider's signature is too old by itself.
 	Once func(ctx context.Context, key, content string, until time.Time) error
+
+	certificates certificates // of SNS
 }
 
 // Limits bound what one request may cost.

@@ -1,0 +1,78 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+
+	"postern/internal/fault"
+)
+
+// sparkpost is SparkPost's relay webhook: a list of mails with the whole message in each, in base64 where it is not UTF-8.
+var sparkpost = &Provider{
+	Name:   "sparkpost",
+	Title:  "SparkPost",
+	Docs:   "https://developers.sparkpost.com/api/relay-webhooks/",
+	Header: "X-MessageSystems-Webhook-Token",
+	Advice: "nothing to set: a relay webhook has the whole mail in it",
+	Read:   readSparkPost,
+}
+
+func readSparkPost(ctx context.Context, t *Tools, _ *Hook, r *Request, take func(*Mail) error) error {
+	v, err := readJSON(t, r.Body)
+	if err != nil {
+		return err
+	}
+	events := v.List()
+	if v.Kind() == "object" {
+		events = []*value{v}
+	} else if err := v.want(list); err != nil {
+		return err
+	}
+	batch := r.Header.Get("X-MessageSystems-Batch-ID") // the same when the batch is sent again
+	return eachMail(ctx, events, func(event *value) (*Mail, error) {
+		msys := event.Get("msys")
+		if err := msys.want(object); err != nil {
+			return nil, err
+		}
+		if len(msys.Keys()) == 0 {
+			return nil, nil // what is sent when a webhook is made or changed
+		}
+		if !msys.Has("relay_message") {
+			return nil, fault.Errorf(fault.Invalid, "at %s: %.60q is news of sent mail: a hook wants a relay webhook", msys.path(), msys.Keys()[0])
+		}
+		mail, err := relayed(t, msys.Get("relay_message"))
+		if err == nil && batch != "" {
+			mail.ID = fmt.Sprintf("%s/%d", batch, event.place)
+		}
+		return mail, err
+	}, take)
+}
+
+func relayed(t *Tools, v *value) (*Mail, error) {
+	from, err := v.MayText("msg_from")
+	if err != nil {
+		return nil, err
+	}
+	if from == "<>" {
+		from = ""
+	}
+	mail := &Mail{From: from, FromKnown: v.Has("msg_from")}
+	to, err := v.MayText("rcpt_to")
+	if err != nil {
+		return nil, err
+	}
+	if to != "" {
+		mail.Recipients = []string{to}
+	}
+	content := v.Get("content")
+	is64, err := content.MayBool("email_rfc822_is_base64")
+	if err != nil {
+		return nil, err
+	}
+	if is64 {
+		mail.Raw, err = content.Get("email_rfc822").Base64(t)
+	} else {
+		mail.Raw, err = content.Get("email_rfc822").Spool(t)
+	}
+	return mail, err
+}
