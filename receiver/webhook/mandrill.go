@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"net/url"
 	"sort"
 	"strings"
 	"time"
@@ -94,11 +95,11 @@ func verifyMandrill(ctx context.Context, t *Tools, h *Hook, r *Request) error {
 }
 
 // secretless is a URL for a log.
-func secretless(url, secret string) string {
+func secretless(of, secret string) string {
 	if secret == "" {
-		return url
+		return of
 	}
-	return strings.ReplaceAll(url, secret, "***")
+	return strings.NewReplacer(secret, "***", url.PathEscape(secret), "***", url.QueryEscape(secret), "***").Replace(of)
 }
 
 func readMandrill(ctx context.Context, t *Tools, _ *Hook, r *Request, take func(*Mail) error) error {

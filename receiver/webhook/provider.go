@@ -115,7 +115,7 @@ type Tools struct {
 	// is when the provider's signature is too old by itself.
 	Once func(ctx context.Context, key, content string, until time.Time) error
 
-	certificates certificates // of SNS
+	certificates *certificates // of SNS, nil: none are remembered
 }
 
 // Limits bound what one request may cost.

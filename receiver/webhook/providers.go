@@ -6,6 +6,10 @@ import "strings"
 var providers = []*Provider{
 	raw,
 	ours,
+	ses,
+	mandrill,
+	sparkpost,
+	brevo,
 }
 
 // Providers are all there are.

@@ -43,7 +43,7 @@ func (c *call) peer() netip.Addr { return origin.Client(c.r, c.o.Proxies) }
 
 // tools are what a provider works with for one hook.
 func (c *call) tools(h *Hook) *Tools {
-	return &Tools{Spool: c.o.Spool, Client: c.o.Client, Now: c.o.Now, Limits: c.o.Limits, Once: func(ctx context.Context, key, content string, until time.Time) error {
+	return &Tools{Spool: c.o.Spool, Client: c.o.Client, Now: c.o.Now, Limits: c.o.Limits, certificates: &c.certs, Once: func(ctx context.Context, key, content string, until time.Time) error {
 		have, err := c.o.Claim(ctx, "hook/"+h.Provider+"/"+key, content, until)
 		if err != nil {
 			return fault.As(fault.Unavailable, err)

@@ -23,6 +23,7 @@ type Server struct {
 	room  *room
 	heard heard
 	busy  sync.WaitGroup // requests under way
+	certs certificates   // that SNS signs with
 }
 
 // New makes a Server. Run must be called for what was heard to be told.

@@ -13,13 +13,14 @@ import (
 // ses is Amazon SES by way of Amazon SNS. A receipt rule either publishes the mail itself (SNS action, to 150 KB), or puts it in
 // a bucket and publishes where (S3 action with a topic).
 var ses = &Provider{
-	Name:   "ses",
-	Title:  "Amazon SES",
-	Docs:   "https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html",
-	Signs:  true,
-	Advice: "give the receipt rule an S3 action with an SNS topic: an SNS action bounces mail of more than 150 KB, and with UTF-8 as its encoding changes bytes",
-	Verify: verifySNS,
-	Read:   readSES,
+	Name:    "ses",
+	Title:   "Amazon SES",
+	Vouched: true,
+	Docs:    "https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html",
+	Signs:   true,
+	Advice:  "give the receipt rule an S3 action with an SNS topic: an SNS action bounces mail of more than 150 KB, and with UTF-8 as its encoding changes bytes",
+	Verify:  verifySNS,
+	Read:    readSES,
 }
 
 func readSES(ctx context.Context, t *Tools, h *Hook, r *Request, take func(*Mail) error) error {

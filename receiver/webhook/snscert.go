@@ -28,7 +28,7 @@ const (
 	certRefused = time.Minute    // how long one that is not good is not asked for again
 )
 
-// certificates are those that SNS signs with, fetched once. The zero value is ready.
+// certificates are those that SNS signs with, fetched once. The zero value is ready, nil remembers nothing.
 type certificates struct {
 	mu     sync.Mutex
 	known  map[string]certificate
@@ -49,6 +49,9 @@ func (c *certificates) key(ctx context.Context, t *Tools, topic snsTopic, from s
 	u, err := url.Parse(from)
 	if err != nil || !pemPath.MatchString(u.Path) || u.RawPath != "" || u.RawQuery != "" || u.Fragment != "" || t.Client.Check(u, topic.host) != nil {
 		return nil, &Unproven{fmt.Sprintf("SigningCertURL is %.200q: want https://%s/….pem", from, topic.host)}
+	}
+	if c == nil {
+		c = &certificates{}
 	}
 	now := t.Now()
 	c.mu.Lock()
