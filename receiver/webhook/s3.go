@@ -24,7 +24,7 @@ var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 // used, escaped. Whatever goes wrong is worth another try: the mail lies in the bucket, and SNS asks again.
 func fetchS3(ctx context.Context, t *Tools, h *Hook, topicRegion, bucket, key string) (*spool.Body, error) {
 	if !slices.Contains(h.Buckets, bucket) {
-		return nil, fault.Errorf(fault.Invalid, "the bucket %.80q is none of the hook's buckets", bucket)
+		return nil, fault.Errorf(fault.Unavailable, "the bucket %.80q is none of the hook's buckets: if it is yours, add it to buckets", bucket)
 	}
 	region := h.Region
 	if region == "" {
