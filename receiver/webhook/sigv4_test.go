@@ -35,7 +35,7 @@ func TestTopics(t *testing.T) {
 		"arn:aws:sns:evil.example/:123456789012:mail":        "",
 		"arn:aws:sns::123456789012:mail":                     "",
 		"arn:aws:sqs:eu-west-1:123456789012:mail":            "",
-		"eu-west-1":                                          "",
+		"eu-west-1": "",
 	} {
 		if got, ok := parseTopic(arn); got.host != want || ok != (want != "") {
 			t.Errorf("%s: got %q, %t", arn, got.host, ok)
