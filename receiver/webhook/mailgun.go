@@ -33,6 +33,10 @@ var mailgun = &Provider{
 // mailgunWindow is for how long a signature counts: Mailgun tries for eight hours, with the timestamp of the first try.
 const mailgunWindow = 12 * time.Hour
 
+// mailgunPatience is for how long a stored message that is not found is asked for again, before the text in its notification must do. Mailgun tries
+// after 10, 25 and 55 minutes, and after 2, 4 and 8 hours.
+const mailgunPatience = 3 * time.Hour
+
 // maxToken is more than the token (50), the timestamp and the signature (64) have.
 const maxToken = 256
 
@@ -128,7 +132,10 @@ func mailgunMessage(ctx context.Context, t *Tools, h *Hook, f *form, m *Mail) er
 		if err != nil {
 			return err
 		}
-		m.Raw = raw // nil where it is gone: what the notification has of it is all there will ever be
+		if raw == nil && t.Now().Sub(m.Arrived) < mailgunPatience {
+			return fault.Errorf(fault.Unavailable, "Mailgun does not find the stored message (404): it is asked again when Mailgun sends the notification again")
+		}
+		m.Raw = raw // nil where it stays away: what the notification has of it is all there will ever be
 	}
 	if m.Raw != nil {
 		header, err := topOf(m.Raw)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"postern/internal/fault"
@@ -19,10 +20,12 @@ import (
 // storage-europe-west1.api.mailgun.net) and their older names (se, so, sw.api.mailgun.net, storage.eu.mailgun.net) in recorded notifications.
 var mailgunHosts = []string{"api.mailgun.net", "api.eu.mailgun.net", "*.api.mailgun.net", "storage.mailgun.net", "storage.eu.mailgun.net"}
 
+var storedMessage = regexp.MustCompile(`^/v3/domains/[^/]+/messages/[^/]+$`)
+
 // fetchMailgun gets the raw message behind a notification's message-url, which nothing signs. Nil means that Mailgun has it no more.
 func fetchMailgun(ctx context.Context, t *Tools, h *Hook, at string) (*spool.Body, error) {
 	u, err := url.Parse(at)
-	if err != nil || !strings.HasPrefix(u.Path, "/v3/domains/") || !strings.Contains(u.Path, "/messages/") {
+	if err != nil || !storedMessage.MatchString(u.Path) || strings.Contains(u.Path, "/../") || strings.HasSuffix(u.Path, "/..") {
 		return nil, fault.Errorf(fault.Invalid, "field message-url %q: want https://…/v3/domains/DOMAIN/messages/KEY", short(at))
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)

@@ -10,6 +10,9 @@ var providers = []*Provider{
 	mandrill,
 	sparkpost,
 	brevo,
+	sendgrid,
+	mailgun,
+	postmark,
 }
 
 // Providers are all there are.
