@@ -184,12 +184,3 @@ func inbound(t *Tools, event *value) (*Mail, error) {
 	mail.Raw, err = msg.Get("raw_msg").Spool(t)
 	return mail, err
 }
-
-// authWord is a result of RFC 8601 section 2.7, "" for any other word.
-func authWord(s string) string {
-	switch s = strings.ToLower(s); s {
-	case "pass", "fail", "none", "neutral", "softfail", "policy", "temperror", "permerror":
-		return s
-	}
-	return ""
-}
