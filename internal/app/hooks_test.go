@@ -158,6 +158,37 @@ func TestHooks(t *testing.T) {
 	}
 }
 
+// TestHookOnce: one request that comes many times at once, as from an impatient provider, is one issue, and each is told that it is taken.
+func TestHookOnce(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "hooks:\n  desk: {provider: raw, mailbox: support, secret-file: secret}\n")
+	var all sync.WaitGroup
+	for range 32 {
+		all.Go(func() {
+			if code, body := s.post("/hooks/raw/support/"+hookSecret, hookMail, "Content-Type: message/rfc822"); code != 204 {
+				t.Errorf("got %d %s", code, body)
+			}
+		})
+	}
+	all.Wait()
+	items, _, err := s.store.Issues(t.Context(), issue.IssueQuery{})
+	if err != nil || len(items) != 1 {
+		t.Errorf("%d issues, %v", len(items), err)
+	}
+}
+
+// TestHookStoreDown: while the store is away the provider keeps its mail.
+func TestHookStoreDown(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "hooks:\n  desk: {provider: raw, mailbox: support, secret-file: secret}\n")
+	if err := s.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code, body := s.post("/hooks/raw/support/"+hookSecret, hookMail, "Content-Type: message/rfc822"); code != 503 {
+		t.Errorf("got %d %s", code, body)
+	}
+}
+
 // TestHookHeard: what happened is in the store, in the end.
 func TestHookHeard(t *testing.T) {
 	t.Parallel()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +38,7 @@ type rig struct {
 	heard   map[string]issue.Heard
 	verdict func(mail string) intake.Verdict // nil: committed
 	begin   error
+	sizes   *atomic.Int64 // where it is there, mails are only counted
 }
 
 // A delivery is one mail as it reached the road.
@@ -180,6 +182,14 @@ func (t *transaction) Deliver(_ context.Context, raw *spool.Body) []intake.Outco
 		return nil
 	}
 	defer f.Close()
+	if t.g.sizes != nil {
+		n, err := io.Copy(io.Discard, f)
+		if err != nil {
+			t.g.t.Error(err)
+		}
+		t.g.sizes.Add(n)
+		return []intake.Outcome{{Verdict: intake.Committed}}
+	}
 	b, err := io.ReadAll(f)
 	if err != nil {
 		t.g.t.Error(err)

@@ -148,6 +148,9 @@ func (c *call) unproven(reason string) answer {
 // write answers. A panic is the last word where the answer's first bytes have left; here none have.
 func (c *call) write(a answer) {
 	c.deadline(c.o.Timeouts.Answer)
+	if c.result == ResultLost { // else net/http waits for the rest before it answers
+		c.w.Header().Set("Connection", "close")
+	}
 	if a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests {
 		c.w.Header().Set("Retry-After", "60")
 	}
