@@ -1,0 +1,181 @@
+package imap
+
+import (
+	"errors"
+	"io"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+
+	"postern/internal/fault"
+	"postern/poller"
+)
+
+// ask sends one FETCH, by UID, or for one message by its number, which was its own when so many had been expunged; and has take called for each mail that comes. Only what was asked
+// for and did not come before is taken.
+func (f *fetching) ask(uids []imap.UID, number uint32, expunged int) error {
+	bytes := int64(ordinary)
+	for _, uid := range uids {
+		if size := f.items[uid].Size; size > 0 {
+			bytes += 2*size + 64<<10 // Exchange tells sizes that are not exact
+		} else {
+			bytes += max(2*f.s.a.o.MaxSize, 100<<20)
+		}
+	}
+	a := &answers{fetching: f, asked: map[imap.UID]bool{}, numbers: map[uint32]imap.UID{}, expunged: f.s.heard.expunged()}
+	var set imap.NumSet = imap.UIDSetNum(uids...)
+	if number > 0 {
+		set, a.numbers[number], a.expunged = imap.SeqSetNum(number), uids[0], expunged
+	}
+	for _, uid := range uids {
+		a.asked[uid] = true
+	}
+	err := f.s.command(f.ctx, bytes, 4*f.s.patience()+seconds(bytes>>14), func() error {
+		return a.read(f.s.c.Fetch(set, &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}}))
+	})
+	if a.taken != nil {
+		return errTake{a.taken}
+	}
+	return err
+}
+
+// answers reads what comes for one FETCH.
+type answers struct {
+	*fetching
+	asked    map[imap.UID]bool
+	numbers  map[uint32]imap.UID // which messages the answers so far were about
+	expunged int                 // how many had been expunged when numbers began: more, and they mean something else
+	taken    error               // what take said
+	over     bool                // the rest is only read over
+}
+
+// read takes the answers that the library sorted to the command, and those it did not: the second half of a split answer, and one
+// whose UID stands behind the body. Both are on this goroutine, one at a time, so that nothing waits for itself.
+func (a *answers) read(cmd *imapclient.FetchCommand) error {
+	strays, stop := a.s.heard.listen()
+	msgs, next := make(chan *imapclient.FetchMessageData), make(chan struct{})
+	go func() { // ends with the command: an ended connection ends it too
+		defer close(msgs)
+		for m := cmd.Next(); m != nil; m = cmd.Next() {
+			msgs <- m
+			<-next
+		}
+	}()
+	for open := true; open; {
+		select {
+		case m, ok := <-msgs:
+			if open = ok; ok {
+				a.message(m)
+				next <- struct{}{}
+			}
+		case m := <-strays:
+			a.message(m)
+		}
+	}
+	stop()
+	return cmd.Close()
+}
+
+// message takes one answer's body, if it has one.
+func (a *answers) message(m *imapclient.FetchMessageData) {
+	defer skip(m)
+	var uid imap.UID
+	for item := m.Next(); item != nil && !a.over; item = m.Next() {
+		switch item := item.(type) {
+		case imapclient.FetchItemDataUID:
+			uid = item.UID
+			a.numbers[m.SeqNum] = uid
+		case imapclient.FetchItemDataBodySection:
+			sec := item.Section
+			if item.Literal == nil || sec.Specifier != imap.PartSpecifierNone || len(sec.Part) > 0 || sec.Partial != nil {
+				continue
+			}
+			if uid == 0 && a.s.heard.expunged() == a.expunged {
+				uid = a.numbers[m.SeqNum]
+			}
+			if a.asked[uid] && !a.got[uid] {
+				a.body(uid, m, item.Literal)
+			}
+		}
+	}
+}
+
+// body hands one mail over.
+func (a *answers) body(uid imap.UID, m *imapclient.FetchMessageData, lit imap.LiteralReader) {
+	item := a.items[uid]
+	if lit.Size() == 0 && item.Size != 0 {
+		return // what some send for a message that is gone
+	}
+	if most := a.s.a.o.MaxSize; most > 0 && lit.Size() > most {
+		// To read over it would take as long as to read it: the connection is given up instead.
+		a.taken = a.take(item, nil, &poller.ItemError{Item: item, Err: fault.Errorf(fault.TooLarge, "it has %d bytes, where the server said %d and %d are allowed", lit.Size(), item.Size, most)})
+		a.got[uid] = true
+		a.end()
+		return
+	}
+	b := &body{r: lit, left: lit.Size(), whole: func() error { return a.sameUID(uid, m) }}
+	err := a.take(item, b, nil)
+	switch {
+	case b.err != nil:
+		a.end() // its bytes did not come whole, whatever take made of it
+	case err != nil:
+		a.taken = err
+		a.end()
+	default:
+		a.got[uid] = true
+		a.bad = 0
+	}
+}
+
+// sameUID reads what stands behind a body: a UID there must be the one that we think it is.
+func (a *answers) sameUID(uid imap.UID, m *imapclient.FetchMessageData) error {
+	for item := m.Next(); item != nil; item = m.Next() {
+		if u, ok := item.(imapclient.FetchItemDataUID); ok && u.UID != uid {
+			return errors.New("the server sent another message than it was asked for")
+		}
+	}
+	return nil
+}
+
+// end ends the connection: nothing that still comes is wanted.
+func (a *answers) end() {
+	a.over = true
+	_ = a.s.conn.Close()
+}
+
+// body is a mail's bytes. The library ends a literal that was cut off as if it were whole, so they are counted.
+type body struct {
+	r     io.Reader
+	left  int64
+	whole func() error
+	err   error // why it is not whole
+	ended bool
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if b.err != nil || b.ended {
+		return 0, b.end()
+	}
+	n, err := b.r.Read(p)
+	b.left -= int64(n)
+	if err == nil {
+		return n, nil
+	}
+	switch {
+	case !errors.Is(err, io.EOF):
+		b.err = fault.As(fault.Unavailable, err)
+	case b.left != 0:
+		b.err = fault.As(fault.Unavailable, io.ErrUnexpectedEOF)
+	default:
+		b.err = b.whole()
+	}
+	b.ended = true
+	return n, b.end()
+}
+
+func (b *body) end() error {
+	if b.err != nil {
+		return b.err
+	}
+	return io.EOF
+}

@@ -1,0 +1,229 @@
+package imap
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"postern/internal/logkey"
+	"postern/poller"
+)
+
+// found is what a SEARCH found behind a position, as far as it was not given yet.
+type found struct {
+	at   position // what was given before
+	uids []imap.UID
+}
+
+// List gives the oldest of each folder in turn. A folder that cannot be read keeps the others from nothing: it is told of once they have
+// nothing more to give.
+func (s *session) List(ctx context.Context, raw json.RawMessage, n int) (*poller.Batch, error) {
+	cur := parseCursor(raw, &s.a.o)
+	s.reopened = 0
+	if s.heard != nil {
+		s.heard.forget()
+	}
+	batch := &poller.Batch{}
+	at := map[string]position{}
+	var failed error
+	folders := s.a.o.Folders
+	for i, folder := range folders {
+		f, err := s.search(ctx, folder, cur)
+		if err != nil {
+			if s.c == nil || ctx.Err() != nil {
+				return nil, err
+			}
+			failed = err
+			continue
+		}
+		batch.Total += len(f.uids)
+		share := min(len(f.uids), (n-len(batch.Items)+len(folders)-i-1)/(len(folders)-i))
+		items, err := s.describe(ctx, folder, f.at.Validity, f.uids[:share])
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range items {
+			if p, _ := parseID(item); uint32(p.uid) <= f.at.Old && !item.Arrived.IsZero() && item.Arrived.Before(cur.Since) {
+				continue // SINCE goes by days, and in the server's own time zone
+			}
+			batch.Items = append(batch.Items, item)
+		}
+		if share > 0 {
+			f.at.Last = uint32(f.uids[share-1])
+			f.uids = f.uids[share:]
+		}
+		at[folder] = f.at
+		batch.More = batch.More || len(f.uids) > 0
+	}
+	if failed != nil && len(batch.Items) == 0 && !batch.More {
+		return nil, failed
+	}
+	batch.Next = cur.next(folders, at)
+	return batch, nil
+}
+
+// search finds what lies behind the cursor in a folder. What an earlier search found and was not given yet is not asked for again.
+func (s *session) search(ctx context.Context, folder string, cur *cursor) (*found, error) {
+	p, known := cur.Folders[folder]
+	if f := s.found[folder]; f != nil && known && f.at == p && len(f.uids) > 0 {
+		if box, err := s.open(ctx, folder); err != nil || box.validity == p.Validity {
+			return f, err
+		}
+	}
+	if s.selected != nil && s.selected.folder == folder {
+		// What came since is told before a command ends, after its answer.
+		if err := s.plainly(ctx, func() error { return s.c.Noop().Wait() }); err != nil {
+			return nil, err
+		}
+	}
+	box, err := s.open(ctx, folder)
+	if err != nil {
+		return nil, err
+	}
+	if folder == s.a.o.Folders[0] {
+		s.next = box.next
+	}
+	if !known || p.Validity != box.validity {
+		last, err := s.last(ctx, box)
+		if err != nil {
+			return nil, err
+		}
+		if known {
+			s.a.o.Log.WarnContext(ctx, "the server numbers a folder anew: its mail is looked through again", logkey.Reason, "UIDVALIDITY", "folder", folder)
+		}
+		p = position{Validity: box.validity}
+		switch {
+		case !known && s.a.o.Start.New:
+			p.Last = last
+		case !cur.Since.IsZero():
+			p.Old = last
+		}
+	}
+	f := &found{at: p}
+	if p.Last < p.Old {
+		if err := s.uids(ctx, f, p.Last+1, p.Old, cur.Since); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.uids(ctx, f, max(p.Last, p.Old)+1, 0, time.Time{}); err != nil {
+		return nil, err
+	}
+	slices.Sort(f.uids)
+	f.uids = slices.Compact(f.uids)
+	s.found[folder] = f
+	return f, nil
+}
+
+// uids adds those from first to last (0: all after) that there are, since a day where that is not zero. No CHARSET is named: the
+// words are ASCII, and Exchange refuses it.
+func (s *session) uids(ctx context.Context, f *found, first, last uint32, since time.Time) error {
+	set := imap.UIDSet{}
+	set.AddRange(imap.UID(first), imap.UID(last))
+	criteria := &imap.SearchCriteria{UID: []imap.UIDSet{set}}
+	if !since.IsZero() {
+		criteria.Since = since.AddDate(0, 0, -1)
+	}
+	s.heard.mu.Lock()
+	exists := int64(s.heard.exists)
+	s.heard.mu.Unlock()
+	return s.command(ctx, ordinary+16*exists, 4*s.patience(), func() error {
+		d, err := s.c.UIDSearch(criteria, nil).Wait()
+		if err != nil {
+			return err
+		}
+		for _, uid := range d.AllUIDs() {
+			// n:* names the last message even where its UID is below n: RFC 9051 section 6.4.9.
+			if uint32(uid) >= first && (last == 0 || uint32(uid) <= last) {
+				f.uids = append(f.uids, uid)
+			}
+		}
+		return nil
+	})
+}
+
+// last is the highest UID that a folder has, or had.
+func (s *session) last(ctx context.Context, box *selected) (uint32, error) {
+	if box.next > 0 {
+		return box.next - 1, nil
+	}
+	var last uint32
+	if box.exists == 0 {
+		return 0, nil
+	}
+	set := imap.SeqSet{{Start: 0, Stop: 0}} // "*"
+	err := s.plainly(ctx, func() error {
+		all, err := s.c.Fetch(set, &imap.FetchOptions{UID: true}).Collect()
+		for _, m := range all {
+			last = max(last, uint32(m.UID))
+		}
+		return err
+	})
+	return last, err
+}
+
+// describe asks for size and time. What the server does not tell is left open, and the mail is listed all the same: a mail that the
+// server cannot even describe is asked for like any other, and is found out by Fetch.
+func (s *session) describe(ctx context.Context, folder string, validity uint32, uids []imap.UID) ([]poller.Item, error) {
+	told := map[imap.UID]poller.Item{}
+	for _, part := range sets(uids, 1000) {
+		err := s.describeSome(ctx, folder, validity, part, told)
+		if err != nil {
+			return nil, err
+		}
+	}
+	items := make([]poller.Item, 0, len(uids))
+	for _, uid := range uids {
+		item, ok := told[uid]
+		if !ok {
+			item = poller.Item{Size: -1}
+		}
+		item.ID, item.Folder = itemID(folder, validity, uid), folder
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+// describeSome describes some; an answer that ends the connection costs what stands after it its description, not its place.
+func (s *session) describeSome(ctx context.Context, folder string, validity uint32, uids []imap.UID, told map[imap.UID]poller.Item) error {
+	err := s.command(ctx, ordinary+1024*int64(len(uids)), 4*s.patience(), func() error {
+		cmd := s.c.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, RFC822Size: true, InternalDate: true})
+		for m := cmd.Next(); m != nil; m = cmd.Next() {
+			d, err := m.Collect()
+			if err == nil && d.UID != 0 {
+				item := poller.Item{Size: -1, Arrived: d.InternalDate.UTC()}
+				if d.RFC822Size > 0 {
+					item.Size = d.RFC822Size
+				}
+				told[d.UID] = item
+			}
+		}
+		return cmd.Close()
+	})
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if refused(err) {
+		return nil
+	}
+	if err := s.reopen(ctx); err != nil {
+		return err
+	}
+	if box, err := s.open(ctx, folder); err != nil {
+		return err
+	} else if box.validity != validity {
+		return &gone{err: errRenumbered}
+	}
+	rest := slices.DeleteFunc(slices.Clone(uids), func(u imap.UID) bool { _, ok := told[u]; return ok })
+	switch len(rest) {
+	case 0, 1:
+		return nil
+	}
+	half := len(rest) / 2
+	if err := s.describeSome(ctx, folder, validity, rest[:half], told); err != nil {
+		return err
+	}
+	return s.describeSome(ctx, folder, validity, rest[half:], told)
+}
