@@ -5,6 +5,11 @@ import "strings"
 // providers is the table of contents: a line for each provider's file.
 var providers = []*Provider{
 	raw,
+	mailersend,
+	resend,
+	cloudflare,
+	postal,
+	mailpace,
 	ours,
 	ses,
 	mandrill,
