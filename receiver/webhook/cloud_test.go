@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"io"
 	"math/big"
@@ -213,3 +214,20 @@ const (
 		"--=_m\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename*=utf-8''Rechnung%20%E2%82%AC%2F..%2F1.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjcK\r\n" +
 		"--=_m\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=\"\"\r\nContent-Transfer-Encoding: base64\r\n\r\nAAECAw==\r\n--=_m--\r\n"
 )
+
+// mailQP is mailRich for those who send a mail as a JSON text, which can only hold UTF-8.
+var mailQP = strings.NewReplacer("Content-Transfer-Encoding: 8bit", "Content-Transfer-Encoding: quoted-printable", "\xfc", "=FC", "\xdf", "=DF", `src="`, `src=3D"`).Replace(mailRich)
+
+// toJSON is v as JSON, with nothing escaped that need not be.
+func toJSON(t testing.TB, v any) string {
+	t.Helper()
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+type object = map[string]any

@@ -150,12 +150,27 @@ func (v *value) string() (string, error) {
 // NeedText is the text of a key, or an error that says what is there instead.
 func (v *value) NeedText(key string) (string, error) { return v.Get(key).string() }
 
-// MayText is the text of a key, "" where the key is missing or null, and an error where it is something else.
-func (v *value) MayText(key string) (string, error) {
-	if g := v.Get(key); g != nil && g.kind > null {
-		return g.string()
+// may is the value of a key, nil where the key is missing or null, and so where v itself is; any other v must be an object.
+func (v *value) may(key string) (*value, error) {
+	if v == nil || v.kind <= null {
+		return nil, nil
 	}
-	return "", nil
+	if err := v.want(object); err != nil {
+		return nil, err
+	}
+	if g := v.Get(key); g.kind > null {
+		return g, nil
+	}
+	return nil, nil
+}
+
+// MayText is the text of a key, "" where the key is missing or null, and an error where it is something else. The others are alike.
+func (v *value) MayText(key string) (string, error) {
+	g, err := v.may(key)
+	if g == nil {
+		return "", err
+	}
+	return g.string()
 }
 
 // NeedList is the list of a key.
@@ -164,19 +179,20 @@ func (v *value) NeedList(key string) ([]*value, error) {
 	return g.List(), g.want(list)
 }
 
-// MayList is the list of a key, nothing where the key is missing or null.
+// MayList is the list of a key.
 func (v *value) MayList(key string) ([]*value, error) {
-	if g := v.Get(key); g != nil && g.kind > null {
-		return g.List(), g.want(list)
+	g, err := v.may(key)
+	if g == nil {
+		return nil, err
 	}
-	return nil, nil
+	return g.List(), g.want(list)
 }
 
-// MayNumber is the number of a key, nil where the key is missing or null.
+// MayNumber is the number of a key, nil for none.
 func (v *value) MayNumber(key string) (*float64, error) {
-	g := v.Get(key)
-	if g == nil || g.kind <= null {
-		return nil, nil
+	g, err := v.may(key)
+	if g == nil {
+		return nil, err
 	}
 	n, ok := g.Number()
 	if !ok {
@@ -185,11 +201,11 @@ func (v *value) MayNumber(key string) (*float64, error) {
 	return &n, nil
 }
 
-// MayBool is what a key says, false where the key is missing or null.
+// MayBool is what a key says, false for nothing.
 func (v *value) MayBool(key string) (bool, error) {
-	g := v.Get(key)
-	if g == nil || g.kind <= null {
-		return false, nil
+	g, err := v.may(key)
+	if g == nil {
+		return false, err
 	}
 	is, ok := g.Bool()
 	if !ok {

@@ -172,6 +172,8 @@ func TestJSONWants(t *testing.T) {
 		{text(item, "N"), "at $.items[0].N: want text, got null (byte 42)"},
 		{text(item, "Text"), ""},
 		{may(item, "N"), ""},
+		{may(item.Get("N"), "x"), ""},
+		{may(item.Get("Text"), "x"), "at $.items[0].Text: want object, got text (byte 34)"},
 		{may(item, "none"), ""},
 		{may(item, "Score"), "at $.items[0].Score: want text, got number (byte 55)"},
 		{number(item, "Score"), ""},

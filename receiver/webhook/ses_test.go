@@ -566,3 +566,24 @@ func TestSESWrongTypes(t *testing.T) {
 		t.Errorf("a message that is cut: %d", w.Code)
 	}
 }
+
+func FuzzSES(f *testing.F) {
+	f.Add(received(f, nil), "")
+	f.Add(received(f, inBucket("our-mail", "in/o d+d?#é%/../key")), "")
+	f.Add("Successfully validated SNS topic for Amazon SES event publishing.", "")
+	f.Add("", notification(received(f, nil)).signed(f, snsKey(f)).body(f))
+	c, key := amazon(f), snsKey(f)
+	g := newRig(f, c.options, sesHook)
+	f.Fuzz(func(t *testing.T, message, body string) {
+		m := notification(strings.ToValidUTF8(message, "?")).signed(t, key)
+		if message != "" {
+			body = m.body(t)
+		}
+		fuzz(t, g, "/hooks/ses/support", body, m.headers()...)
+		for _, v := range c.visits() {
+			if !strings.HasPrefix(v, snsHost+"/") && !strings.HasPrefix(v, "our-mail.s3.eu-west-1.amazonaws.com/") && !strings.HasPrefix(v, "s3.eu-west-1.amazonaws.com/mail.example.com/") {
+				t.Errorf("asked for %q", v)
+			}
+		}
+	})
+}
