@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/mail"
-	"slices"
 	"strings"
 
 	"postern/internal/fault"
@@ -94,7 +93,7 @@ func brevoHeader(item *value) ([]headerField, error) {
 	for _, k := range []struct{ name, key string }{
 		{"From", "From"}, {"To", "To"}, {"Cc", "Cc"}, {"Reply-To", "ReplyTo"}, {"Subject", "Subject"}, {"Date", "SentAtDate"}, {"Message-ID", "MessageId"}, {"In-Reply-To", "InReplyTo"},
 	} {
-		if slices.ContainsFunc(header, func(f headerField) bool { return strings.EqualFold(f.Name, k.name) }) || !item.Has(k.key) {
+		if _, ok := first(header, k.name); ok || !item.Has(k.key) {
 			continue
 		}
 		text, err := brevoField(item.Get(k.key))
@@ -163,19 +162,12 @@ func brevoEnvelope(m *Mail, item *value, header []headerField) error {
 		}
 		m.Recipients = append(m.Recipients, to)
 	}
-	first := func(name string) (string, bool) {
-		for _, f := range header {
-			if strings.EqualFold(f.Name, name) {
-				return strings.Trim(strings.TrimSpace(f.Value), "<>"), true
-			}
-		}
-		return "", false
+	from, known := first(header, "Return-Path")
+	if from = bareAddress(from); known && !strings.ContainsAny(from, " \t\r\n<>") {
+		m.From, m.FromKnown = from, true
 	}
-	if m.From, m.FromKnown = first("Return-Path"); strings.ContainsAny(m.From, " \t\r\n<>") {
-		m.From, m.FromKnown = "", false
-	}
-	if to, ok := first("Delivered-To"); ok && len(m.Recipients) == 0 && to != "" {
-		m.Recipients = []string{to}
+	if to, _ := first(header, "Delivered-To"); len(m.Recipients) == 0 && bareAddress(to) != "" {
+		m.Recipients = []string{bareAddress(to)}
 	}
 	return nil
 }
@@ -191,6 +183,10 @@ func brevoFiles(ctx context.Context, t *Tools, h *Hook, item *value, p *parts) e
 	}
 	ctx, cancel := context.WithTimeout(ctx, brevoTimeout)
 	defer cancel()
+	var shown map[string]bool
+	if len(list) > 0 && p.HTML != nil {
+		shown = cited(p.HTML.Body)
+	}
 	for _, a := range list {
 		var f filePart
 		for key, to := range map[string]*string{"Name": &f.Name, "ContentType": &f.Type, "ContentID": &f.ContentID} {
@@ -217,10 +213,8 @@ func brevoFiles(ctx context.Context, t *Tools, h *Hook, item *value, p *parts) e
 				return fmt.Errorf("at %s: %w", a.path(), err)
 			}
 		}
+		f.Inline = shown[plainID(f.ContentID)]
 		p.Files = append(p.Files, f)
-		if p.Files[len(p.Files)-1].Inline, err = p.shows(f.ContentID); err != nil {
-			return err
-		}
 	}
 	return nil
 }

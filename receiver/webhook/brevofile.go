@@ -70,37 +70,3 @@ func fetchBrevo(ctx context.Context, t *Tools, h *Hook, token string, room int64
 	f.Body, err = w.Body()
 	return err
 }
-
-// shows says whether the HTML refers to a content id: RFC 2392.
-func (p *parts) shows(id string) (bool, error) {
-	id = strings.Trim(id, "<> ")
-	if id == "" || p.HTML == nil || p.HTML.Body == nil {
-		return false, nil
-	}
-	in, err := p.HTML.Body.Open()
-	if err != nil {
-		return false, err
-	}
-	defer func() { _ = in.Close() }()
-	want := []string{"cid:" + id, "cid:" + url.PathEscape(id)}
-	keep := max(len(want[0]), len(want[1]))
-	buf := make([]byte, 0, 32<<10+keep)
-	for {
-		n, err := in.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		for _, w := range want {
-			if strings.Contains(string(buf), w) {
-				return true, nil
-			}
-		}
-		if err == io.EOF {
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		if len(buf) > keep {
-			buf = append(buf[:0], buf[len(buf)-keep:]...)
-		}
-	}
-}

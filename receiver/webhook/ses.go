@@ -88,9 +88,7 @@ func receivedMail(t *Tools, v *value) (*Mail, error) {
 		return nil, err
 	}
 	mail.FromKnown = v.Get("mail").Has("source")
-	if mail.From == "<>" {
-		mail.From = ""
-	}
+	mail.From = bareAddress(mail.From)
 	at, err := v.Get("mail").MayText("timestamp")
 	if err != nil {
 		return nil, err

@@ -53,10 +53,7 @@ func relayed(t *Tools, v *value) (*Mail, error) {
 	if err != nil {
 		return nil, err
 	}
-	if from == "<>" {
-		from = ""
-	}
-	mail := &Mail{From: from, FromKnown: v.Has("msg_from")}
+	mail := &Mail{From: bareAddress(from), FromKnown: v.Has("msg_from")}
 	to, err := v.MayText("rcpt_to")
 	if err != nil {
 		return nil, err
