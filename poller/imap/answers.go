@@ -31,7 +31,8 @@ func (f *fetching) ask(uids []imap.UID, number uint32, expunged int) error {
 		a.asked[uid] = true
 	}
 	err := f.s.command(f.ctx, bytes, 4*f.s.patience()+seconds(bytes>>14), func() error {
-		return a.read(f.s.c.Fetch(set, &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}}))
+		a.cmd = f.s.c.Fetch(set, &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}})
+		return a.read()
 	})
 	if a.taken != nil {
 		return errTake{a.taken}
@@ -42,38 +43,56 @@ func (f *fetching) ask(uids []imap.UID, number uint32, expunged int) error {
 // answers reads what comes for one FETCH.
 type answers struct {
 	*fetching
+	cmd      *imapclient.FetchCommand
 	asked    map[imap.UID]bool
 	numbers  map[uint32]imap.UID // which messages the answers so far were about
 	expunged int                 // how many had been expunged when numbers began: more, and they mean something else
 	taken    error               // what take said
 	over     bool                // the rest is only read over
+
+	msgs, strays <-chan *imapclient.FetchMessageData
+	goOn         chan struct{}
+	waits        bool                         // the goroutine that reads the command's messages does so for goOn
+	ahead        *imapclient.FetchMessageData // came already
 }
 
 // read takes the answers that the library sorted to the command, and those it did not: the second half of a split answer, and one
 // whose UID stands behind the body. Both are on this goroutine, one at a time, so that nothing waits for itself.
-func (a *answers) read(cmd *imapclient.FetchCommand) error {
+func (a *answers) read() error {
 	strays, stop := a.s.heard.listen()
-	msgs, next := make(chan *imapclient.FetchMessageData), make(chan struct{})
+	defer stop()
+	msgs := make(chan *imapclient.FetchMessageData)
+	a.strays, a.msgs, a.goOn = strays, msgs, make(chan struct{})
 	go func() { // ends with the command: an ended connection ends it too
 		defer close(msgs)
-		for m := cmd.Next(); m != nil; m = cmd.Next() {
+		for m := a.cmd.Next(); m != nil; m = a.cmd.Next() {
 			msgs <- m
-			<-next
+			<-a.goOn
 		}
 	}()
-	for open := true; open; {
-		select {
-		case m, ok := <-msgs:
-			if open = ok; ok {
-				a.message(m)
-				next <- struct{}{}
-			}
-		case m := <-strays:
-			a.message(m)
-		}
+	for m := a.next(); m != nil; m = a.next() {
+		a.message(m)
 	}
-	stop()
-	return cmd.Close()
+	return a.cmd.Close()
+}
+
+// next waits for an answer; nil: the command has ended.
+func (a *answers) next() *imapclient.FetchMessageData {
+	if m := a.ahead; m != nil {
+		a.ahead = nil
+		return m
+	}
+	if a.waits {
+		a.goOn <- struct{}{}
+		a.waits = false
+	}
+	select {
+	case m := <-a.msgs:
+		a.waits = m != nil
+		return m
+	case m := <-a.strays:
+		return m
+	}
 }
 
 // message takes one answer's body, if it has one.
@@ -113,7 +132,7 @@ func (a *answers) body(uid imap.UID, m *imapclient.FetchMessageData, lit imap.Li
 		a.end()
 		return
 	}
-	b := &body{r: lit, left: lit.Size(), whole: func() error { return a.sameUID(uid, m) }}
+	b := &body{r: lit, left: lit.Size(), whole: func() error { return a.whole(uid, m) }}
 	err := a.take(item, b, nil)
 	switch {
 	case b.err != nil:
@@ -127,11 +146,17 @@ func (a *answers) body(uid imap.UID, m *imapclient.FetchMessageData, lit imap.Li
 	}
 }
 
-// sameUID reads what stands behind a body: a UID there must be the one that we think it is.
-func (a *answers) sameUID(uid imap.UID, m *imapclient.FetchMessageData) error {
+// whole reads what stands behind a body: a UID there must be the one that we think it is, and the answer must end well, which shows by
+// the next one: a server that announced fewer bytes than it sends would have cut the mail.
+func (a *answers) whole(uid imap.UID, m *imapclient.FetchMessageData) error {
 	for item := m.Next(); item != nil; item = m.Next() {
 		if u, ok := item.(imapclient.FetchItemDataUID); ok && u.UID != uid {
 			return errors.New("the server sent another message than it was asked for")
+		}
+	}
+	if a.ahead = a.next(); a.ahead == nil {
+		if err := a.cmd.Close(); err != nil && !refused(err) {
+			return fault.As(fault.Unavailable, err)
 		}
 	}
 	return nil

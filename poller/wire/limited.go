@@ -20,6 +20,7 @@ type limited struct {
 	active bool          // an answer is due
 	once   time.Duration // how long one read may wait
 	left   time.Duration // how long all of them may
+	last   bool          // the read that waits has all that is left
 	bytes  int64
 	begun  time.Time // when the read that is under way, if any, began to count
 	err    error
@@ -50,6 +51,7 @@ func (l *limited) rest() {
 // deadline sets that of the read that begins now.
 func (l *limited) deadline() {
 	if l.active {
+		l.last = l.left < l.once
 		_ = l.raw.SetReadDeadline(time.Now().Add(min(l.once, l.left)))
 	}
 }
@@ -99,7 +101,7 @@ func (l *limited) fail(err error) {
 		return
 	}
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded) && l.left <= l.once:
+	case errors.Is(err, os.ErrDeadlineExceeded) && l.last:
 		l.err = fmt.Errorf("the server is too slow: %w", err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		l.err = fmt.Errorf("the server was silent for %s: %w", l.once, err)
