@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,19 +26,20 @@ func (a *Account) Check(ctx context.Context, tell func(poller.Step)) {
 	defer s.Close()
 	c := &check{a: a, s: s, ctx: ctx, tell: tell}
 	c.abilities()
-	readable := true
+	opened := map[string]bool{}
 	for _, f := range a.o.Folders {
-		readable = c.folder(f) && readable
+		opened[f] = c.folder(f)
 	}
 	for _, f := range c.destinations() {
 		c.destination(f)
 	}
-	if !readable {
-		c.list()
-		return
+	if opened[a.o.Folders[0]] {
+		c.quota()
+		c.idle()
 	}
-	c.quota()
-	c.idle()
+	if slices.Contains(slices.Collect(maps.Values(opened)), false) {
+		c.list()
+	}
 }
 
 type check struct {
@@ -108,14 +110,15 @@ func (c *check) needs() map[string]string {
 	return needs
 }
 
-// folder opens one and says what may be done in it.
-func (c *check) folder(name string) bool {
-	return c.try("folder "+name, func(step *poller.Step) error {
+// folder opens one and says what may be done in it; and reports whether it could be opened.
+func (c *check) folder(name string) (opened bool) {
+	c.try("folder "+name, func(step *poller.Step) error {
 		c.s.selected = nil // so that it is opened anew, and the last line is its answer
 		box, err := c.s.open(c.ctx, name)
 		if err != nil {
 			return err
 		}
+		opened = true
 		readOnly := strings.Contains(strings.ToUpper(c.s.lines.said()), "[READ-ONLY]")
 		step.Says = fmt.Sprintf("%q has %d messages", c.s.names[name], box.exists)
 		var lacks []string
@@ -137,6 +140,7 @@ func (c *check) folder(name string) bool {
 		}
 		return nil
 	})
+	return opened
 }
 
 // rights are those we have in a folder, where the server tells.

@@ -84,12 +84,13 @@ func parseID(item poller.Item) (place, error) {
 func sets(uids []imap.UID, most int) [][]imap.UID {
 	var all [][]imap.UID
 	for len(uids) > 0 {
-		n, length := 0, 0
-		for n < len(uids) && n < most && length < 900 {
-			if n == 0 || uids[n] != uids[n-1]+1 {
-				length += 2 * (1 + len(strconv.FormatUint(uint64(uids[n]), 10))) // it may begin a range, with its end
+		n, length, ranged := 0, 0, false
+		for ; n < len(uids) && n < most && length < 900; n++ {
+			follows := n > 0 && uids[n] == uids[n-1]+1
+			if !follows || !ranged { // "5" becomes "5:6", and then "5:7" is no longer
+				length += 1 + len(strconv.FormatUint(uint64(uids[n]), 10))
 			}
-			n++
+			ranged = follows
 		}
 		all = append(all, uids[:n])
 		uids = uids[n:]

@@ -3,7 +3,6 @@ package imap
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/emersion/go-imap/v2"
@@ -98,7 +97,11 @@ func (t *settling) fail(uid imap.UID, err error) {
 	if t.after.Folder != "" {
 		what += " to " + t.after.Folder
 	}
-	p := &wire.Problem{Says: fmt.Sprintf("%s: the server refuses it: %s", what, said(err)), Err: err}
+	says := said(err)
+	if refused(err) {
+		says = "the server refuses it: " + says
+	}
+	p := &wire.Problem{Says: what + ": " + says, Err: err}
 	switch {
 	case refused(err, imap.ResponseCodeOverQuota, imap.ResponseCodeLimit):
 		p.Todo = "the mailbox is full: make room, or use after: delete"
