@@ -232,10 +232,12 @@ func cited(page *spool.Body) map[string]bool {
 	for len(ids) < 10_000 {
 		c, err := r.ReadByte()
 		if inID && (err != nil || strings.IndexByte("\"'<>()&\\ \t\r\n", c) >= 0 || len(id) == 1000) {
-			if plain, err := url.PathUnescape(string(id)); err == nil {
-				ids[plain] = true
+			if inID = false; len(id) > 0 {
+				ids[string(id)] = true
+				if plain, err := url.PathUnescape(string(id)); err == nil {
+					ids[plain] = true
+				}
 			}
-			ids[string(id)], inID = true, false
 		}
 		if err != nil {
 			break
