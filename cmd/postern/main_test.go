@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,6 +59,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"listens": listens, // listens ADDRESS: wait until somebody does
 			"smtp":    sendSMTP,
+			"post":    post,  // post STATUS URL FILE [NAME: VALUE…]: a POST of that file must be answered with that status
 			"code":    code,  // ! code CODE …: postern fails with that exit code
 			"wrong":   wrong, // ! wrong REGEXP …: postern exits with the code of wrong usage, and says so in one line
 			"ids":     ids,   // ids [NAME]: $ID1, $ID2, … are the ids, or what is called NAME, in the JSON on standard output
@@ -73,6 +76,23 @@ func listens(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("nobody listens on %s", args[0])
+}
+
+func post(ts *testscript.TestScript, _ bool, args []string) {
+	r, err := http.NewRequest("POST", args[1], strings.NewReader(ts.ReadFile(args[2])))
+	ts.Check(err)
+	for _, h := range args[3:] {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Add(name, value)
+	}
+	res, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	if fmt.Sprint(res.StatusCode) != args[0] {
+		ts.Fatalf("%s answered %s, not %s: %s", args[1], res.Status, args[0], body)
+	}
 }
 
 func code(ts *testscript.TestScript, _ bool, args []string) {

@@ -92,19 +92,27 @@ func (a *App) controlDeliver(r *http.Request) (any, error) {
 	}
 	defer raw.Close()
 	env := intake.Envelope{Source: "deliver", From: q.Get("from"), Ours: true, Protocol: "local", EachAnswered: false}
-	return a.deliver(r.Context(), env, q["to"], raw)
+	return a.deliver(r.Context(), env, q.Get("mailbox"), q["to"], raw)
 }
 
-// deliver takes one mail down the road.
-func (a *App) deliver(ctx context.Context, env intake.Envelope, to []string, raw *spool.Body) (*Delivered, error) {
+// deliver takes one mail down the road: to a mailbox, whatever the recipients are, or "" to those that they lead to.
+func (a *App) deliver(ctx context.Context, env intake.Envelope, mailbox string, to []string, raw *spool.Body) (*Delivered, error) {
 	t, err := a.intake.Begin(ctx, env)
 	if err != nil {
 		return nil, err
 	}
 	d := &Delivered{Outcomes: []intake.Outcome{}}
+	if mailbox != "" && len(to) == 0 {
+		to = []string{""}
+	}
 	for _, rcpt := range to {
 		var no *intake.Refusal
-		err := t.Recipient(ctx, rcpt)
+		var err error
+		if mailbox != "" {
+			err = t.RecipientIn(ctx, mailbox, rcpt)
+		} else {
+			err = t.Recipient(ctx, rcpt)
+		}
 		switch {
 		case err == nil:
 		case errors.As(err, &no):

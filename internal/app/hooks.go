@@ -123,3 +123,32 @@ func (a *App) hookAnswered(w webhook.Answered) {
 	a.metrics.Webhook(w.Hook, w.Result, w.Bytes)
 	a.metrics.Request(w.Method, "/hooks/:provider/:mailbox", w.Status, w.Took)
 }
+
+// A HookPicked is a hook of the configuration for a command that looks at a recorded request, with what it needs to be read.
+type HookPicked struct {
+	Hook      webhook.Hook
+	Limits    webhook.Limits
+	PublicURL string
+}
+
+// PickHook finds a hook: by its name, or else the first for a provider and mailbox. Where the configuration has none for these, one is made
+// up that has no keys.
+func PickHook(o Options, name, provider, mailbox string) (*HookPicked, error) {
+	c, _, err := loadConfig(o)
+	if err != nil {
+		return nil, err
+	}
+	out := &HookPicked{PublicURL: c.HTTP.PublicURL, Limits: webhook.Limits{Body: maxHookSize(c), Mail: int64(c.SMTP.MaxSize), Mails: 10_000, Parts: 10_000}}
+	var names []string
+	for _, h := range c.Hooks {
+		if names = append(names, h.Name); h.Name == name || name == "" && h.Provider == provider && h.Mailbox == mailbox {
+			out.Hook = hook(c, h)
+			return out, nil
+		}
+	}
+	if name != "" {
+		return nil, fault.Errorf(fault.NotFound, "there is no hook %q; there are: %s", name, strings.Join(names, ", "))
+	}
+	out.Hook = webhook.Hook{Name: provider, Provider: provider, Mailbox: mailbox}
+	return out, nil
+}

@@ -99,22 +99,32 @@ func (c *call) drop(req *received) {
 }
 
 // called completes a hook with the URL by which this request was sent, where the configuration does not say: some providers sign it.
-func (c *call) called(h *Hook) *Hook {
+func (c *call) called(h *Hook) *Hook { return h.Called(c.o.PublicURL, c.r) }
+
+// Called is the hook with the URL by which a request was sent, where it does not say itself. A blanked secret is put back.
+func (h *Hook) Called(publicURL string, r *http.Request) *Hook {
 	if h.URL != "" {
 		return h
 	}
 	out := *h
-	u, err := url.Parse(c.o.PublicURL)
+	u, err := url.Parse(publicURL)
 	if err != nil || u.Host == "" {
-		u = &url.URL{Scheme: "http", Host: c.r.Host}
-		if c.r.TLS != nil {
+		u = &url.URL{Scheme: "http", Host: r.Host}
+		if r.TLS != nil {
 			u.Scheme = "https"
 		}
 	}
 	base := u.Scheme + "://"
-	if user, password, ok := c.r.BasicAuth(); ok { // it came from the URL's own user:password@
+	if user, password, ok := r.BasicAuth(); ok { // it came from the URL's own user:password@
 		base += url.UserPassword(user, password).String() + "@"
 	}
-	out.URL = base + u.Host + strings.TrimSuffix(u.EscapedPath(), "/") + c.r.URL.RequestURI()
+	path := r.URL.RequestURI()
+	if rt, ok := parseRoute(r.URL.EscapedPath()); ok && rt.secret == Blank {
+		path = rt.path() + "/" + url.PathEscape(h.Secret)
+		if r.URL.RawQuery != "" {
+			path += "?" + r.URL.RawQuery
+		}
+	}
+	out.URL = base + u.Host + strings.TrimSuffix(u.EscapedPath(), "/") + path
 	return &out
 }

@@ -5,6 +5,7 @@ package webhook
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -114,8 +115,18 @@ type Tools struct {
 	// before for other content, on any node: a replay. The same content again is a retry, which exactly-once takes care of. Until
 	// is when the provider's signature is too old by itself.
 	Once func(ctx context.Context, key, content string, until time.Time) error
+	// Step hears what Verify does, for postern webhook verify: what was signed, what is missing, how old it is; never a key. Nil: nobody
+	// listens.
+	Step func(text string)
 
 	certificates *certificates // of SNS, nil: none are remembered
+}
+
+// step tells who listens.
+func (t *Tools) step(format string, args ...any) {
+	if t.Step != nil {
+		t.Step(fmt.Sprintf(format, args...))
+	}
 }
 
 // Limits bound what one request may cost.
