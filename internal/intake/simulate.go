@@ -56,11 +56,26 @@ func Simulate(pol *Policy) rules.Simulate {
 
 // Eval decides raw for a recipient against the live rules and the world as it is, and writes nothing.
 func (in *Intake) Eval(ctx context.Context, env Envelope, recipient string, raw *spool.Body) (*DryRun, error) {
-	pol, set := in.policy(), in.rules()
+	pol := in.policy()
 	mb, ok := pol.Route(recipient)
 	if !ok {
 		return nil, fault.Errorf(fault.NotFound, "no mailbox takes mail for %q", recipient)
 	}
+	return in.eval(ctx, env, pol, mb, recipient, raw)
+}
+
+// EvalIn is Eval for a source that has chosen the mailbox, whatever the address.
+func (in *Intake) EvalIn(ctx context.Context, env Envelope, mailbox, address string, raw *spool.Body) (*DryRun, error) {
+	pol := in.policy()
+	i := slices.IndexFunc(pol.Mailboxes, func(mb *Mailbox) bool { return mb.Name == mailbox })
+	if i < 0 {
+		return nil, fault.Errorf(fault.NotFound, "no mailbox is called %q", mailbox)
+	}
+	return in.eval(ctx, env, pol, pol.Mailboxes[i], address, raw)
+}
+
+func (in *Intake) eval(ctx context.Context, env Envelope, pol *Policy, mb *Mailbox, recipient string, raw *spool.Body) (*DryRun, error) {
+	set := in.rules()
 	leave, err := in.room.parse(ctx, raw.Size(), pol.TextLimit)
 	if err != nil {
 		return nil, err
