@@ -85,12 +85,12 @@ func New(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{Tenant: "contoso.example.com", Apps: map[string]*App{}, Now: time.Now, Service: map[string]*rsa.PublicKey{}, Users: map[string]bool{}, Trusted: true,
 		logins: map[string]*login{}, devices: map[string]*device{}, codes: map[string]*code{}}
-	s.tls, s.pool = Serve(t, s, Hosts)
+	s.tls, s.pool = Serve(t, s, Hosts, true)
 	return s
 }
 
-// Serve starts a server over TLS that has a certificate for some names.
-func Serve(t testing.TB, h http.Handler, names []string) (*httptest.Server, *x509.CertPool) {
+// Serve starts a server over TLS that has a certificate for some names, and speaks HTTP/2 or not.
+func Serve(t testing.TB, h http.Handler, names []string, http2 bool) (*httptest.Server, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -111,7 +111,7 @@ func Serve(t testing.TB, h http.Handler, names []string) (*httptest.Server, *x50
 	pool.AddCert(cert)
 	srv := httptest.NewUnstartedServer(h)
 	srv.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
-	srv.EnableHTTP2 = true
+	srv.EnableHTTP2 = http2
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	return srv, pool
