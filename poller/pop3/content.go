@@ -161,16 +161,25 @@ func steady(head []byte) []byte {
 
 // cameAt is when a mail came, by the topmost Received field, else by Date; zero where neither tells.
 func cameAt(head []byte) time.Time {
-	if _, date, ok := cutLast(field(head, "received"), ";"); ok {
-		if t, err := mail.ParseDate(strings.TrimSpace(date)); err == nil {
-			return t
-		}
+	if t := receivedAt(head); !t.IsZero() {
+		return t
 	}
-	t, err := mail.ParseDate(field(head, "date"))
+	return date(field(head, "date"))
+}
+
+// receivedAt is when the server that put the topmost Received field there did so.
+func receivedAt(head []byte) time.Time {
+	_, at, _ := cutLast(field(head, "received"), ";")
+	return date(at)
+}
+
+// date reads a date; zero where it is none.
+func date(s string) time.Time {
+	t, err := mail.ParseDate(strings.TrimSpace(s))
 	if err != nil {
 		return time.Time{}
 	}
-	return t
+	return t.UTC()
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {

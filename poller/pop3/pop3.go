@@ -32,6 +32,8 @@ type Options struct {
 
 	Start   Start // what is fetched at first
 	MaxSize int64 // no more is read of a mail whose size the server does not tell; 0: 1 GiB
+
+	Now func() time.Time // nil: time.Now
 }
 
 // A Start says what of the mail that lies there at first is fetched: all of it, what came since a time, or nothing (new). POP3 does not
@@ -47,7 +49,12 @@ type Account struct{ o Options }
 var _ poller.Account = (*Account)(nil)
 
 // New makes an account; nothing is dialled yet.
-func New(o Options) *Account { return &Account{o: o} }
+func New(o Options) *Account {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Account{o: o}
+}
 
 // Open connects and logs in. From then on the mailbox is locked for others until Close.
 func (a *Account) Open(ctx context.Context) (poller.Session, error) {
@@ -63,5 +70,5 @@ func (a *Account) open(ctx context.Context, tell func(poller.Step)) (*session, e
 	if err != nil {
 		return nil, err
 	}
-	return &session{conn: c, caps: caps, start: a.o.Start, maxSize: a.o.MaxSize, deleted: map[int]bool{}}, nil
+	return &session{conn: c, caps: caps, start: a.o.Start, now: a.o.Now, maxSize: a.o.MaxSize, deleted: map[int]bool{}}, nil
 }

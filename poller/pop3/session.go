@@ -1,6 +1,7 @@
 package pop3
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,7 +18,9 @@ type session struct {
 	*conn
 	caps    caps
 	start   Start
+	now     func() time.Time
 	maxSize int64
+	head    []byte // of the mail that is being read
 
 	loaded  bool
 	mails   []*entry            // as they lie there, oldest first
@@ -60,9 +63,25 @@ func (s *session) Fetch(ctx context.Context, items []poller.Item, take func(poll
 			if no != nil {
 				return take(ask[i], nil, &poller.ItemError{Item: ask[i], Err: fault.As(fault.Unavailable, no)})
 			}
-			return take(ask[i], r, nil)
+			item := ask[i]
+			r, item.Arrived = s.arrived(r)
+			return take(item, r, nil)
 		})
 	})
+}
+
+// arrived looks into the beginning of a mail for when it came to the server, which POP3 does not tell otherwise: a mail without Message-ID and
+// Date that is fetched again after a crash is known by it. It returns a reader of the whole mail.
+func (s *session) arrived(r io.Reader) (io.Reader, time.Time) {
+	if s.head == nil {
+		s.head = make([]byte, 8<<10)
+	}
+	n, _ := io.ReadFull(r, s.head) // an error comes again from r
+	at := receivedAt(s.head[:n])
+	if at.After(s.now().Add(time.Hour)) {
+		at = time.Time{}
+	}
+	return io.MultiReader(bytes.NewReader(s.head[:n]), r), at
 }
 
 var errGone = errors.New("it does not lie at the server any more")
