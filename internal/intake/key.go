@@ -25,7 +25,7 @@ func slotKeys(mailbox string, p *parsed, came time.Time) (own string, others []s
 	if m.MessageID != "" {
 		return hashKey("id", mailbox, m.MessageID, author, instant(m.Date)), nil
 	}
-	content := []string{mailbox, author, m.Subject, p.sum}
+	content := []string{mailbox, author, m.Subject, p.twinSum()}
 	for _, list := range [][]issue.Person{people(m.To), people(m.Cc)} {
 		for _, to := range list {
 			content = append(content, "to", to.Email)
@@ -84,8 +84,9 @@ func filesSum(list []issue.Attachment) string { return hashKey("files", fingerpr
 // sameMail reports whether the newcomer is the mail that holds a slot: the attachments agree and the
 // texts are equal or one contains the other (a scanner's or a list's footer), neither being empty, and all that is new in the newcomer
 // stands in the other: who sends a word under somebody's Message-ID before him must not make us drop the rest.
-// When in doubt they are two: an issue too many can be merged, a lost mail cannot be found.
-func (p *parsed) sameMail(held *issue.Message, text func(*issue.Message) (string, error)) (bool, error) {
+// Where one was rebuilt from a provider's parts it may be a twin. When in doubt they are two: an issue too many can be merged, a lost
+// mail cannot be found.
+func (p *parsed) sameMail(held *issue.Message, rebuilt bool, text func(*issue.Message) (string, error), read func(issue.Blob) (string, error)) (bool, error) {
 	if filesSum(p.attachments()) != held.FilesSHA256 {
 		return false, nil
 	}
@@ -104,6 +105,11 @@ func (p *parsed) sameMail(held *issue.Message, text func(*issue.Message) (string
 		return false, err
 	}
 	old := fold(s)
+	if rebuilt {
+		if same, err := p.sameTwin(held, s, read); same || err != nil {
+			return same, err
+		}
+	}
 	return old != "" && (strings.Contains(old, new) || strings.Contains(new, old) && strings.Contains(old, fold(p.newText))), nil
 }
 

@@ -49,7 +49,9 @@ func (j *job) place(ctx context.Context, key string, counts func(*issue.Message)
 			if !counts(m) {
 				continue
 			}
-			same, err := j.p.sameMail(m, func(m *issue.Message) (string, error) { return j.t.in.textOf(ctx, m) })
+			same, err := j.p.sameMail(m, j.t.env.Rebuilt || m.Envelope.Rebuilt,
+				func(m *issue.Message) (string, error) { return j.t.in.textOf(ctx, m) },
+				func(b issue.Blob) (string, error) { return j.t.in.readBlob(ctx, b) })
 			if err != nil {
 				return "", nil, err
 			}
@@ -70,9 +72,14 @@ func (in *Intake) textOf(ctx context.Context, m *issue.Message) (string, error) 
 	if m.TextBlob.SHA256 == "" {
 		return m.Text, nil
 	}
-	r, err := in.store.OpenBlob(ctx, m.TextBlob.SHA256)
+	return in.readBlob(ctx, m.TextBlob)
+}
+
+// readBlob is a text that was kept, "" where it is no longer: not comparable any more.
+func (in *Intake) readBlob(ctx context.Context, b issue.Blob) (string, error) {
+	r, err := in.store.OpenBlob(ctx, b.SHA256)
 	if fault.Is(err, fault.NotFound) {
-		return "", nil // retention took it: no longer comparable
+		return "", nil // retention took it
 	}
 	if err != nil {
 		return "", err
