@@ -38,7 +38,11 @@ func (m *Manager) elsewhere(ctx context.Context, name string) error {
 
 // Retry has a parked, or pending, item asked for again at the next poll, which is now.
 func (m *Manager) Retry(ctx context.Context, name, item string) error {
-	err := m.change(ctx, name, func(st *state) error {
+	src, r, err := m.source(name)
+	if err != nil {
+		return err
+	}
+	err = m.change(ctx, name, func(st *state) error {
 		now := m.o.Now()
 		for i := range st.Pending {
 			if p := &st.Pending[i]; p.Item.ID == item {
@@ -55,16 +59,21 @@ func (m *Manager) Retry(ctx context.Context, name, item string) error {
 			st.ParkedAll--
 			return fault.Errorf(fault.Invalid, "its raw mail is here, as message %s: release it with postern quarantine release", p.Message)
 		}
-		st.postpone(Pending{Item: p.Item, Next: now, Since: p.At, Reason: p.Reason, Asked: true})
+		if src.MaxSize > 0 && p.Item.Size > src.MaxSize {
+			st.park(p)
+			st.ParkedAll--
+			return fault.Errorf(fault.Invalid, "it has %d bytes, and no more than %d are fetched: raise the source's max-size first", p.Item.Size, src.MaxSize)
+		}
+		st.postpone(Pending{Item: p.Item, Next: now, Since: p.At, Reason: p.Reason})
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if _, r, _ := m.source(name); r != nil && r.holds() {
-		return m.Poll(ctx, name)
+	if r == nil || !r.holds() {
+		return nil
 	}
-	return nil
+	return m.Poll(ctx, name)
 }
 
 // Drop forgets a parked or pending item: it stays at the server as it is, and is not asked for any more.

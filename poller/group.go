@@ -41,7 +41,6 @@ const (
 type taken struct {
 	item  Item
 	tries int  // before
-	asked bool // for by somebody, whatever its size
 	came  bool // its bytes
 
 	fate    fate
@@ -66,7 +65,7 @@ func (v *visit) fetch(g *group, items []*taken) error {
 	var ask []Item
 	byID := map[string]*taken{}
 	for _, t := range items {
-		if limit := v.limit(t); limit > 0 && t.item.Size > limit {
+		if limit := v.r.src.MaxSize; limit > 0 && t.item.Size > limit {
 			v.tooLarge(t)
 			continue
 		}
@@ -146,14 +145,6 @@ func (t *taken) failed(err error) {
 	t.is(later, "%v", err)
 }
 
-// limit is how large an item may be; 0: as large as it is.
-func (v *visit) limit(t *taken) int64 {
-	if t.asked {
-		return 0
-	}
-	return v.r.src.MaxSize
-}
-
 func (v *visit) tooLarge(t *taken) {
 	t.is(parked, "it has %d bytes, more than may be fetched (%d): it stays at the server", t.item.Size, v.r.src.MaxSize)
 }
@@ -194,7 +185,7 @@ func (v *visit) spool(g *group, t *taken, r io.Reader) error {
 func (v *visit) body(t *taken, r io.Reader) (*spool.Body, error) {
 	w := v.r.m.o.Spool.Create()
 	w.Grow(t.item.Size)
-	limit := v.limit(t)
+	limit := v.r.src.MaxSize
 	if limit > 0 {
 		r = io.LimitReader(r, limit+1)
 	}

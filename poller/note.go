@@ -15,9 +15,9 @@ func (v *visit) note(g *group, t *taken, now time.Time) {
 	switch t.fate {
 	case unasked:
 		// The session ended before it came. It is asked for alone, by the next.
-		v.st.postpone(Pending{Item: t.item, Tries: t.tries, Asked: t.asked, Next: now, Since: now, Reason: "the session ended before it came"})
+		v.st.postpone(Pending{Item: t.item, Tries: t.tries, Next: now, Since: now, Reason: "the session ended before it came"})
 	case later:
-		v.st.postpone(Pending{Item: t.item, Tries: t.tries + 1, Asked: t.asked, Next: now.Add(retryIn(t.tries + 1)), Since: now, Reason: t.reason})
+		v.st.postpone(Pending{Item: t.item, Tries: t.tries + 1, Next: now.Add(retryIn(t.tries + 1)), Since: now, Reason: t.reason})
 		if t.tries+1 >= maxTries && !t.came {
 			t.is(parked, "it could not be fetched %d times: %s", t.tries+1, t.reason)
 			v.park(t, now)

@@ -111,13 +111,21 @@ func TestTooLarge(t *testing.T) {
 		t.Errorf("%d issues", w.issues())
 	}
 	id := n.status().Parked[0].Item.ID
-	// It can be forgotten, or had all the same.
-	retried := make(chan error, 1)
-	go func() { retried <- n.m.Retry(t.Context(), "box", id) }()
-	w.until("it is taken, for it was asked for", func() bool { return s.in("INBOX") == 1 })
-	if err := <-retried; err != nil {
+	retry := func() error {
+		done := make(chan error, 1)
+		go func() { done <- n.m.Retry(t.Context(), "box", id) }()
+		w.until("an answer", func() bool { return len(done) == 1 })
+		return <-done
+	}
+	if err := retry(); err == nil || !strings.Contains(err.Error(), "max-size") {
+		t.Errorf("retry: %v", err)
+	}
+	n.m.Apply([]*poller.Source{s.source(func(s *poller.Source) { s.Taken, s.MaxSize, s.Revision = poller.After{Do: poller.Delete}, 4<<20, "2" })})
+	w.until("it polls again", func() bool { return n.status().Doing == "waiting" && n.status().Holder == "one" })
+	if err := retry(); err != nil {
 		t.Fatal(err)
 	}
+	w.until("it is taken", func() bool { return s.in("INBOX") == 1 })
 	dropped := make(chan error, 1)
 	go func() { dropped <- n.m.Drop(t.Context(), "box", n.status().Parked[0].Item.ID) }()
 	w.until("it is forgotten", func() bool { return len(n.status().Parked) == 0 })

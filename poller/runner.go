@@ -135,6 +135,9 @@ func (r *runner) failed(ctx context.Context, err error) {
 	r.log.Warn("polling failed: trying again later", logkey.Error, err, "in", d.Round(time.Second))
 	r.news.trouble(r.m.o.Now(), err)
 	r.news.flushNow(ctx)
+	if o := r.m.o.Observer; o != nil {
+		o.PollFailed(r.src.Name)
+	}
 	r.set(func(l *live) { l.doing, l.next = "backing off", r.m.o.Now().Add(d) })
 	r.sleep(ctx, d)
 }

@@ -44,7 +44,6 @@ type Pending struct {
 	Next   time.Time `json:"next"`
 	Since  time.Time `json:"since"`
 	Reason string    `json:"reason"`
-	Asked  bool      `json:"asked,omitempty"` // somebody wants it, whatever its size
 }
 
 type unsettled struct {

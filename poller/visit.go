@@ -200,7 +200,7 @@ func (v *visit) askAgain(stop context.Context) error {
 		}
 		g := &group{}
 		for _, p := range due {
-			g.items = append(g.items, &taken{item: p.Item, tries: p.Tries, asked: p.Asked})
+			g.items = append(g.items, &taken{item: p.Item, tries: p.Tries})
 		}
 		for i := range g.items {
 			if g.err = v.fetch(g, g.items[i:i+1]); g.err != nil {

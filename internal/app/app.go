@@ -24,6 +24,7 @@ import (
 	"postern/internal/mongo"
 	"postern/internal/spool"
 	"postern/internal/sqlite"
+	"postern/poller"
 	"postern/receiver/smtp"
 	"postern/receiver/webhook"
 	"postern/rules"
@@ -59,6 +60,8 @@ type App struct {
 	counter rules.Counter // of what rules did, until it is written
 	api     *api.API
 	hooks   *webhook.Server
+	poller  *poller.Manager
+	silence *silence
 
 	mail    atomic.Pointer[smtp.Server] // while Run runs
 	greeted atomic.Bool
@@ -128,6 +131,11 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	a.shadow = &shadower{app: a, node: node}
 	a.openHooks(c)
+	a.openSources(c, node)
+	a.silence = &silence{app: a}
+	if err := a.metrics.Register(metrics.Ways(a.silence.now)); err != nil {
+		return nil, fmt.Errorf("count: %w", err)
+	}
 	return a, a.openAPI(c)
 }
 

@@ -21,6 +21,7 @@ func (a *App) Delivered(env *intake.Envelope, o intake.Outcome, size int64, took
 	if o.Again {
 		verdict = string(intake.Duplicate)
 	}
+	a.silence.came(env)
 	a.metrics.Message(env.Source, o.Mailbox, verdict, took, size)
 	if o.Verdict == intake.Committed && o.Issue == 1 && !o.Again && a.greeted.CompareAndSwap(false, true) && len(a.addrs.HTTP) > 0 {
 		a.log.Info(fmt.Sprintf("your first mail is issue 1: read it at %s/api/v1/issues/1", a.apiURL()), logkey.Issue, o.Issue)
@@ -79,6 +80,9 @@ func (a *App) health(ctx context.Context) (map[string]any, bool) {
 	d["rules"] = st
 	if st.Behind != "" { // this node decides otherwise than the others
 		ok = false
+	}
+	if silent := a.silence.names(); len(silent) > 0 {
+		d["silentSources"] = silent
 	}
 	if st := a.conf.Status(); st.Err != nil {
 		d["configurationError"] = st.Err.Error()

@@ -48,7 +48,9 @@ func (a *App) Run(ctx context.Context) (err error) {
 	rest.Go(func() error { a.keepCounts(back); return nil })
 	rest.Go(func() error { a.shadow.run(back); return nil })
 	rest.Go(func() error { return a.hooks.Run(back) })
+	rest.Go(func() error { a.silence.run(back); return nil })
 	g.Go(func() error { return mail.Run(gctx) })
+	g.Go(func() error { return a.poller.Run(gctx) })
 	for _, h := range open.http {
 		g.Go(func() error { return serveHTTP(gctx, h) })
 	}
