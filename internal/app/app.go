@@ -24,6 +24,7 @@ import (
 	"postern/internal/mongo"
 	"postern/internal/spool"
 	"postern/internal/sqlite"
+	"postern/internal/webclient"
 	"postern/poller"
 	"postern/receiver/smtp"
 	"postern/receiver/webhook"
@@ -40,6 +41,8 @@ type Options struct {
 	Now     func() time.Time
 	Quiet   bool // only warnings and errors are logged, for a command
 	Dry     bool // rules that are read are not kept in the store, for a command that changes nothing
+
+	Client *webclient.Client // what providers of webhooks are asked by; nil: one that goes to public addresses only
 }
 
 // An App is a whole Postern: opened, and running while Run runs.

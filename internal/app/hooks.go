@@ -16,11 +16,15 @@ import (
 
 // openHooks makes the server of webhooks. It answers on the listeners of the API.
 func (a *App) openHooks(c *config.Config) {
+	client := a.o.Client
+	if client == nil {
+		client = webclient.New(webclient.Options{})
+	}
 	a.hooks = webhook.New(webhook.Options{
 		Begin: func(ctx context.Context, env intake.Envelope) (webhook.Transaction, error) {
 			return a.intake.Begin(ctx, env)
 		},
-		Spool: a.spool, Client: webclient.New(webclient.Options{}), Claim: a.store.Claim, Heard: a.hookHeard,
+		Spool: a.spool, Client: client, Claim: a.store.Claim, Heard: a.hookHeard,
 		Log: a.part("receiver/webhook"), Now: a.o.Now, Observer: a.hookAnswered, Hooks: hooks(c),
 		Limits:   webhook.Limits{Body: maxHookSize(c), Mail: int64(c.SMTP.MaxSize)},
 		Loopback: loopback(c), PublicURL: c.HTTP.PublicURL, Proxies: c.HTTP.Proxies,

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,8 @@ import (
 )
 
 const examples = "../../examples"
+
+var secretFile = regexp.MustCompile(`\b(?:secret|api-key|password)-file: ([a-z][a-z0-9.-]*)`)
 
 // Every example's configuration, rules and tests are right as they lie there.
 func TestExamplesAreRight(t *testing.T) {
@@ -32,6 +35,9 @@ func TestExamplesAreRight(t *testing.T) {
 			// What is a secret of the container's lies in a file of the test's.
 			dir := example(t, name, "/run/secrets/mongodb-password", "mongodb-password")
 			write(t, filepath.Join(dir, "mongodb-password"), "xyzzy\n")
+			for _, m := range secretFile.FindAllStringSubmatch(read(t, filepath.Join(dir, "postern.yaml")), -1) { // which the README has one make
+				write(t, filepath.Join(dir, m[1]), "0123456789abcdef0123456789abcdef\n")
+			}
 			for _, command := range []string{"check --quiet", "test"} {
 				out := runPostern(t, dir, nil, strings.Fields(command)...)
 				if out.code != 0 || command != "test" && out.out != "" || out.err != "" {

@@ -24,7 +24,6 @@ import (
 
 // A scale weighs mails without keeping them.
 type scale struct {
-	rig  *rig
 	got  string // the SHA-256 of the last one
 	size int64
 }
