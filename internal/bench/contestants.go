@@ -22,6 +22,7 @@ import (
 type contestant struct {
 	name string
 	addr string
+	web  string // where its webhooks are, "" where it has none
 	args []string
 	dir  string
 	cmd  *exec.Cmd
@@ -40,6 +41,7 @@ func contestants(dir, mailpit string) ([]*contestant, error) {
 		return nil, err
 	}
 	var all []*contestant
+	var web string
 	add := func(name string, prepare func(folder, addr string) ([]string, error)) error {
 		folder := filepath.Join(dir, strconv.Itoa(len(all)))
 		addr, err := freePort()
@@ -49,21 +51,23 @@ func contestants(dir, mailpit string) ([]*contestant, error) {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return err
 		}
+		web = ""
 		args, err := prepare(folder, addr)
-		all = append(all, &contestant{name: name, addr: addr, args: args, dir: folder})
+		all = append(all, &contestant{name: name, addr: addr, web: web, args: args, dir: folder})
 		return err
 	}
 	ours := func(store string) func(string, string) ([]string, error) {
 		return func(folder, addr string) ([]string, error) {
-			web, err := freePort()
-			if err != nil {
+			var err error
+			if web, err = freePort(); err != nil {
 				return nil, err
 			}
 			conf := fmt.Sprintf("%s\nsmtp: {listen: [%q]}\nhttp: {listen: [%q]}\nrules: ./rules\nlog: {level: warn}\n"+
-				"mailboxes: {support: {addresses: [support@example.com]}}\n", store, addr, web)
+				"hooks: {load: {provider: raw, mailbox: support, secret-file: secret}}\nmailboxes: {support: {addresses: [support@example.com]}}\n", store, addr, web)
 			return []string{bin, "serve", "-c", "postern.yaml"}, errors.Join(
 				os.Mkdir(filepath.Join(folder, "rules"), 0o700),
 				os.WriteFile(filepath.Join(folder, "rules", "10-bench.rules"), []byte(twentyRules()), 0o600),
+				os.WriteFile(filepath.Join(folder, "secret"), []byte(hookSecret), 0o600),
 				os.WriteFile(filepath.Join(folder, "postern.yaml"), []byte(conf), 0o600))
 		}
 	}

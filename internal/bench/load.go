@@ -36,7 +36,7 @@ func load(c *contestant, s scenario, d time.Duration) (figures, error) {
 	end := began.Add(d)
 	for range s.conns {
 		wg.Go(func() {
-			mine, err := sender(c.addr, s, body, end)
+			mine, err := sender(c, s, body, end)
 			mu.Lock()
 			defer mu.Unlock()
 			times = append(times, mine...)
@@ -64,13 +64,26 @@ func load(c *contestant, s scenario, d time.Duration) (figures, error) {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-func sender(addr string, s scenario, body string, end time.Time) ([]time.Duration, error) {
+// A client sends mail over one connection.
+type client interface {
+	send(body string) (time.Duration, error)
+	quit()
+}
+
+func (c *contestant) dial(s scenario) (client, error) {
+	if s.hook {
+		return dialHook(c.web)
+	}
+	return dial(c.addr)
+}
+
+func sender(c *contestant, s scenario, body string, end time.Time) ([]time.Duration, error) {
 	var times []time.Duration
-	var p *peer
+	var p client
 	for time.Now().Before(end) {
 		if p == nil {
 			var err error
-			if p, err = dial(addr); err != nil {
+			if p, err = c.dial(s); err != nil {
 				return times, err
 			}
 		}
@@ -131,14 +144,11 @@ func (p *peer) envelope() error {
 }
 
 func (p *peer) send(body string) (time.Duration, error) {
-	n := serial.Add(1)
 	if err := p.envelope(); err != nil {
 		return 0, err
 	}
 	p.buf.Reset()
-	fmt.Fprintf(&p.buf, "From: Load <load%d@bench.example>\r\nTo: support@example.com\r\nSubject: load %d\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\n"+
-		"Message-ID: <%d.%d@bench.example>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nNumber %d.\r\n", n%50, n, n, time.Now().UnixNano(), n)
-	p.buf.WriteString(body)
+	mail(&p.buf, body)
 	p.buf.WriteString(".\r\n")
 	if _, err := p.conn.Write(p.buf.Bytes()); err != nil {
 		return 0, err
@@ -146,6 +156,14 @@ func (p *peer) send(body string) (time.Duration, error) {
 	began := time.Now()
 	err := p.expect("250")
 	return time.Since(began), err
+}
+
+// mail writes one that never was before.
+func mail(w *bytes.Buffer, body string) {
+	n := serial.Add(1)
+	fmt.Fprintf(w, "From: Load <load%d@bench.example>\r\nTo: support@example.com\r\nSubject: load %d\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\n"+
+		"Message-ID: <%d.%d@bench.example>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nNumber %d.\r\n", n%50, n, n, time.Now().UnixNano(), n)
+	w.WriteString(body)
 }
 
 func (p *peer) say(line, code string) error {

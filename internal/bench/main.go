@@ -20,6 +20,7 @@ type scenario struct {
 	size  int  // bytes of one mail
 	conns int  // connections at once
 	keep  bool // connections stay open; else each mail has its own
+	hook  bool // by a webhook, raw; else by SMTP
 }
 
 func (s scenario) String() string {
@@ -27,12 +28,15 @@ func (s scenario) String() string {
 	if s.keep {
 		kind = "kept open"
 	}
+	if s.hook {
+		kind += ", by webhook"
+	}
 	return fmt.Sprintf("%d KiB, %d connections, %s", s.size>>10, s.conns, kind)
 }
 
 var scenarios = []scenario{
-	{4 << 10, 1, true}, {4 << 10, 1, false}, {4 << 10, 32, true}, {4 << 10, 32, false},
-	{100 << 10, 1, true}, {100 << 10, 1, false}, {100 << 10, 32, true}, {100 << 10, 32, false},
+	{size: 4 << 10, conns: 1, keep: true}, {size: 4 << 10, conns: 1}, {size: 4 << 10, conns: 32, keep: true}, {size: 4 << 10, conns: 32},
+	{size: 100 << 10, conns: 1, keep: true}, {size: 100 << 10, conns: 1}, {size: 100 << 10, conns: 32, keep: true}, {size: 100 << 10, conns: 32},
 }
 
 func main() {
@@ -46,6 +50,7 @@ func main() {
 	only := flag.String("only", "", "only servers whose name contains this")
 	var parts parts
 	flag.BoolVar(&parts.loads, "loads", true, "the loads of mail")
+	flag.BoolVar(&parts.hooks, "hooks", true, "the same mail by webhook and by SMTP, in turn")
 	flag.BoolVar(&parts.reload, "reload", true, "mail while sets of 10,000 rules are published")
 	flag.BoolVar(&parts.big, "big", true, "32 mails of 25 MB at once, at the end")
 	flag.Parse()
@@ -55,7 +60,7 @@ func main() {
 }
 
 // parts are what is measured.
-type parts struct{ loads, reload, big bool }
+type parts struct{ loads, hooks, reload, big bool }
 
 func run(rounds int, each time.Duration, mailpit, only string, do parts) error {
 	dir, err := os.MkdirTemp("", "postern-bench-")
@@ -77,13 +82,18 @@ func run(rounds int, each time.Duration, mailpit, only string, do parts) error {
 		if err := c.start(); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		if _, err := load(c, scenario{4 << 10, 4, true}, each/4); err != nil { // warm up
+		if _, err := load(c, scenario{size: 4 << 10, conns: 4, keep: true}, each/4); err != nil { // warm up
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
 	fmt.Printf("%d rounds of %s a load, the servers in turn, medians; %s\n", rounds, each, machine())
 	if do.loads {
 		if err := loads(all, rounds, each); err != nil {
+			return err
+		}
+	}
+	if do.hooks {
+		if err := webhooks(all, rounds, each); err != nil {
 			return err
 		}
 	}

@@ -26,7 +26,7 @@ func reloads(c *contestant, rounds int, each time.Duration) error {
 	if err := c.restart(); err != nil {
 		return err
 	}
-	if _, err := load(c, scenario{4 << 10, 4, true}, each/2); err != nil {
+	if _, err := load(c, scenario{size: 4 << 10, conns: 4, keep: true}, each/2); err != nil {
 		return err
 	}
 	few := c.resident()
