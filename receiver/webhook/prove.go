@@ -23,8 +23,7 @@ type received struct {
 func (c *call) prove() (*received, *answer) {
 	t := c.hooks.Load()
 	p := Lookup(c.route.provider)
-	local := origin.NotLocal(c.r, c.o.Loopback)
-	may, trusted, why := c.candidates(t, p, local)
+	may, trusted, why := c.candidates(t, p)
 	if p == nil || len(may) == 0 && (!p.Signs || len(t.hooks) == 0) {
 		return nil, c.refuse(why)
 	}
@@ -33,7 +32,6 @@ func (c *call) prove() (*received, *answer) {
 	if no != nil {
 		return nil, no
 	}
-	req.Loopback = local == ""
 	for _, e := range may {
 		if !p.signs(&e.hook) {
 			c.hook = &e.hook
@@ -62,7 +60,7 @@ func (c *call) prove() (*received, *answer) {
 }
 
 // candidates are the hooks whose secret was shown, or that have none. Trusted: a secret was.
-func (c *call) candidates(t *table, p *Provider, local string) (may []*entry, trusted bool, why string) {
+func (c *call) candidates(t *table, p *Provider) (may []*entry, trusted bool, why string) {
 	o := offered(c.r, c.route, p)
 	all := t.hooks[[2]string{c.route.provider, c.route.mailbox}]
 	if p == nil || len(all) == 0 {
@@ -77,10 +75,12 @@ func (c *call) candidates(t *table, p *Provider, local string) (may []*entry, tr
 		case e.hook.Secret != "":
 		case p.signs(&e.hook):
 			may = append(may, e)
-		case local == "":
-			may = append(may, e)
 		default:
-			why = e.hook.Name + " has neither a secret nor a key, so only this machine is answered: " + local
+			if local := origin.NotLocal(c.r, c.o.Loopback); local != "" {
+				why = e.hook.Name + " has neither a secret nor a key, so only this machine is answered: " + local
+				continue
+			}
+			may = append(may, e)
 		}
 	}
 	return may, trusted, why

@@ -46,7 +46,6 @@ type Request struct {
 	Body     *spool.Body // the exact bytes
 	Received time.Time
 	Peer     netip.Addr
-	Loopback bool // it came from this machine, by a listener that only this machine reaches
 }
 
 // A Mail is one mail of a request. Raw is closed by whoever is given the Mail.

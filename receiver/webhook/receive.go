@@ -31,6 +31,21 @@ type share struct {
 	stranger bool
 }
 
+// tryEnter takes n bytes more if they are there.
+func (r *room) tryEnter(s *share, n int64) bool {
+	if s.stranger && !r.strangers.TryAcquire(n) {
+		return false
+	}
+	if !r.all.TryAcquire(n) {
+		if s.stranger {
+			r.strangers.Release(n)
+		}
+		return false
+	}
+	s.bytes += n
+	return true
+}
+
 // enter takes n bytes more, and waits until ctx ends for others to leave.
 func (r *room) enter(ctx context.Context, s *share, n int64) error {
 	if s.stranger {
@@ -110,8 +125,12 @@ func (c *call) receive(p *Provider, trusted bool) (*received, *answer) {
 }
 
 func (c *call) enter(s *share, n int64) bool {
+	if c.room.tryEnter(s, n) {
+		return true
+	}
 	ctx, cancel := context.WithTimeout(c.r.Context(), c.o.Timeouts.Room)
 	defer cancel()
+	defer c.readBy(c.o.Timeouts.Grace) // nothing was read meanwhile
 	return c.room.enter(ctx, s, n) == nil
 }
 
@@ -121,9 +140,7 @@ var errMore = errors.New("no room for more")
 func (c *call) copy(w *spool.Writer, s *share, limit int64) (result string, err error) {
 	buf := buffers.Get().(*[32 << 10]byte)
 	defer buffers.Put(buf)
-	began, told := time.Now(), int64(0)
-	t, rc := c.o.Timeouts, http.NewResponseController(c.w)
-	_ = rc.SetReadDeadline(began.Add(t.Grace))
+	began, told, t := time.Now(), int64(0), c.o.Timeouts
 	for {
 		n, err := c.r.Body.Read(buf[:])
 		if w.Size()+int64(n) > limit {
@@ -143,7 +160,7 @@ func (c *call) copy(w *spool.Writer, s *share, limit int64) (result string, err 
 		}
 		if w.Size()-told >= 64<<10 {
 			told = w.Size()
-			_ = rc.SetReadDeadline(began.Add(t.Grace + time.Duration(told/t.MinRate)*time.Second))
+			c.readBy(t.Grace + time.Duration(told/t.MinRate)*time.Second - time.Since(began))
 		}
 	}
 }

@@ -75,7 +75,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Request-Id", c.id)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	c.deadline(s.o.Timeouts.Grace) // also where nothing is read: net/http reads the rest of a body after its answer
+	c.readBy(s.o.Timeouts.Grace) // also where nothing is read: net/http reads the rest of a body after its answer
 	a := c.safely()
 	c.write(a)
 	c.note(a.status, time.Since(began))
@@ -147,8 +147,8 @@ func (c *call) unproven(reason string) answer {
 
 // write answers. A panic is the last word where the answer's first bytes have left; here none have.
 func (c *call) write(a answer) {
-	c.deadline(c.o.Timeouts.Answer)
-	if c.result == ResultLost { // else net/http waits for the rest before it answers
+	_ = http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(c.o.Timeouts.Answer)) // recorders of tests cannot, and need not
+	if c.result == ResultLost {                                                               // else net/http waits for the rest before it answers
 		c.w.Header().Set("Connection", "close")
 	}
 	if a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests {
@@ -179,11 +179,9 @@ func (c *call) source() string {
 	return c.meant
 }
 
-// deadline bounds how long the rest of a request may take to arrive, and its answer to leave. Recorders of tests cannot, and need not.
-func (c *call) deadline(d time.Duration) {
-	rc, t := http.NewResponseController(c.w), time.Now().Add(d)
-	_ = rc.SetReadDeadline(t)
-	_ = rc.SetWriteDeadline(t)
+// readBy bounds how long the rest of a request may take to arrive.
+func (c *call) readBy(d time.Duration) {
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(d))
 }
 
 // note writes the request's one line into the log and counts it. The path is not in it: it may hold the secret.
@@ -200,6 +198,9 @@ func (c *call) note(status int, took time.Duration) {
 	case ResultTaken, ResultRejected:
 	default:
 		level = slog.LevelWarn
+	}
+	if !c.o.Log.Enabled(c.r.Context(), level) {
+		return
 	}
 	attrs := []slog.Attr{
 		slog.String(logkey.Session, c.id), slog.String(logkey.Source, name), slog.String("result", c.result), slog.Int("status", status),
