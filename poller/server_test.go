@@ -133,7 +133,7 @@ type session struct {
 
 type briefSession struct{ *session }
 
-func (briefSession) Took([]poller.Item) {}
+func (briefSession) Brief() {}
 
 type cursor struct{ Epoch, UID int }
 

@@ -339,7 +339,6 @@ func (v *visit) finish(g *group) error {
 			return err
 		}
 	}
-	v.took(g)
 	v.r.publish(v.st)
 	v.r.news.flush(v.k.ctx)
 	if g.err != nil || v.r.settleLast {

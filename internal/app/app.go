@@ -43,6 +43,8 @@ type Options struct {
 	Dry     bool // rules that are read are not kept in the store, for a command that changes nothing
 
 	Client *webclient.Client // what providers of webhooks are asked by; nil: one that goes to public addresses only
+	// Reach changes how OAuth providers and Microsoft Graph are reached, for tests.
+	Reach func(webclient.Options) webclient.Options
 }
 
 // An App is a whole Postern: opened, and running while Run runs.
@@ -65,6 +67,7 @@ type App struct {
 	hooks   *webhook.Server
 	poller  *poller.Manager
 	silence *silence
+	tokens  tokens // of sources that log in with OAuth
 
 	mail    atomic.Pointer[smtp.Server] // while Run runs
 	greeted atomic.Bool
@@ -184,6 +187,7 @@ func (a *App) openStore(ctx context.Context, c *config.Config, made bool) (err e
 		return fmt.Errorf("open the store: %w", err)
 	}
 	a.onClose(a.store.Close)
+	a.onClose(a.closeTokens)
 	if err := a.store.Recover(ctx); err != nil {
 		return fmt.Errorf("finish what a crash left in the store: %w", err)
 	}

@@ -21,8 +21,9 @@ import (
 
 // accounts are the protocols by which mail is fetched: how each makes an account of what is configured.
 var accounts = map[string]func(a *App, s *config.Source) (poller.Account, error){
-	"imap": (*App).imapAccount,
-	"pop3": (*App).pop3Account,
+	"imap":  (*App).imapAccount,
+	"pop3":  (*App).pop3Account,
+	"graph": (*App).graphAccount,
 }
 
 // openSources makes the poller of the configured accounts; Run polls.
@@ -90,13 +91,14 @@ func (a *App) imapAccount(s *config.Source) (poller.Account, error) {
 		Options: w, User: s.User, Folders: s.Folders, Start: imap.Start{New: s.Start == "new", Since: s.Since()}, MaxSize: int64(s.MaxSize), NoIdle: !s.Idle,
 		Log: a.part("poller/imap").With("source", s.Name), Now: a.o.Now,
 	}
-	o.Password, o.Token = a.login(s)
+	var tokens *renewing
+	o.Password, o.Token, tokens = a.login(s)
 	for _, after := range afters(s) {
 		if !slices.Contains(o.After, after) {
 			o.After = append(o.After, after)
 		}
 	}
-	return imap.New(o), nil
+	return tokens.of(imap.New(o)), nil
 }
 
 func (a *App) pop3Account(s *config.Source) (poller.Account, error) {
@@ -105,8 +107,9 @@ func (a *App) pop3Account(s *config.Source) (poller.Account, error) {
 		return nil, err
 	}
 	o := pop3.Options{Options: w, User: s.User, Start: pop3.Start{New: s.Start == "new", Since: s.Since()}, MaxSize: int64(s.MaxSize)}
-	o.Password, o.Token = a.login(s)
-	return pop3.New(o), nil
+	var tokens *renewing
+	o.Password, o.Token, tokens = a.login(s)
+	return tokens.of(pop3.New(o)), nil
 }
 
 // afters are all that may become of mail at the server.
@@ -115,14 +118,13 @@ func afters(s *config.Source) []poller.After {
 	return []poller.After{poller.After(taken), poller.After(rejected), poller.After(quarantined)}
 }
 
-// login is what a source logs in with: a password, or a token.
-func (a *App) login(s *config.Source) (password, token func(context.Context) (string, error)) {
+// login is what a source logs in with: a password, or tokens.
+func (a *App) login(s *config.Source) (password, token func(context.Context) (string, error), tokens *renewing) {
 	if !s.OAuth.Enabled() {
-		return func(context.Context) (string, error) { return s.Password.Reveal(), nil }, nil
+		return func(context.Context) (string, error) { return s.Password.Reveal(), nil }, nil, nil
 	}
-	return nil, func(context.Context) (string, error) {
-		return "", fault.Errorf(fault.Invalid, "this version has no tokens")
-	}
+	tokens = &renewing{tokens: a.token(s)}
+	return nil, tokens.token, tokens
 }
 
 func connection(s *config.Source, address string) (wire.Options, error) {

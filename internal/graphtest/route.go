@@ -256,10 +256,13 @@ func (s *Server) delta(w http.ResponseWriter, r *http.Request, m *Mailbox, folde
 	m.serial++
 	name := fmt.Sprintf("state%d", m.serial)
 	m.tokens[name] = next
-	host := "graph.microsoft.com"
-	if s.Foreign != "" {
-		host = s.Foreign
+	at := "https://graph.microsoft.com"
+	switch {
+	case s.Foreign != "":
+		at = "https://" + s.Foreign
+	case s.base != "":
+		at = s.base
 	}
 	answer(w, 200, map[string]any{"@odata.context": Base + "/$metadata#Collection(message)", "value": value,
-		key: "https://" + host + "/v1.0/users/" + url.PathEscape(m.Address) + "/mailFolders/" + url.PathEscape(folder) + "/messages/delta?" + kind + "=" + name})
+		key: at + "/v1.0/users/" + url.PathEscape(m.Address) + "/mailFolders/" + url.PathEscape(folder) + "/messages/delta?" + kind + "=" + name})
 }

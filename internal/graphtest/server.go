@@ -35,7 +35,8 @@ type Server struct {
 	Requests []string // METHOD PATH
 
 	mailboxes map[string]*Mailbox
-	most      int // requests that were under way for a mailbox at once
+	base      string // "" for Base's host
+	most      int    // requests that were under way for a mailbox at once
 	tls       *httptest.Server
 	pool      *x509.CertPool
 }
@@ -57,6 +58,20 @@ func New(t testing.TB, http2 bool) *Server {
 	s := &Server{mailboxes: map[string]*Mailbox{}, Now: time.Now}
 	s.tls, s.pool = oauthtest.Serve(t, s, []string{"graph.microsoft.com", "evil.example.net"}, http2)
 	return s
+}
+
+// Plain starts the same server without TLS and says where its API is: for programs that know no other way to it.
+func (s *Server) Plain(t testing.TB) string {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Lock()
+		s.base = "http://" + r.Host
+		s.Unlock()
+		r.Host = "graph.microsoft.com"
+		s.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL + "/v1.0"
 }
 
 // Client reaches the server by its name.

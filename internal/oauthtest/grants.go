@@ -133,10 +133,13 @@ func (s *Server) give(w http.ResponseWriter, claims map[string]any, l *login) {
 func (s *Server) begin(w http.ResponseWriter, f url.Values) {
 	s.serial++
 	d := &device{login: login{scope: f.Get("scope"), client: f.Get("client_id"), family: new(bool)}, user: fmt.Sprintf("CODE%05d", s.serial), expires: s.Now().Add(15 * time.Minute), interval: 5}
-	d.next = s.Now().Add(5 * time.Second)
+	if s.Interval > 0 {
+		d.interval = s.Interval
+	}
+	d.next = s.Now().Add(time.Duration(d.interval) * time.Second)
 	id := fmt.Sprintf("device-secret-%d", s.serial)
 	s.devices[id] = d
-	answer(w, 200, map[string]any{"device_code": id, "user_code": d.user, "verification_uri": "https://login.microsoft.com/device", "expires_in": 900, "interval": 5,
+	answer(w, 200, map[string]any{"device_code": id, "user_code": d.user, "verification_uri": "https://login.microsoft.com/device", "expires_in": 900, "interval": d.interval,
 		"message": "To sign in, use a web browser to open the page and enter the code."})
 }
 
@@ -195,7 +198,7 @@ func (s *Server) Visit(address, account string, yes bool) (string, error) {
 	defer s.Unlock()
 	q := u.Query()
 	where := u.Host + u.Path
-	if !slices.Contains([]string{"login.microsoftonline.com/" + s.Tenant + "/oauth2/v2.0/authorize", "accounts.google.com/o/oauth2/v2/auth", "idp.example.com/authorize"}, where) {
+	if !slices.Contains([]string{"login.microsoftonline.com/" + s.Tenant + "/oauth2/v2.0/authorize", "accounts.google.com/o/oauth2/v2/auth", "idp.example.com/authorize"}, where) && u.Hostname() != "127.0.0.1" {
 		return "", fmt.Errorf("nobody logs in at %s", where)
 	}
 	if q.Get("response_type") != "code" || q.Get("code_challenge_method") != "S256" || q.Get("code_challenge") == "" || q.Get("state") == "" {

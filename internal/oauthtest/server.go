@@ -40,18 +40,19 @@ type App struct {
 // A Server gives tokens. What a test changes it changes under Lock.
 type Server struct {
 	sync.Mutex
-	Tenant  string
-	Apps    map[string]*App
-	Now     func() time.Time
-	Life    int                       // seconds that a token lives; 0: 3599
-	Reuse   bool                      // a refresh token that is spent twice ends the login: RFC 9700 section 4.14
-	Keep    bool                      // refresh tokens are not replaced, as at Google
-	Service map[string]*rsa.PublicKey // service accounts by address
-	Users   map[string]bool           // of the Workspace
-	Trusted bool                      // the service accounts may act for its users
-	Down    []Answer                  // what the next requests get instead of an answer
-	Gate    chan struct{}             // not nil: each request for a token waits for one
-	Forms   []url.Values              // what came, each with "path" and "host"
+	Tenant   string
+	Apps     map[string]*App
+	Now      func() time.Time
+	Interval int                       // seconds between polls of a device; 0: 5
+	Life     int                       // seconds that a token lives; 0: 3599
+	Reuse    bool                      // a refresh token that is spent twice ends the login: RFC 9700 section 4.14
+	Keep     bool                      // refresh tokens are not replaced, as at Google
+	Service  map[string]*rsa.PublicKey // service accounts by address
+	Users    map[string]bool           // of the Workspace
+	Trusted  bool                      // the service accounts may act for its users
+	Down     []Answer                  // what the next requests get instead of an answer
+	Gate     chan struct{}             // not nil: each request for a token waits for one
+	Forms    []url.Values              // what came, each with "path" and "host"
 
 	refuse  *refusal
 	logins  map[string]*login // by refresh token, spent ones too
@@ -168,6 +169,17 @@ func (s *Server) Asked(what string) int {
 		}
 	}
 	return n
+}
+
+// Plain starts the same server without TLS, as idp.example.com, and says where: for programs that know no other way to it.
+func (s *Server) Plain(t testing.TB) string {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Host = "idp.example.com"
+		s.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
