@@ -3,6 +3,7 @@ package imap
 import (
 	"errors"
 	"io"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
@@ -22,20 +23,29 @@ func (f *fetching) ask(uids []imap.UID, number uint32, expunged int) error {
 			bytes += max(2*f.s.a.o.MaxSize, 100<<20)
 		}
 	}
-	a := &answers{fetching: f, asked: map[imap.UID]bool{}, numbers: map[uint32]imap.UID{}, expunged: f.s.heard.expunged()}
+	a := &answers{fetching: f, asked: map[imap.UID]bool{}, number: number, expunged: expunged}
 	var set imap.NumSet = imap.UIDSetNum(uids...)
 	if number > 0 {
-		set, a.numbers[number], a.expunged = imap.SeqSetNum(number), uids[0], expunged
+		set, a.numbered = imap.SeqSetNum(number), uids[0]
 	}
 	for _, uid := range uids {
 		a.asked[uid] = true
 	}
 	err := f.s.command(f.ctx, bytes, 4*f.s.patience()+seconds(bytes>>14), func() error {
+		strays, stop := f.s.heard.listen() // before the first answer can come
+		defer stop()
+		a.strays = strays
 		a.cmd = f.s.c.Fetch(set, &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}})
 		return a.read()
 	})
+	if a.over {
+		f.s.drop() // also where the command's end had come before
+	}
 	if a.taken != nil {
 		return errTake{a.taken}
+	}
+	if a.wrong != nil && f.ctx.Err() == nil {
+		return &gone{a.wrong}
 	}
 	return err
 }
@@ -45,10 +55,13 @@ type answers struct {
 	*fetching
 	cmd      *imapclient.FetchCommand
 	asked    map[imap.UID]bool
-	numbers  map[uint32]imap.UID // which messages the answers so far were about
-	expunged int                 // how many had been expunged when numbers began: more, and they mean something else
-	taken    error               // what take said
-	over     bool                // the rest is only read over
+	number   uint32   // by which the only one was asked for; 0: by UID
+	numbered imap.UID // the one that the number stands for
+	expunged int      // as long as no more than these are
+	taken    error    // what take said
+	wrong    error    // why it was ended by us
+	over     bool     // the rest is only read over
+	atEnd    bool     // the message was read to its end, and is no longer ours
 
 	msgs, strays <-chan *imapclient.FetchMessageData
 	goOn         chan struct{}
@@ -59,10 +72,8 @@ type answers struct {
 // read takes the answers that the library sorted to the command, and those it did not: the second half of a split answer, and one
 // whose UID stands behind the body. Both are on this goroutine, one at a time, so that nothing waits for itself.
 func (a *answers) read() error {
-	strays, stop := a.s.heard.listen()
-	defer stop()
 	msgs := make(chan *imapclient.FetchMessageData)
-	a.strays, a.msgs, a.goOn = strays, msgs, make(chan struct{})
+	a.msgs, a.goOn = msgs, make(chan struct{})
 	go func() { // ends with the command: an ended connection ends it too
 		defer close(msgs)
 		for m := a.cmd.Next(); m != nil; m = a.cmd.Next() {
@@ -97,23 +108,28 @@ func (a *answers) next() *imapclient.FetchMessageData {
 
 // message takes one answer's body, if it has one.
 func (a *answers) message(m *imapclient.FetchMessageData) {
-	defer skip(m)
+	a.atEnd = false
+	defer func() {
+		if !a.atEnd {
+			skip(m)
+		}
+	}()
 	var uid imap.UID
 	for item := m.Next(); item != nil && !a.over; item = m.Next() {
 		switch item := item.(type) {
 		case imapclient.FetchItemDataUID:
 			uid = item.UID
-			a.numbers[m.SeqNum] = uid
 		case imapclient.FetchItemDataBodySection:
 			sec := item.Section
 			if item.Literal == nil || sec.Specifier != imap.PartSpecifierNone || len(sec.Part) > 0 || sec.Partial != nil {
 				continue
 			}
-			if uid == 0 && a.s.heard.expunged() == a.expunged {
-				uid = a.numbers[m.SeqNum]
+			if uid == 0 && m.SeqNum == a.number && a.s.heard.expunged() == a.expunged {
+				uid = a.numbered
 			}
 			if a.asked[uid] && !a.got[uid] {
 				a.body(uid, m, item.Literal)
+				return
 			}
 		}
 	}
@@ -137,6 +153,9 @@ func (a *answers) body(uid imap.UID, m *imapclient.FetchMessageData, lit imap.Li
 	switch {
 	case b.err != nil:
 		a.end() // its bytes did not come whole, whatever take made of it
+		// A literal that failed is no longer ours: the library's reader goes on with the same buffer, while what reads over the rest of
+		// the message would read the literal again. It ends soon, since every read fails now.
+		<-a.s.c.Closed()
 	case err != nil:
 		a.taken = err
 		a.end()
@@ -151,9 +170,11 @@ func (a *answers) body(uid imap.UID, m *imapclient.FetchMessageData, lit imap.Li
 func (a *answers) whole(uid imap.UID, m *imapclient.FetchMessageData) error {
 	for item := m.Next(); item != nil; item = m.Next() {
 		if u, ok := item.(imapclient.FetchItemDataUID); ok && u.UID != uid {
-			return errors.New("the server sent another message than it was asked for")
+			a.wrong = fault.Errorf(fault.Unavailable, "the server sent another message than it was asked for")
+			return a.wrong
 		}
 	}
+	a.atEnd = true
 	if a.ahead = a.next(); a.ahead == nil {
 		if err := a.cmd.Close(); err != nil && !refused(err) {
 			return fault.As(fault.Unavailable, err)
@@ -203,4 +224,37 @@ func (b *body) end() error {
 		return b.err
 	}
 	return io.EOF
+}
+
+// about is what a FETCH tells of a message besides its bytes.
+type about struct {
+	uid     imap.UID
+	number  uint32
+	size    int64
+	arrived time.Time
+	flags   []imap.Flag
+}
+
+// collect reads what a FETCH tells. The library's Collect would take a body that nobody asked for into memory.
+func collect(cmd *imapclient.FetchCommand) ([]about, error) {
+	var all []about
+	for m := cmd.Next(); m != nil; m = cmd.Next() {
+		a := about{number: m.SeqNum, size: -1}
+		for item := m.Next(); item != nil; item = m.Next() {
+			switch item := item.(type) {
+			case imapclient.FetchItemDataUID:
+				a.uid = item.UID
+			case imapclient.FetchItemDataRFC822Size:
+				a.size = item.Size
+			case imapclient.FetchItemDataInternalDate:
+				a.arrived = item.Time
+			case imapclient.FetchItemDataFlags:
+				a.flags = item.Flags
+			}
+		}
+		if a.uid != 0 {
+			all = append(all, a)
+		}
+	}
+	return all, cmd.Close()
 }

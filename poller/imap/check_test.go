@@ -115,6 +115,7 @@ func TestCheckOdd(t *testing.T) {
 	if all, text := steps(t, imap.New(o)); all["folder Nowhere"].OK || all["folders"].Name == "" {
 		t.Error(text)
 	}
+	f.mu.Lock()
 	f.does = func(c *fakeConn, tag, command string) bool {
 		if command == "IDLE" {
 			c.say("%s NO no", tag)
@@ -122,6 +123,7 @@ func TestCheckOdd(t *testing.T) {
 		}
 		return false
 	}
+	f.mu.Unlock()
 	o.Folders = nil
 	if all, text := steps(t, imap.New(o)); all["idle"].OK || !strings.Contains(all["idle"].Todo, "idle: false") {
 		t.Error(text)

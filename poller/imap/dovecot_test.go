@@ -328,6 +328,13 @@ func TestIdle(t *testing.T) {
 			t.Errorf("%d came", n)
 		}
 	}
+	// It came after the first folder was searched, while another was open.
+	c.list(10)
+	d.Deliver("support", "INBOX", mail("between"))
+	if news, err := c.s.Wait(t.Context(), 5*time.Second); !news || err != nil {
+		t.Errorf("mail between: news %t, %v", news, err)
+	}
+	c.poll(10)
 	if news, err := c.s.Wait(t.Context(), 300*time.Millisecond); news || err != nil {
 		t.Errorf("without mail: news %t, %v", news, err)
 	}

@@ -95,6 +95,7 @@ func newFake(t *testing.T, raws ...string) *fake {
 // behaved holds what we said to every fake against what we never say.
 func (f *fake) behaved() {
 	f.t.Helper()
+	f.sync()
 	for _, c := range f.said {
 		upper := strings.ToUpper(c)
 		body := strings.ReplaceAll(upper, "RFC822.SIZE", "")
@@ -112,9 +113,18 @@ func (f *fake) behaved() {
 // options are those of an account there.
 func (f *fake) options() imap.Options {
 	return imap.Options{
-		Options: wire.Options{Address: f.addr, TLS: wire.Off, Insecure: true, Patience: 2 * time.Second},
-		User:    "support", Password: password("secret"), Pause: func(context.Context, int) error { return nil },
+		Options: wire.Options{Address: f.addr, TLS: wire.Off, Insecure: true, Patience: 2 * time.Second, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			f.sync()
+			return new(net.Dialer).DialContext(ctx, network, address)
+		}},
+		User: "support", Password: password("secret"), Pause: func(context.Context, int) error { return nil },
 	}
+}
+
+// sync makes what the test changed known to connections that begin later, and what they did to the test.
+func (f *fake) sync() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 }
 
 // count is how many commands began with the words.
@@ -133,8 +143,11 @@ func (f *fake) count(words string) int {
 func (c *fakeConn) say(format string, args ...any) { fmt.Fprintf(c, format+"\r\n", args...) }
 
 func (c *fakeConn) serve() {
-	if c.f.greeting != "" {
-		c.say("%s", c.f.greeting)
+	c.f.mu.Lock()
+	greeting := c.f.greeting
+	c.f.mu.Unlock()
+	if greeting != "" {
+		c.say("%s", greeting)
 	}
 	for {
 		text, err := c.r.ReadString('\n')

@@ -53,6 +53,7 @@ type fetching struct {
 	items    map[imap.UID]poller.Item
 	got      map[imap.UID]bool // taken, or told of
 	bad      int               // bad messages in a row
+	byNumber bool              // what did not come by UID came by number
 }
 
 // errTake is what take returned; it ends the Fetch.
@@ -212,11 +213,9 @@ func (f *fetching) there(uids []imap.UID) (map[imap.UID]uint32, error) {
 	}
 	there := map[imap.UID]uint32{}
 	err := f.s.command(f.ctx, ordinary, 2*f.s.patience(), func() error {
-		all, err := f.s.c.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true}).Collect()
+		all, err := collect(f.s.c.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true}))
 		for _, m := range all {
-			if m.UID != 0 {
-				there[m.UID] = m.SeqNum
-			}
+			there[m.uid] = m.number
 		}
 		return err
 	})
@@ -230,7 +229,11 @@ func (f *fetching) there(uids []imap.UID) (map[imap.UID]uint32, error) {
 // holds as long as nothing is expunged.
 func (f *fetching) alone(uid imap.UID) error {
 	last, ends := errors.New("the server lists it and sends no bytes of it"), 0
-	for try := 0; try < 4 && ends < 2; try++ {
+	try := 0
+	if f.byNumber {
+		try = 1
+	}
+	for ; try < 4 && ends < 2; try++ {
 		if err := f.ready(); err != nil {
 			return err
 		}
@@ -258,6 +261,7 @@ func (f *fetching) alone(uid imap.UID) error {
 			return err
 		}
 		if f.got[uid] {
+			f.byNumber = number > 0
 			return nil
 		}
 	}

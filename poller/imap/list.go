@@ -3,6 +3,7 @@ package imap
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -134,14 +135,28 @@ func (s *session) uids(ctx context.Context, f *found, first, last uint32, since 
 		if err != nil {
 			return err
 		}
-		for _, uid := range d.AllUIDs() {
+		all, err := expand(d.All, exists+10_000)
+		for _, uid := range all {
 			// n:* names the last message even where its UID is below n: RFC 9051 section 6.4.9.
 			if uint32(uid) >= first && (last == 0 || uint32(uid) <= last) {
 				f.uids = append(f.uids, uid)
 			}
 		}
-		return nil
+		return err
 	})
+}
+
+// expand lists a set, which the server may have written as 1:4294967295.
+func expand(set imap.NumSet, most int64) ([]imap.UID, error) {
+	uids, _ := set.(imap.UIDSet)
+	n := int64(0)
+	for _, r := range uids {
+		if n += int64(r.Stop) - int64(r.Start) + 1; r.Stop < r.Start || n > most {
+			return nil, errors.New("it finds more messages than the folder has")
+		}
+	}
+	all, _ := uids.Nums()
+	return all, nil
 }
 
 // last is the highest UID that a folder has, or had.
@@ -155,9 +170,9 @@ func (s *session) last(ctx context.Context, box *selected) (uint32, error) {
 	}
 	set := imap.SeqSet{{Start: 0, Stop: 0}} // "*"
 	err := s.plainly(ctx, func() error {
-		all, err := s.c.Fetch(set, &imap.FetchOptions{UID: true}).Collect()
+		all, err := collect(s.c.Fetch(set, &imap.FetchOptions{UID: true}))
 		for _, m := range all {
-			last = max(last, uint32(m.UID))
+			last = max(last, uint32(m.uid))
 		}
 		return err
 	})
@@ -167,10 +182,19 @@ func (s *session) last(ctx context.Context, box *selected) (uint32, error) {
 // describe asks for size and time. What the server does not tell is left open, and the mail is listed all the same: a mail that the
 // server cannot even describe is asked for like any other, and is found out by Fetch.
 func (s *session) describe(ctx context.Context, folder string, validity uint32, uids []imap.UID) ([]poller.Item, error) {
+	if len(uids) == 0 {
+		return nil, nil
+	}
 	told := map[imap.UID]poller.Item{}
 	for _, part := range sets(uids, 1000) {
-		err := s.describeSome(ctx, folder, validity, part, told)
-		if err != nil {
+		if err := s.describeSome(ctx, folder, validity, part, told); err != nil {
+			return nil, err
+		}
+	}
+	// News of a flag may have stood in an answer's place: what lacks is asked for once more.
+	lacks := slices.DeleteFunc(slices.Clone(uids), func(u imap.UID) bool { i, ok := told[u]; return ok && i.Size >= 0 })
+	for _, part := range sets(lacks, 1000) {
+		if err := s.describeSome(ctx, folder, validity, part, told); err != nil {
 			return nil, err
 		}
 	}
@@ -189,18 +213,13 @@ func (s *session) describe(ctx context.Context, folder string, validity uint32, 
 // describeSome describes some; an answer that ends the connection costs what stands after it its description, not its place.
 func (s *session) describeSome(ctx context.Context, folder string, validity uint32, uids []imap.UID, told map[imap.UID]poller.Item) error {
 	err := s.command(ctx, ordinary+1024*int64(len(uids)), 4*s.patience(), func() error {
-		cmd := s.c.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, RFC822Size: true, InternalDate: true})
-		for m := cmd.Next(); m != nil; m = cmd.Next() {
-			d, err := m.Collect()
-			if err == nil && d.UID != 0 {
-				item := poller.Item{Size: -1, Arrived: d.InternalDate.UTC()}
-				if d.RFC822Size > 0 {
-					item.Size = d.RFC822Size
-				}
-				told[d.UID] = item
+		all, err := collect(s.c.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, RFC822Size: true, InternalDate: true}))
+		for _, m := range all {
+			if _, twice := told[m.uid]; !twice || m.size >= 0 {
+				told[m.uid] = poller.Item{Size: m.size, Arrived: m.arrived.UTC()}
 			}
 		}
-		return cmd.Close()
+		return err
 	})
 	if err == nil || ctx.Err() != nil {
 		return err

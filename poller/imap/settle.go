@@ -171,7 +171,7 @@ func (t *settling) moveAtOnce(uids []imap.UID) error {
 		}
 		d, err := t.s.c.Move(imap.UIDSetNum(uids...), t.s.names[t.after.Folder]).Wait()
 		if err == nil {
-			moved = numbers(d.SourceUIDs)
+			moved = among(uids, d.SourceUIDs)
 		}
 		return err
 	})
@@ -251,7 +251,7 @@ func (t *settling) copyFresh(uids []imap.UID) ([]imap.UID, error) {
 		t.note(uids, true)
 		return uids, nil
 	}
-	copied := slices.DeleteFunc(numbers(d.SourceUIDs), func(u imap.UID) bool { return !slices.Contains(uids, u) })
+	copied := among(uids, d.SourceUIDs)
 	t.note(copied, true)
 	if len(copied) < len(uids) {
 		left, err := t.flags(slices.DeleteFunc(slices.Clone(uids), func(u imap.UID) bool { return slices.Contains(copied, u) }))
@@ -270,23 +270,19 @@ func (t *settling) copyFresh(uids []imap.UID) ([]imap.UID, error) {
 func (t *settling) flags(uids []imap.UID) (map[imap.UID][]imap.Flag, error) {
 	there := map[imap.UID][]imap.Flag{}
 	err := t.s.plainly(t.ctx, func() error {
-		all, err := t.s.c.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, Flags: true}).Collect()
+		all, err := collect(t.s.c.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, Flags: true}))
 		for _, m := range all {
-			if slices.Contains(uids, m.UID) {
-				there[m.UID] = append(m.Flags, there[m.UID]...)
-			}
+			there[m.uid] = append(m.flags, there[m.uid]...)
 		}
 		return err
 	})
 	return there, err
 }
 
-func numbers(set imap.NumSet) []imap.UID {
-	if uids, ok := set.(imap.UIDSet); ok {
-		all, _ := uids.Nums()
-		return all
-	}
-	return nil
+// among are those of uids that a set names. The set is the server's, and may name four billion.
+func among(uids []imap.UID, set imap.NumSet) []imap.UID {
+	named, _ := set.(imap.UIDSet)
+	return slices.DeleteFunc(slices.Clone(uids), func(u imap.UID) bool { return !named.Contains(u) })
 }
 
 func (t *settling) key(uid imap.UID) string {

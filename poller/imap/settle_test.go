@@ -38,6 +38,7 @@ func TestSettleTraps(t *testing.T) {
 		{name: "COPY without COPYUID", caps: "UIDPLUS", does: refuse("UID COPY", "OK copied"), fails: "nor is it copied again", left: 4},
 		{name: "COPY of some", caps: "UIDPLUS", does: refuse("UID COPY", "OK [COPYUID 9 10,20 1,2] copied"), fails: "nor is it copied again", left: 2},
 		{name: "COPY of what was not asked for", caps: "UIDPLUS", does: refuse("UID COPY", "OK [COPYUID 9 1:999 1:999] copied"), left: 0},
+		{name: "COPYUID of all there are", caps: "UIDPLUS", does: refuse("UID COPY", "OK [COPYUID 9 1:4294967295 1:4294967295] copied"), left: 0},
 		{name: "STORE is refused", caps: "UIDPLUS", does: refuse("UID STORE", "NO [NOPERM] no"), fails: "may not do that", left: 4, there: 4},
 		{name: "EXPUNGE is refused", caps: "UIDPLUS", does: refuse("UID EXPUNGE", "NO no"), fails: "refuses it: NO no", left: 4, there: 4},
 		{name: "MOVE is refused", caps: "UIDPLUS MOVE", does: refuse("UID MOVE", "NO [OVERQUOTA] full"), fails: "make room", left: 4},
@@ -99,6 +100,9 @@ func TestSettleTraps(t *testing.T) {
 			if ended && test.name != "MOVE is there no more" && !strings.HasPrefix(test.name, "the folder") {
 				t.Error("the session ended by it")
 			}
+			if n := f.count("UID COPY"); n > 1 {
+				t.Errorf("COPY was said %d times", n)
+			}
 			if len(f.mails) != test.left || f.folders["Done"] != test.there {
 				t.Errorf("%d are left and %d were moved, want %d and %d", len(f.mails), f.folders["Done"], test.left, test.there)
 			}
@@ -115,6 +119,7 @@ func TestMarkedByOthers(t *testing.T) {
 	c := open(t, f.options())
 	items := c.poll(10)
 	c.must(c.settle(items, poller.Move, "Done"))
+	f.sync()
 	if len(f.mails) != 1 || f.mails[0].uid != 20 || f.folders["Done"] != 2 {
 		t.Errorf("%d are left, %d were copied", len(f.mails), f.folders["Done"])
 	}

@@ -101,11 +101,8 @@ func TestUnusualAnswers(t *testing.T) {
 			return fmt.Sprintf("* %d FETCH (UID %d BODY[] {400}\r\nSubject: m3\r\n", seq, m.uid) + hangUp
 		}},
 		{name: "server crashes", bad: "ended the session: internal error", answer: func(*fakeMail, int, int) string { return "* BYE internal error\r\n" + hangUp }},
-		{name: "another one's UID behind the body", bad: "", all: true, answer: func(m *fakeMail, seq, asked int) string {
-			if asked > 2 {
-				return ""
-			}
-			return literal("* %[1]d FETCH (UID %[2]d)\r\n* %[1]d FETCH (BODY[] %[3]s UID 999)", m.raw, seq, m.uid)
+		{name: "another one's UID behind the body", bad: "sent another message", answer: func(m *fakeMail, seq, _ int) string {
+			return literal("* %[1]d FETCH (BODY[] %[3]s UID 999)", "Subject: another's\r\n", seq, m.uid)
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -218,34 +215,71 @@ func TestDescriptions(t *testing.T) {
 	}
 }
 
-// A number means another message once something before it was expunged: the body that comes by it is not taken.
-func TestNumbersShift(t *testing.T) {
+// News of a flag in the place of a description, and a SEARCH that finds all there could be.
+func TestListTraps(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, raws(4)...)
-	shifted := false
 	f.answer = func(m *fakeMail, seq int, body bool) (string, bool) {
-		// Bodies come without a UID, so that the number decides.
-		return literal("* %d FETCH (BODY[] %[2]s)", m.raw, seq), body
+		news := fmt.Sprintf("* %d FETCH (UID %d FLAGS (\\Seen))\r\n", seq, m.uid)
+		first := m.uid == 20 && !body && m.flags == ""
+		m.flags += " "
+		return news + fmt.Sprintf("* %d FETCH (UID %d RFC822.SIZE 7)\r\n", seq, m.uid), first
 	}
+	c := open(t, f.options())
+	if b := c.list(10); len(b.Items) != 4 || b.Items[1].Size <= 7 {
+		t.Errorf("%+v", b.Items)
+	}
+	f.mu.Lock()
 	f.does = func(c *fakeConn, tag, command string) bool {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if !shifted && strings.HasPrefix(command, "FETCH 3 ") { // asked for by number: the first goes at this moment
-			shifted = true
-			f.remove(f.mails[:1])
-			c.say("* 1 EXPUNGE")
+		if strings.HasPrefix(command, "UID SEARCH") {
+			c.say(`* ESEARCH (TAG "%s") UID ALL 1:4294967295`, tag)
 		}
 		return false
 	}
-	c := open(t, f.options())
-	c.poll(10)
-	for id, raw := range c.got {
-		if want := "m" + id[len("INBOX/7/"):len("INBOX/7/")+1]; subject(raw) != want {
-			t.Errorf("%s is %s", id, subject(raw))
-		}
+	f.mu.Unlock()
+	if _, err := c.s.List(t.Context(), nil, 10); err == nil || !strings.Contains(err.Error(), "more messages than") {
+		t.Errorf("got %v", err)
 	}
-	if len(c.got)+len(c.bad) != 4 || !shifted {
-		t.Errorf("%d came, %d bad, shifted %t", len(c.got), len(c.bad), shifted)
+}
+
+// A number means another message once something before it was expunged, whether that is told before the number is used or while: the
+// body that comes by it is not taken.
+func TestNumbersShift(t *testing.T) {
+	t.Parallel()
+	for _, before := range []bool{true, false} {
+		f := newFake(t, raws(4)...)
+		shifted := false
+		f.answer = func(m *fakeMail, seq int, body bool) (string, bool) {
+			// Bodies come without a UID, so that the number decides.
+			return literal("* %d FETCH (BODY[] %[2]s)", m.raw, seq), body
+		}
+		f.does = func(c *fakeConn, tag, command string) bool {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			switch {
+			case shifted:
+			case before && command == "UID FETCH 30 (UID)":
+				shifted = true
+				c.say("* 3 FETCH (UID 30)\r\n* 1 EXPUNGE\r\n%s OK done", tag)
+				f.remove(f.mails[:1])
+				return true
+			case !before && strings.HasPrefix(command, "FETCH 3 "):
+				shifted = true
+				f.remove(f.mails[:1])
+				c.say("* 1 EXPUNGE")
+			}
+			return false
+		}
+		c := open(t, f.options())
+		c.poll(10)
+		for id, raw := range c.got {
+			if want := "m" + id[len("INBOX/7/"):len("INBOX/7/")+1]; subject(raw) != want {
+				t.Errorf("%s is %s", id, subject(raw))
+			}
+		}
+		if len(c.got)+len(c.bad) != 4 || len(c.got) < 3 || !shifted {
+			t.Errorf("%d came, %d bad, shifted %t", len(c.got), len(c.bad), shifted)
+		}
 	}
 }
 
@@ -345,7 +379,7 @@ func TestBounds(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v, want %q", err, want)
 			}
-			if took := time.Since(begun); took > 10*time.Second {
+			if took := time.Since(begun); took > time.Minute {
 				t.Errorf("it took %s", took)
 			}
 		})
