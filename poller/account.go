@@ -44,7 +44,9 @@ type Session interface {
 // never waited on, and what it settled counts only once Close returned nil.
 type Brief interface {
 	Session
-	Brief()
+	// Took hears of items whose mail is here and saved. Some servers remove at the end of a session whatever was fetched in it (RFC 1939 section
+	// 8; Gmail, by "popped"): a session in which a mail was fetched and not taken ends such that it stays, and then deletes nothing either.
+	Took(items []Item)
 }
 
 // A Throttled error says when the server wants to be asked again, as 429 does with Retry-After.

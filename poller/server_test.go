@@ -133,7 +133,7 @@ type session struct {
 
 type briefSession struct{ *session }
 
-func (briefSession) Brief() {}
+func (briefSession) Took([]poller.Item) {}
 
 type cursor struct{ Epoch, UID int }
 

@@ -46,6 +46,21 @@ func (v *visit) settle(all bool) error {
 	return nil
 }
 
+// took tells a brief session which mails it need not keep.
+func (v *visit) took(g *group) {
+	s, ok := v.s.(Brief)
+	if !ok || v.r.src.DryRun {
+		return
+	}
+	var items []Item
+	for _, t := range g.items {
+		if t.fate == done || t.fate == parked && t.message != "" {
+			items = append(items, t.item)
+		}
+	}
+	s.Took(items)
+}
+
 // confirm crosses out what was done at the server.
 func (v *visit) confirm(ids []string) {
 	if len(ids) == 0 {

@@ -339,6 +339,7 @@ func (v *visit) finish(g *group) error {
 			return err
 		}
 	}
+	v.took(g)
 	v.r.publish(v.st)
 	v.r.news.flush(v.k.ctx)
 	if g.err != nil || v.r.settleLast {

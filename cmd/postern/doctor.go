@@ -31,13 +31,20 @@ type finding struct {
 
 func (p *program) doctor() *cobra.Command {
 	return p.withJSON(&cobra.Command{
-		Use: "doctor", Short: "Look whether all is well, and say what to do where it is not", Args: none,
+		Use: "doctor [SOURCE]", Short: "Look whether all is well, and say what to do where it is not", Args: atMost("SOURCE"),
 		Long: `Looks at configuration, rules and their tests, the key file, certificates, and the running server, or whether one could start.
+With a source, each step of fetching mail from that account instead: its name, the connection, certificates, the login, folders, permissions.
 Changes nothing. Exits 1 when something is wrong; warnings alone exit 0.`,
 		Example: `  postern doctor
+  postern doctor support                        # why is no mail fetched from there?
   postern doctor --json | jq '.[] | select(.state != "ok")'`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			found := p.examine(cmd.Context())
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var found []finding
+			if len(args) > 0 {
+				found = p.checkSource(cmd.Context(), args[0])
+			} else {
+				found = p.examine(cmd.Context())
+			}
 			if p.json {
 				if err := p.printJSON(found); err != nil {
 					return err

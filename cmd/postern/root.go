@@ -99,7 +99,7 @@ becomes, and keeps issues in an embedded SQLite file or in MongoDB.`,
 		SilenceUsage: true, SilenceErrors: true, Version: version(),
 	}
 	root.PersistentFlags().StringVarP(&p.config, "config", "c", "", "the configuration file (default ./postern.yaml, where it is there)")
-	root.AddCommand(p.serve(), p.check(), p.test(), p.fmt(), p.lsp(), p.rules(), p.parse(), p.eval(), p.deliver(), p.backtest(), p.explain(), p.replay(), p.quarantine(), p.find(), p.issues(), p.webhook(), p.login(),
+	root.AddCommand(p.serve(), p.check(), p.test(), p.fmt(), p.lsp(), p.rules(), p.parse(), p.eval(), p.deliver(), p.backtest(), p.explain(), p.replay(), p.quarantine(), p.find(), p.issues(), p.sources(), p.webhook(), p.login(),
 		p.backup(), p.restore(), p.keys(), p.doctor(), p.initial(), p.versionCommand())
 	root.SetIn(p.in)
 	root.SetOut(p.out)

@@ -53,6 +53,9 @@ type Options struct {
 	// Shadows has a candidate asked beside the rules that decide. Without it that is answered with 503.
 	Shadows Shadows
 
+	// Sources tells of accounts and hooks. Without it that is answered with 503.
+	Sources Sources
+
 	// Statistics say what the rules of a published set did. Without it that is answered with 503.
 	Statistics func(ctx context.Context, r *issue.Ruleset) ([]RuleStatistic, error)
 	// Explain says why messages and issues are as they are. Without it that is answered with 503.

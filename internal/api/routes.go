@@ -35,6 +35,7 @@ func (a *API) table() []*route {
 		since     = param{name: "since", kind: instant, means: "at or after this time"}
 		author    = param{name: "author", kind: text, max: 320, means: "whose From has this address"}
 		verdict   = param{name: "verdict", kind: text, max: 20, means: "with this verdict", one: []string{"committed", "rejected", "discarded", "quarantined", "try later"}}
+		item      = param{name: "item", kind: text, max: 2000, required: true, means: "the mail's id at its server, as in pendingItems and parkedItems"}
 		notFound  = []int{http.StatusNotFound}
 		bytes     = content{media: "application/octet-stream"}
 		mail      = content{media: "message/rfc822"}
@@ -178,6 +179,28 @@ func (a *API) table() []*route {
 			body: bodyOf[NewBacktest](), answers: ok("the differences, by rule", jsonOf[intake.BacktestReport]()),
 			faults: []int{http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity},
 			handle: a.backtest,
+		},
+
+		get("/api/v1/sources", "listSources", "Accounts that mail is fetched from, and hooks: what was heard of each on all nodes, what is wrong, what waits.", reading, nil,
+			ok("all of them, by name", jsonOf[List[SourceStatus]]()), nil, a.listSources),
+		get("/api/v1/sources/{name}", "getSource", "One of them, with the mails that could not be taken.", reading, nil,
+			ok("the source", jsonOf[SourceDetail]()), notFound, a.getSource),
+		{
+			method: http.MethodPost, path: "/api/v1/sources/{name}/poll", name: "pollSource", scopes: []string{ScopeAdmin},
+			does: "Poll an account now.", answers: done("it is polled"), faults: held, handle: a.pollSource,
+		},
+		{
+			method: http.MethodPost, path: "/api/v1/sources/{name}/check", name: "checkSource", scopes: []string{ScopeAdmin},
+			does: "Try each step of polling an account, and say what to do about what does not work. It changes nothing.", answers: ok("what was found, in order", jsonOf[SourceCheck]()),
+			faults: notFound, handle: a.checkSource,
+		},
+		{
+			method: http.MethodPost, path: "/api/v1/sources/{name}/retry", name: "retrySourceItem", scopes: []string{ScopeAdmin}, query: []param{item},
+			does: "Have a parked or pending mail asked for again, now.", answers: done("it is asked for"), faults: held, handle: a.retrySource,
+		},
+		{
+			method: http.MethodDelete, path: "/api/v1/sources/{name}/parked", name: "dropParked", scopes: []string{ScopeAdmin}, query: []param{item},
+			does: "Forget a parked or pending mail. It stays at its server, and is not asked for any more.", answers: done("forgotten"), faults: held, handle: a.dropParked,
 		},
 
 		get("/api/v1/tokens", "listTokens", "Tokens, without their secrets.", []string{ScopeAdmin}, nil,

@@ -208,7 +208,7 @@ func (a *App) openAPI(c *config.Config) error {
 		Store: a.store, Spool: a.spool, Log: a.part("api"), Now: a.o.Now, Deliver: a.apiDeliver,
 		Release: a.intake.Release, Reject: a.intake.Reject, Health: a.health, Metrics: a.metrics.Handler(), Observer: a.metrics,
 		Version: a.o.Version, Hostname: c.Hostname(), PublicURL: c.HTTP.PublicURL, Proxies: c.HTTP.Proxies, Loopback: loopback(c), Hooks: a.hooks,
-		MaxBody: int64(c.SMTP.MaxSize), Rules: ruleSets{a.rules}, Draft: a.draft, Shadows: a.shadow, Backtest: a.backtest, Statistics: a.statistics, Explain: a.intake,
+		MaxBody: int64(c.SMTP.MaxSize), Rules: ruleSets{a.rules}, Draft: a.draft, Shadows: a.shadow, Sources: sourceDesk{a}, Backtest: a.backtest, Statistics: a.statistics, Explain: a.intake,
 	})
 	return nil
 }

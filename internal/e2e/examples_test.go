@@ -19,7 +19,7 @@ import (
 
 const examples = "../../examples"
 
-var secretFile = regexp.MustCompile(`\b(?:secret|api-key|password)-file: ([a-z][a-z0-9.-]*)`)
+var secretFile = regexp.MustCompile(`\b(?:secret|key|password)-files?: \[?([a-z][a-z0-9.-]*)`)
 
 // Every example's configuration, rules and tests are right as they lie there.
 func TestExamplesAreRight(t *testing.T) {
@@ -35,9 +35,7 @@ func TestExamplesAreRight(t *testing.T) {
 			// What is a secret of the container's lies in a file of the test's.
 			dir := example(t, name, "/run/secrets/mongodb-password", "mongodb-password")
 			write(t, filepath.Join(dir, "mongodb-password"), "xyzzy\n")
-			for _, m := range secretFile.FindAllStringSubmatch(read(t, filepath.Join(dir, "postern.yaml")), -1) { // which the README has one make
-				write(t, filepath.Join(dir, m[1]), "0123456789abcdef0123456789abcdef\n")
-			}
+			exampleSecrets(t, dir)
 			for _, command := range []string{"check --quiet", "test"} {
 				out := runPostern(t, dir, nil, strings.Fields(command)...)
 				if out.code != 0 || command != "test" && out.out != "" || out.err != "" {
@@ -207,6 +205,20 @@ func TestExampleSystemd(t *testing.T) {
 	out, err := exec.Command(analyze, "verify", "--man=no", filepath.Join(dir, "postern.service")).CombinedOutput()
 	if err != nil || len(bytes.TrimSpace(out)) > 0 {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
+	}
+}
+
+// exampleSecrets puts a file beside an example's configuration for each secret that an administrator puts there.
+func exampleSecrets(t *testing.T, dir string) {
+	t.Helper()
+	for _, m := range secretFile.FindAllStringSubmatch(read(t, filepath.Join(dir, "postern.yaml")), -1) {
+		secret := "0123456789abcdef0123456789abcdef"
+		if m[1] == "sendgrid-public-key" {
+			_, secret = sendgridKey(t)
+		}
+		if _, err := os.Stat(filepath.Join(dir, m[1])); os.IsNotExist(err) {
+			write(t, filepath.Join(dir, m[1]), secret+"\n")
+		}
 	}
 }
 

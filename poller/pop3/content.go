@@ -28,10 +28,12 @@ func (s *session) name() error {
 			nameless = append(nameless, m)
 		}
 	}
-	if len(nameless) == 0 {
-		return nil
+	if len(nameless) > 0 {
+		if err := s.content(nameless); err != nil {
+			return err
+		}
 	}
-	return s.content(nameless)
+	return s.reused()
 }
 
 // content names mails by what they are: by a hash of header, size and the first lines, as far as that tells them apart, else of all. Where
@@ -70,6 +72,7 @@ func (s *session) content(mails []*entry) error {
 			m.id = m.label(fmt.Sprintf("unread:%d:%d", m.n, m.size))
 			return nil
 		}
+		s.peeked[m.n] = true
 		sum := sha256.New()
 		head, err := io.ReadAll(io.LimitReader(r, maxHead))
 		if err != nil {
@@ -111,6 +114,9 @@ func (s *session) heads(mails []*entry, body int, each func(m *entry, head []byt
 			if no != nil {
 				refused = true
 				return nil
+			}
+			if !top {
+				s.peeked[mails[i+j].n] = true
 			}
 			if head, err := io.ReadAll(io.LimitReader(r, maxHead)); err == nil {
 				each(mails[i+j], head)

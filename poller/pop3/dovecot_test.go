@@ -95,6 +95,7 @@ func TestDovecotDeletes(t *testing.T) {
 		t.Fatalf("got %d items, more %v, total %d", len(first.Items), first.More, first.Total)
 	}
 	fetch(t, s, first.Items)
+	took(s, first.Items)
 	if err := s.Settle(t.Context(), deleting(first.Items)); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,9 @@ func TestDovecotDeletes(t *testing.T) {
 	}
 	// Another client deletes what we listed: that is no error of the session.
 	d.Doveadm("expunge", "-u", "support", "mailbox", "INBOX", "SUBJECT", "late")
-	for id, m := range fetch(t, s, rest.Items) {
+	fetched := fetch(t, s, rest.Items)
+	took(s, rest.Items)
+	for id, m := range fetched {
 		if !strings.HasPrefix(m, "From: ann") && !strings.HasPrefix(m, "Subject: late") && !strings.HasPrefix(m, "error:") {
 			t.Errorf("%s: got %q", id, m)
 		}
@@ -255,6 +258,7 @@ func TestDovecotCutOff(t *testing.T) {
 				return true, err
 			}
 			cursor = b.Next // committed
+			took(s, came)
 			if err := s.Settle(t.Context(), deleting(came)); err != nil {
 				return true, err
 			}

@@ -23,7 +23,13 @@ type entry struct {
 	n    int    // its number in this session
 	id   string // UIDL, or what stands for it
 	size int64  // -1: the server does not tell
+
+	print uint64 // of its beginning, once it was fetched
 }
+
+// key is by which it is known that a mail was taken. A server may give the id of a mail that is gone to another (RFC 1939 section 7), which
+// then hardly ever has its size.
+func (m *entry) key() string { return m.id + " " + strconv.FormatInt(m.size, 10) }
 
 // List returns what lies there and is not in the cursor, oldest first. What lies there is asked for once: no more comes while the session
 // is open.
@@ -46,9 +52,10 @@ func (s *session) List(ctx context.Context, raw json.RawMessage, n int) (*poller
 	next := &cursor{salt: cur.salt, seen: make(map[uint64]bool, len(s.mails))}
 	b := &poller.Batch{}
 	for _, m := range s.mails {
-		h := cur.hash(m.id)
+		h := cur.hash(m.key())
 		switch {
 		case cur.seen[h]:
+			delete(s.peeked, m.n)
 		case next.seen[h]: // the same mail again: see content
 			continue
 		case len(b.Items) < n:
@@ -76,12 +83,12 @@ func (s *session) begin(ctx context.Context) (*cursor, error) {
 		switch {
 		case s.start.New:
 			for _, m := range s.mails {
-				c.seen[c.hash(m.id)] = true
+				c.seen[c.hash(m.key())] = true
 			}
 		case !s.start.Since.IsZero():
 			return s.heads(s.mails, 0, func(m *entry, head []byte) {
 				if came := cameAt(head); !came.IsZero() && came.Before(s.start.Since) { // one without a time is taken
-					c.seen[c.hash(m.id)] = true
+					c.seen[c.hash(m.key())] = true
 				}
 			})
 		}

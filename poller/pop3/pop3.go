@@ -17,6 +17,7 @@ package pop3
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"postern/poller"
@@ -44,7 +45,12 @@ type Start struct {
 }
 
 // An Account is a mailbox at a POP3 server.
-type Account struct{ o Options }
+type Account struct {
+	o Options
+
+	mu      sync.Mutex
+	deleted map[string]uint64 // by the session before: what mails with these ids looked like
+}
 
 var _ poller.Account = (*Account)(nil)
 
@@ -70,5 +76,5 @@ func (a *Account) open(ctx context.Context, tell func(poller.Step)) (*session, e
 	if err != nil {
 		return nil, err
 	}
-	return &session{conn: c, caps: caps, start: a.o.Start, now: a.o.Now, maxSize: a.o.MaxSize, deleted: map[int]bool{}}, nil
+	return &session{conn: c, a: a, caps: caps, start: a.o.Start, now: a.o.Now, maxSize: a.o.MaxSize, deleted: map[int]bool{}, open: map[int]bool{}, peeked: map[int]bool{}}, nil
 }

@@ -16,6 +16,7 @@ import (
 // A session has the mailbox for itself until Close.
 type session struct {
 	*conn
+	a       *Account
 	caps    caps
 	start   Start
 	now     func() time.Time
@@ -34,12 +35,20 @@ type session struct {
 	owed    int  // answers that are still to come
 	long    bool // they have more lines than one
 	deleted map[int]bool
+	open    map[int]bool // fetched, and not taken
+	peeked  map[int]bool // read to know them, and perhaps not taken
 }
 
 var _ poller.Brief = (*session)(nil)
 
-// Brief says that others wait for the mailbox.
-func (s *session) Brief() {}
+// Took hears of mails that may go.
+func (s *session) Took(items []poller.Item) {
+	for _, item := range items {
+		for _, m := range s.same(item) {
+			s.taken(m)
+		}
+	}
+}
 
 // Fetch asks for mails, several ahead where the server allows it.
 func (s *session) Fetch(ctx context.Context, items []poller.Item, take func(poller.Item, io.Reader, error) error) error {
@@ -48,23 +57,25 @@ func (s *session) Fetch(ctx context.Context, items []poller.Item, take func(poll
 	}
 	return s.do(ctx, func() error {
 		var ask []poller.Item
+		var of []*entry
 		var calls []call
 		for _, item := range items {
-			m := s.find(item.ID)
+			m := s.find(item)
 			if m == nil {
 				if err := take(item, nil, &poller.ItemError{Item: item, Err: errGone, Gone: true}); err != nil {
 					return err
 				}
 				continue
 			}
-			ask, calls = append(ask, item), append(calls, call{fmt.Sprintf("RETR %d", m.n), m.size})
+			ask, of, calls = append(ask, item), append(of, m), append(calls, call{fmt.Sprintf("RETR %d", m.n), m.size})
 		}
 		return s.pipeline(calls, true, func(i int, r io.Reader, no *refusal) error {
 			if no != nil {
 				return take(ask[i], nil, &poller.ItemError{Item: ask[i], Err: fault.As(fault.Unavailable, no)})
 			}
 			item := ask[i]
-			r, item.Arrived = s.arrived(r)
+			s.open[of[i].n] = true
+			r, item.Arrived = s.arrived(of[i], r)
 			return take(item, r, nil)
 		})
 	})
@@ -72,11 +83,12 @@ func (s *session) Fetch(ctx context.Context, items []poller.Item, take func(poll
 
 // arrived looks into the beginning of a mail for when it came to the server, which POP3 does not tell otherwise: a mail without Message-ID and
 // Date that is fetched again after a crash is known by it. It returns a reader of the whole mail.
-func (s *session) arrived(r io.Reader) (io.Reader, time.Time) {
+func (s *session) arrived(m *entry, r io.Reader) (io.Reader, time.Time) {
 	if s.head == nil {
-		s.head = make([]byte, 8<<10)
+		s.head = make([]byte, printed)
 	}
 	n, _ := io.ReadFull(r, s.head) // an error comes again from r
+	m.print = printOf(s.head[:n])
 	at := receivedAt(s.head[:n])
 	if at.After(s.now().Add(time.Hour)) {
 		at = time.Time{}
@@ -86,12 +98,25 @@ func (s *session) arrived(r io.Reader) (io.Reader, time.Time) {
 
 var errGone = errors.New("it does not lie at the server any more")
 
-// find is a mail that lies there and was not deleted by us; nil for none.
-func (s *session) find(id string) *entry {
-	for _, m := range s.numbers[id] {
-		if !s.deleted[m.n] {
-			return m
+func (s *session) taken(m *entry) {
+	delete(s.open, m.n)
+	delete(s.peeked, m.n)
+}
+
+// same are the mails that an item names and that were not deleted by us. One of another size has got the id of a mail that is gone.
+func (s *session) same(item poller.Item) (all []*entry) {
+	for _, m := range s.numbers[item.ID] {
+		if !s.deleted[m.n] && (item.Size < 0 || m.size < 0 || item.Size == m.size) {
+			all = append(all, m)
 		}
+	}
+	return all
+}
+
+// find is the first of these; nil for none.
+func (s *session) find(item poller.Item) *entry {
+	if all := s.same(item); len(all) > 0 {
+		return all[0]
 	}
 	return nil
 }
@@ -110,11 +135,9 @@ func (s *session) Settle(ctx context.Context, done []poller.Settled) error {
 			switch d.After.Do {
 			case poller.Keep, "":
 			case poller.Delete:
-				for _, m := range s.numbers[d.Item.ID] {
-					if !s.deleted[m.n] {
-						of, items = append(of, m), append(items, d.Item)
-						calls = append(calls, call{fmt.Sprintf("DELE %d", m.n), 16})
-					}
+				for _, m := range s.same(d.Item) {
+					of, items = append(of, m), append(items, d.Item)
+					calls = append(calls, call{fmt.Sprintf("DELE %d", m.n), 16})
 				}
 			default:
 				failed = append(failed, &poller.ItemError{Item: d.Item, Err: fault.Errorf(fault.Invalid, "POP3 knows neither flags nor folders: after can be keep or delete, not %s", d.After.Do)})
@@ -126,6 +149,7 @@ func (s *session) Settle(ctx context.Context, done []poller.Settled) error {
 				return nil
 			}
 			s.deleted[of[i].n] = true
+			s.taken(of[i])
 			return nil
 		})
 	})
@@ -160,14 +184,23 @@ func (s *session) Close() error {
 	if err != nil && len(s.deleted) > 0 {
 		return fmt.Errorf("the server may not have deleted %d mails, which are looked for again: %w", len(s.deleted), err)
 	}
+	if err == nil && s.loaded {
+		s.remember()
+	}
 	return nil
 }
+
+// errOpen says why there was no QUIT.
+var errOpen = fault.Errorf(fault.Unavailable, "a mail was fetched and not taken, and some servers remove what was fetched: so the session ended without QUIT")
 
 func (s *session) quit() error {
 	if s.err != nil {
 		return s.err
 	}
-	if s.owed > 0 && len(s.deleted) == 0 {
+	switch {
+	case len(s.open)+len(s.peeked) > 0:
+		return errOpen
+	case s.owed > 0 && len(s.deleted) == 0:
 		return nil // nobody waits for what is still to come
 	}
 	if err := s.drain(); err != nil {

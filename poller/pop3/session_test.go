@@ -53,6 +53,8 @@ func fetch(t *testing.T, s poller.Session, items []poller.Item) map[string]strin
 	return got
 }
 
+func took(s poller.Session, items []poller.Item) { s.(poller.Brief).Took(items) }
+
 func ids(items []poller.Item) (out []string) {
 	for _, i := range items {
 		out = append(out, i.ID)
@@ -78,6 +80,7 @@ func poll(t *testing.T, a *pop3.Account, cursor json.RawMessage, remove bool) (t
 		for _, i := range b.Items {
 			taken = append(taken, got[i.ID])
 		}
+		took(s, b.Items)
 		if remove {
 			if err := s.Settle(t.Context(), deleting(b.Items)); err != nil {
 				t.Fatal(err)
@@ -337,10 +340,12 @@ func TestFetch(t *testing.T) {
 		t.Errorf("afterwards: got %q", got)
 	}
 	_ = x.Fetch(t.Context(), want, func(poller.Item, io.Reader, error) error { return errEnough })
+	took(x, want[:1])
 	if err := x.Settle(t.Context(), deleting(want[:3])); err != nil {
 		t.Error(err)
 	}
 	_ = x.Fetch(t.Context(), want[10:], func(poller.Item, io.Reader, error) error { return errEnough })
+	took(x, want)
 	if err := x.Close(); err != nil || len(s.left()) != 197 {
 		t.Errorf("close: %v, %d left", err, len(s.left()))
 	}
@@ -486,6 +491,86 @@ func TestSettle(t *testing.T) {
 			t.Error("a closed session lists")
 		}
 	})
+}
+
+// Some servers remove at QUIT what was fetched, whoever asked for it: a session that fetched what was not taken says none.
+func TestTaken(t *testing.T) {
+	t.Parallel()
+	s := modern().start(t)
+	s.put(numbered(1, 4)...)
+	x := open(t, s.account())
+	items := list(t, x, nil, 10).Items
+	fetch(t, x, items)
+	took(x, items[:3])
+	if err := x.Settle(t.Context(), deleting(items[:2])); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Close(); err == nil || !strings.Contains(err.Error(), "fetched and not taken") || s.count("QUIT") != 0 {
+		t.Errorf("got %v; it said %q", err, s.said)
+	}
+	x = open(t, s.account())
+	fetch(t, x, items[2:])
+	took(x, items[2:3])
+	if err := x.Close(); err != nil || s.count("QUIT") != 0 { // nothing was to be deleted
+		t.Errorf("got %v; it said %q", err, s.said)
+	}
+	x = open(t, s.account())
+	fetch(t, x, items)
+	took(x, items[1:])
+	if err := x.Settle(t.Context(), deleting(items[:1])); err != nil { // what is deleted was taken
+		t.Fatal(err)
+	}
+	if err := x.Close(); err != nil || s.count("QUIT") != 1 || len(s.left()) != 3 {
+		t.Errorf("got %v; it said %q", err, s.said)
+	}
+	// The same for what had to be read to be known.
+	poor := &server{}
+	poor.start(t)
+	poor.put(numbered(1, 4)...)
+	x = open(t, poor.account())
+	b := list(t, x, nil, 2)
+	fetch(t, x, b.Items)
+	took(x, b.Items)
+	_ = x.Close()
+	if poor.count("QUIT") != 0 {
+		t.Errorf("it said %q", poor.said)
+	}
+	if taken, _ := poll(t, poor.account(), b.Next, false); len(taken) != 2 || poor.count("QUIT") != 1 {
+		t.Errorf("took %q; it said %q", taken, poor.said)
+	}
+}
+
+// A server may give the id of a mail that was deleted to the next one: RFC 1939 section 7.
+func TestReusedIDs(t *testing.T) {
+	t.Parallel()
+	s := modern().start(t)
+	a := s.account()
+	mail := func(text string) *lies { return &lies{uid: "1", raw: "Subject: alert\r\n\r\n" + text + "\r\n"} }
+	var cursor json.RawMessage
+	var taken []string
+	for _, text := range []string{"first", "other", "longer than those", "third"} { // two of one size
+		s.put(mail(text))
+		if taken, cursor = poll(t, a, cursor, true); len(taken) != 1 || taken[0] != mail(text).raw || len(s.left()) != 0 {
+			t.Errorf("%s: took %q, left %q", text, taken, s.left())
+		}
+	}
+	// One that a server says it deleted, and did not, is not taken again and again.
+	s.put(mail("third"))
+	if taken, cursor = poll(t, a, cursor, true); len(taken) != 0 {
+		t.Errorf("took %q", taken)
+	}
+	// What is to be deleted is the mail that was taken, not one that has got its id.
+	x := open(t, a)
+	old := poller.Item{ID: "1", Size: 5}
+	if err := x.Settle(t.Context(), deleting([]poller.Item{old})); err != nil {
+		t.Fatal(err)
+	}
+	if got := fetch(t, x, []poller.Item{old}); !strings.Contains(got["1"], "any more") {
+		t.Errorf("got %q", got)
+	}
+	if err := x.Close(); err != nil || len(s.left()) != 1 {
+		t.Errorf("%v, left %q", err, s.left())
+	}
 }
 
 // Some servers refuse to list nothing.

@@ -16,7 +16,7 @@ import (
 const (
 	brevoHost    = "api.brevo.com"
 	brevoPath    = "/v3/inbound/attachments/" // developers.brevo.com/reference/get-inbound-email-attachment
-	brevoTimeout = 45 * time.Second           // for all files of a mail
+	brevoTimeout = 100 * time.Second          // for all files of a mail; what Brevo no longer waits for is taken all the same
 	brevoToken   = 4 << 10
 )
 

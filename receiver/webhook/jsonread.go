@@ -14,26 +14,38 @@ import (
 	"postern/internal/spool"
 )
 
-// What a JSON document may cost in memory: some 40 MiB at the very worst, whatever it says and however long it is.
+// bounds say what a JSON document may cost in memory, whatever it says and however long it is.
+type bounds struct {
+	depth  int
+	values int
+	keys   int // bytes of all keys
+	texts  int // when so many bytes of texts are held, further ones stay in the body, as long ones do
+}
+
+var (
+	// forProven is some 40 MiB at the very worst, for those who have shown who they are.
+	forProven = bounds{depth: 32, values: 200_000, keys: 2 << 20, texts: 2 << 20}
+	// forStrangers is 100 KiB.
+	forStrangers = bounds{depth: 4, values: 200, keys: 16 << 10, texts: 32 << 10}
+)
+
 const (
-	jsonDepth  = 32
-	jsonValues = 200_000
-	jsonKeys   = 2 << 20 // bytes of all keys
-	jsonKey    = 1 << 10 // bytes of a key or a number
-	jsonHeld   = 4 << 10 // a longer text stays in the body,
-	jsonTexts  = 2 << 20 // and so does every text when this many bytes of texts are held
+	jsonKey  = 1 << 10 // bytes of a key or a number
+	jsonHeld = 4 << 10 // of a text that is held
 )
 
 // readJSON reads a document: RFC 8259, and nothing that the RFC leaves to chance. A key that comes twice is an error, for two readers
 // may disagree on which counts; so are bytes behind the document. Bytes of texts that are no UTF-8 are kept as they are, halves of
 // surrogate pairs become U+FFFD.
-func readJSON(_ *Tools, body *spool.Body) (*value, error) {
+func readJSON(_ *Tools, body *spool.Body) (*value, error) { return readWithin(forProven, body) }
+
+func readWithin(b bounds, body *spool.Body) (*value, error) {
 	f, err := body.Open()
 	if err != nil {
 		return nil, fmt.Errorf("read JSON: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	p := &jsonReader{source: source{Reader: bufio.NewReaderSize(f, 32<<10)}, doc: &document{body}}
+	p := &jsonReader{source: source{Reader: bufio.NewReaderSize(f, 32<<10)}, bounds: b, doc: &document{body}}
 	v := &value{doc: p.doc}
 	if err := p.read(v, 0); err != nil {
 		return nil, err
@@ -79,6 +91,7 @@ func (s *source) invalid(v *value, format string, args ...any) error {
 
 type jsonReader struct {
 	source
+	bounds             bounds
 	doc                *document
 	values, keys, held int
 	buf                [jsonHeld + 1]byte
@@ -105,13 +118,13 @@ func (p *jsonReader) read(v *value, depth int) error {
 		return err
 	}
 	v.at = p.at
-	if p.values++; p.values > jsonValues {
-		return fault.Errorf(fault.TooLarge, "at %s: the document has more than %d values", v.path(), jsonValues)
+	if p.values++; p.values > p.bounds.values {
+		return fault.Errorf(fault.TooLarge, "at %s: the document has more than %d values", v.path(), p.bounds.values)
 	}
 	switch {
 	case c == '{' || c == '[':
-		if depth >= jsonDepth {
-			return fault.Errorf(fault.TooLarge, "at %s: lists and objects are nested more than %d deep", v.path(), jsonDepth)
+		if depth >= p.bounds.depth {
+			return fault.Errorf(fault.TooLarge, "at %s: lists and objects are nested more than %d deep", v.path(), p.bounds.depth)
 		}
 		p.skip(1)
 		if c == '[' {
@@ -221,8 +234,8 @@ func (p *jsonReader) key(v *value) error {
 	if err != nil {
 		return err
 	}
-	if p.keys += n; n > jsonKey || p.keys > jsonKeys {
-		return fault.Errorf(fault.TooLarge, "at %s: a key has more than %d bytes, or all keys more than %d", v.path(), jsonKey, jsonKeys)
+	if p.keys += n; n > jsonKey || p.keys > p.bounds.keys {
+		return fault.Errorf(fault.TooLarge, "at %s: a key has more than %d bytes, or all keys more than %d", v.path(), jsonKey, p.bounds.keys)
 	}
 	k := string(p.buf[:n])
 	if _, err := r.Read(p.buf[:]); !errors.Is(err, io.EOF) {
@@ -259,7 +272,7 @@ func (p *jsonReader) text(v *value) error {
 	if err != nil {
 		return err
 	}
-	if n <= jsonHeld && p.held+n <= jsonTexts || n <= 16 { // what is that short costs no more than to remember where it is
+	if n <= jsonHeld && p.held+n <= p.bounds.texts || n <= 16 { // what is that short costs no more than to remember where it is
 		p.held += n
 		v.text, v.held = string(p.buf[:n]), true
 	}

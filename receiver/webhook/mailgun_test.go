@@ -201,6 +201,32 @@ func TestMailgunStored(t *testing.T) {
 	}
 }
 
+// TestMailgunRegion: where a storage host does not know a message, or is away, the API of the hook's region is asked.
+func TestMailgunRegion(t *testing.T) {
+	t.Parallel()
+	for region, want := range map[string]int{"": 503, "us": 503, "eu": 200} {
+		for _, status := range []int{404, 502, 401} {
+			var hosts []string
+			client := fetcher(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				hosts = append(hosts, r.Host)
+				if r.Host != "api.eu.mailgun.net" {
+					w.WriteHeader(status)
+					return
+				}
+				(&storage{}).ServeHTTP(w, r)
+			}), "storage-europe-west1.api.mailgun.net", "api.mailgun.net", "api.eu.mailgun.net")
+			hook := mailgunHook()
+			hook.Region = region
+			g := newRig(t, func(o *webhook.Options) { o.Client = client }, hook)
+			got := g.send(mailgunRequest(false, input{name: "message-headers", value: mailgunHeaders()}, input{name: "body-plain", value: "Der Drucker"},
+				input{name: "message-url", value: "https://storage-europe-west1.api.mailgun.net/v3/domains/example.com/messages/BAABAAKEY"}))
+			if got != want || (want == 200) != (len(g.mails()) == 1 && !g.mails()[0].env.Rebuilt) {
+				t.Errorf("region %q, %d: answered %d, asked %q: %v", region, status, got, hosts, g.refused)
+			}
+		}
+	}
+}
+
 // TestMailgunProof: a token counts once, whatever the encoding, and only with the content that it came with first.
 func TestMailgunProof(t *testing.T) {
 	t.Parallel()

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,7 +11,6 @@ import (
 
 	"postern/internal/fault"
 	"postern/internal/spool"
-	"postern/internal/webclient"
 )
 
 // mailgunHosts are where stored messages are, and all that the API key is sent to: the API of both regions (documentation.mailgun.com,
@@ -22,12 +20,28 @@ var mailgunHosts = []string{"api.mailgun.net", "api.eu.mailgun.net", "*.api.mail
 
 var storedMessage = regexp.MustCompile(`^/v3/domains/[^/]+/messages/[^/]+$`)
 
-// fetchMailgun gets the raw message behind a notification's message-url, which nothing signs. Nil means that Mailgun has it no more.
+// fetchMailgun gets the raw message behind a notification's message-url, which nothing signs. Nil means that Mailgun does not find it.
 func fetchMailgun(ctx context.Context, t *Tools, h *Hook, at string) (*spool.Body, error) {
 	u, err := url.Parse(at)
 	if err != nil || !storedMessage.MatchString(u.Path) || strings.Contains(u.Path, "/../") || strings.HasSuffix(u.Path, "/..") {
 		return nil, fault.Errorf(fault.Invalid, "field message-url %q: want https://…/v3/domains/DOMAIN/messages/KEY", short(at))
 	}
+	if err := t.Client.Check(u, mailgunHosts...); err != nil {
+		return nil, fault.Errorf(fault.Invalid, "field message-url: %w; it must be at Mailgun", err)
+	}
+	raw, err := getMailgun(ctx, t, h, u)
+	if api := mailgunAPI[h.Region]; raw == nil && api != "" && api != u.Host && !fault.Is(err, fault.TooLarge) {
+		again := *u // storage hosts of the EU were seen to know nothing of what the region's API has
+		again.Host = api
+		return getMailgun(ctx, t, h, &again)
+	}
+	return raw, err
+}
+
+// mailgunAPI are the regions' APIs.
+var mailgunAPI = map[string]string{"us": "api.mailgun.net", "eu": "api.eu.mailgun.net"}
+
+func getMailgun(ctx context.Context, t *Tools, h *Hook, u *url.URL) (*spool.Body, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, fault.As(fault.Invalid, err)
@@ -35,9 +49,6 @@ func fetchMailgun(ctx context.Context, t *Tools, h *Hook, at string) (*spool.Bod
 	req.SetBasicAuth("api", h.APIKey)
 	req.Header.Set("Accept", "message/rfc2822") // JSON with the message in body-mime: view-stored-messages
 	res, err := t.Client.Limit(2*t.Limits.Mail+1<<20).Do(req, mailgunHosts...)
-	if errors.Is(err, webclient.ErrHost) {
-		return nil, fault.Errorf(fault.Invalid, "field message-url: %w; it must be at Mailgun", err)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -47,25 +58,28 @@ func fetchMailgun(ctx context.Context, t *Tools, h *Hook, at string) (*spool.Bod
 	case http.StatusNotFound, http.StatusGone:
 		return nil, nil
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return nil, fault.Errorf(fault.Unavailable, "Mailgun answers %d for a stored message: api-key must be a key of this account and region", res.StatusCode)
+		return nil, fault.Errorf(fault.Unavailable, "%s answers %d for a stored message: api-key-file must have a key of this account and region", u.Host, res.StatusCode)
 	default:
-		return nil, fault.Errorf(fault.Unavailable, "Mailgun answers %d for a stored message", res.StatusCode)
+		return nil, fault.Errorf(fault.Unavailable, "%s answers %d for a stored message", u.Host, res.StatusCode)
 	}
 	answer, err := spoolReader(t, res.Body)
 	if err != nil {
 		return nil, err
 	}
-	if kind := res.Header.Get("Content-Type"); strings.HasPrefix(strings.ToLower(kind), "message/") {
+	if kind := res.Header.Get("Content-Type"); strings.HasPrefix(strings.ToLower(kind), "message/") && answer.Size() > t.Limits.Mail {
+		_ = answer.Close()
+		return nil, fault.Errorf(fault.TooLarge, "the stored message has %d bytes, of %d that are allowed", answer.Size(), t.Limits.Mail)
+	} else if strings.HasPrefix(strings.ToLower(kind), "message/") {
 		return answer, nil
 	}
 	defer func() { _ = answer.Close() }()
 	v, err := readJSON(t, answer)
 	if err != nil {
-		return nil, fault.Errorf(fault.Unavailable, "Mailgun's answer for a stored message: %w", err)
+		return nil, fault.Errorf(fault.Unavailable, "%s, its answer for a stored message: %w", u.Host, err)
 	}
 	raw, err := v.Get("body-mime").Spool(t)
 	if fault.Is(err, fault.Invalid) {
-		return nil, fault.Errorf(fault.Unavailable, "Mailgun's answer for a stored message: %w", err)
+		return nil, fault.Errorf(fault.Unavailable, "%s, its answer for a stored message: %w", u.Host, err)
 	}
 	return raw, err
 }

@@ -29,7 +29,7 @@ var mandrill = &Provider{
 }
 
 // mandrillFields is how many fields a form may have to be verified. Mandrill sends one.
-const mandrillFields = 8
+const mandrillFields = 4
 
 // verifyMandrill compares X-Mandrill-Signature with HMAC-SHA1 over the URL as Mandrill knows it, then name and value of each field,
 // sorted by name: mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/#authenticating-webhook-requests.

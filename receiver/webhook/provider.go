@@ -79,6 +79,9 @@ type Provider struct {
 	Header  string // the header in which it can send Hook.Secret; "" where it has none
 	Advice  string // how to have it send raw mail, or why not: what postern doctor says
 
+	// Key says what is wrong with one of Hook.Keys, as it is configured. Nil where any text can be a key.
+	Key func(key string) error
+
 	// Verify says whether the request was signed by one of h.Keys: over the exact bytes, before anything of them is believed. It returns
 	// an *Unproven otherwise, whose reason is for administrators and never for the peer. Nil where nothing is signed.
 	Verify func(ctx context.Context, t *Tools, h *Hook, r *Request) error

@@ -1,6 +1,9 @@
 package webhook
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // providers is the table of contents: a line for each provider's file.
 var providers = []*Provider{
@@ -50,6 +53,14 @@ func (h *Hook) Problems() (out []string) {
 	}
 	if len(h.Keys) > 0 && p.Verify == nil {
 		out = append(out, "key-files: "+p.Title+" signs nothing, so keys prove nothing; use secret-file")
+	}
+	for i, k := range h.Keys {
+		if p.Key == nil {
+			break
+		}
+		if err := p.Key(k); err != nil {
+			out = append(out, fmt.Sprintf("key-files: number %d: %s", i+1, err))
+		}
 	}
 	return out
 }

@@ -14,8 +14,9 @@ import (
 	"postern/internal/spool"
 )
 
-// s3Timeout leaves time for the commit within the 15 seconds that SNS waits (docs.aws.amazon.com/sns/latest/dg/SendMessageToHttp.prepare.html).
-const s3Timeout = 10 * time.Second
+// s3Timeout is longer than the 15 seconds that SNS waits (docs.aws.amazon.com/sns/latest/dg/SendMessageToHttp.prepare.html): a large mail that
+// comes slowly is taken though SNS has gone, and known when SNS asks again. To give up in time for SNS would be to give up each time.
+const s3Timeout = time.Minute
 
 // bucketName is docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html, as far as it matters in a host name.
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)

@@ -30,6 +30,7 @@ var sendgrid = &Provider{
 	Signs: true,
 	Advice: `tick "POST the raw, full MIME message" at Settings > Inbound Parse (send_raw in the API): without it SendGrid takes mails apart, ` +
 		`and what is put together again lacks signatures and nested messages`,
+	Key:    func(key string) error { _, err := ecdsaKey(key); return err },
 	Verify: verifySendGrid,
 	Read:   readSendGrid,
 }
@@ -106,16 +107,16 @@ func ecdsaKey(s string) (*ecdsa.PublicKey, error) {
 	} else {
 		var err error
 		if der, err = base64.StdEncoding.DecodeString(strings.Join(strings.Fields(s), "")); err != nil {
-			return nil, fmt.Errorf("public key: %w", err)
+			return nil, fmt.Errorf("want the public_key of SendGrid's security policy: %w", err)
 		}
 	}
-	any, err := x509.ParsePKIXPublicKey(der)
+	public, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
-		return nil, fmt.Errorf("public key: %w", err)
+		return nil, fmt.Errorf("want the public_key of SendGrid's security policy: %w", err)
 	}
-	key, ok := any.(*ecdsa.PublicKey)
+	key, ok := public.(*ecdsa.PublicKey)
 	if !ok {
-		return nil, fmt.Errorf("public key: want ECDSA, got %T", any)
+		return nil, fmt.Errorf("want the public_key of SendGrid's security policy, an ECDSA key; got %T", public)
 	}
 	return key, nil
 }

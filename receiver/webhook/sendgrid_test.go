@@ -228,3 +228,15 @@ func TestSendGridMalformed(t *testing.T) {
 	malformed(t, secretHook("sendgrid"), "multipart/form-data; boundary=xYzZY", bodies)
 	malformed(t, secretHook("sendgrid"), "application/json", map[string]string{"an event webhook": `[{"email":"ann@example.org","event":"delivered"}]`})
 }
+
+func TestSendGridKeys(t *testing.T) {
+	t.Parallel()
+	_, public := sendgridKey(t, "a key for tests")
+	for key, want := range map[string]string{public: "", "a secret": "public_key", "": "public_key"} {
+		h := webhook.Hook{Provider: "sendgrid", Mailbox: "support", Keys: []string{public, key}}
+		got := strings.Join(h.Problems(), "; ")
+		if !strings.Contains(got, want) || (want == "") != (got == "") || want != "" && !strings.Contains(got, "number 2") {
+			t.Errorf("key %q: %q", key, got)
+		}
+	}
+}

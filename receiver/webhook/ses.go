@@ -24,7 +24,7 @@ var ses = &Provider{
 }
 
 func readSES(ctx context.Context, t *Tools, h *Hook, r *Request, take func(*Mail) error) error {
-	m, err := readSNS(t, h, r)
+	m, err := readSNS(h, r)
 	if err != nil {
 		return err
 	}

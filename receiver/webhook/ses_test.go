@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -12,7 +13,9 @@ import (
 	"encoding/pem"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -588,4 +591,34 @@ func FuzzSES(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestSESSlow: a mail that comes slowly is taken though SNS has gone.
+func TestSESSlow(t *testing.T) {
+	t.Parallel()
+	c, gone := amazon(t), make(chan struct{})
+	c.put("our-mail.s3.eu-west-1.amazonaws.com/slow", page{stream: func(w io.Writer) {
+		_, _ = io.WriteString(w, mailPlain[:20])
+		w.(http.Flusher).Flush()
+		<-gone
+		_, _ = io.WriteString(w, mailPlain[20:])
+	}})
+	g := newRig(t, c.options, sesHook)
+	m := notification(received(t, inBucket("our-mail", "slow"))).signed(t, snsKey(t))
+	ctx, leave := context.WithCancel(t.Context())
+	r := httptest.NewRequestWithContext(ctx, "POST", "/hooks/ses/support", strings.NewReader(m.body(t)))
+	for _, h := range m.headers() {
+		k, v, _ := strings.Cut(h, ": ")
+		r.Header.Set(k, v)
+	}
+	done := make(chan int)
+	go func() { done <- g.do(r).Code }()
+	for c.said("our-mail.s3.eu-west-1.amazonaws.com/slow") == nil {
+		time.Sleep(time.Millisecond)
+	}
+	leave()
+	close(gone)
+	if code := <-done; code != 200 || len(g.mails()) != 1 || g.mails()[0].raw != mailPlain {
+		t.Errorf("got %d, %d mails, %q", code, len(g.mails()), g.refused)
+	}
 }

@@ -34,6 +34,9 @@ const (
 	snsAhead  = 15 * time.Minute
 )
 
+// snsBytes is what a message has at most: 256 KiB (docs.aws.amazon.com/sns/latest/dg/large-message-payloads.html), each byte of which JSON may need six for.
+const snsBytes = 2 << 20
+
 // An snsMessage is one message of SNS, as it says of itself.
 type snsMessage struct {
 	*value
@@ -66,11 +69,14 @@ func awsDomain(region string) string {
 }
 
 // readSNS reads the message of a request, if it is one of the hook's topics.
-func readSNS(t *Tools, h *Hook, r *Request) (*snsMessage, error) {
+func readSNS(h *Hook, r *Request) (*snsMessage, error) {
 	if strings.EqualFold(r.Header.Get("x-amz-sns-rawdelivery"), "true") {
 		return nil, fault.Errorf(fault.Invalid, "the subscription has raw message delivery on, which takes the signature away: switch it off")
 	}
-	v, err := readJSON(t, r.Body)
+	if r.Body.Size() > snsBytes {
+		return nil, fault.Errorf(fault.TooLarge, "the message has %d bytes, and those of SNS not more than %d", r.Body.Size(), snsBytes)
+	}
+	v, err := readWithin(forStrangers, r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +120,7 @@ var snsSigned = map[string][]string{
 
 // verifySNS says whether SNS itself sent a message of one of the hook's topics, now and not long ago.
 func verifySNS(ctx context.Context, t *Tools, h *Hook, r *Request) error {
-	m, err := readSNS(t, h, r)
+	m, err := readSNS(h, r)
 	if fault.Is(err, fault.Invalid) || fault.Is(err, fault.TooLarge) {
 		return &Unproven{err.Error()}
 	}

@@ -75,16 +75,28 @@ func (c *certificates) key(ctx context.Context, t *Tools, topic snsTopic, from s
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if c.known == nil || len(c.known) >= certsKept {
-			c.known = map[string]certificate{}
-		}
-		c.known[u.Path+topic.host] = kept
+		c.keep(u.Path+topic.host, kept)
 		return kept.key, kept.err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return v.(*rsa.PublicKey), nil
+}
+
+// keep remembers one. Those that are not good go first: whoever knows a topic can name as many of them as they like.
+func (c *certificates) keep(name string, cert certificate) {
+	if c.known == nil {
+		c.known = map[string]certificate{}
+	}
+	for _, good := range []bool{false, true} {
+		for old, k := range c.known {
+			if len(c.known) >= certsKept && (k.err == nil) == good {
+				delete(c.known, old)
+			}
+		}
+	}
+	c.known[name] = cert
 }
 
 func fetchCertificate(ctx context.Context, t *Tools, topic snsTopic, u *url.URL) (*x509.Certificate, error) {

@@ -189,3 +189,37 @@ func fuzz(t *testing.T, g *rig, path, body string, headers ...string) {
 		t.Errorf("left in the spool: %v, %v", left, err)
 	}
 }
+
+// TestStrangersAreCheap: what a request that proves nothing says costs nothing but its bytes.
+func TestStrangersAreCheap(t *testing.T) { // not parallel: it looks at what the whole process allocates
+	g := newRig(t, amazon(t).options, sesHook, mandrillHook)
+	headers := notification("x").headers()
+	for name, tt := range map[string]struct {
+		path, body string
+		headers    []string
+	}{
+		"many values":     {"/hooks/ses/support", `{"Type":[` + strings.Repeat("0,", 500_000) + "0]}", headers},
+		"many keys":       {"/hooks/ses/support", `{"a":` + strings.Repeat(`{"a":1,"b":`, 2) + `{` + manyKeys(50_000) + `}}}`, headers},
+		"a long text":     {"/hooks/ses/support", `{"Type":"` + strings.Repeat("x", 1_000_000) + `"}`, headers},
+		"too long":        {"/hooks/ses/support", strings.Repeat(" ", 3<<20), headers},
+		"many fields":     {"/hooks/mandrill/support", strings.Repeat("a&", 500_000), []string{formType, "X-Mandrill-Signature: AAAAAAAAAAAAAAAAAAAAAAAAAAA="}},
+		"a large field":   {"/hooks/mandrill/support", "mandrill_events=" + strings.Repeat("%41", 300_000), []string{formType, "X-Mandrill-Signature: AAAAAAAAAAAAAAAAAAAAAAAAAAA="}},
+		"unsorted fields": {"/hooks/mandrill/support", "d=" + strings.Repeat("x", 300_000) + "&c=1&b=2&a=3", []string{formType, "X-Mandrill-Signature: AAAAAAAAAAAAAAAAAAAAAAAAAAA="}},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		w := g.post(tt.path, tt.body, tt.headers...)
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; w.Code != 401 || n > 1<<20 {
+			t.Errorf("%s: got %d, allocates %d", name, w.Code, n)
+		}
+	}
+}
+
+func manyKeys(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `"%d":0,`, i)
+	}
+	return b.String() + `"":0`
+}
