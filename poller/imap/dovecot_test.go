@@ -171,6 +171,7 @@ func TestRenumbered(t *testing.T) {
 	}
 	c.cursor = b.Next
 	// What was listed by its old number is settled by nobody.
+	c.reopen()
 	c.must(c.settle(b.Items, poller.Delete, ""))
 	c.got = map[string]string{}
 	c.poll(2)
