@@ -15,6 +15,7 @@ import (
 	"postern/internal/config"
 	"postern/internal/fault"
 	"postern/internal/issue"
+	"postern/internal/logkey"
 	"postern/internal/oauth"
 )
 
@@ -149,7 +150,8 @@ func (a *App) loggedIn(ctx context.Context, p *pending, done bool, wait time.Dur
 	step := &LoginStep{Done: done, Wait: wait.Seconds()}
 	if done {
 		step.Account = p.Account(ctx)
-		a.log.InfoContext(ctx, "a source was logged in", "source", p.source, "account", step.Account)
+		a.log.InfoContext(ctx, "a source was logged in", logkey.Source, p.source, "account", step.Account)
+		_ = a.poller.Poll(ctx, p.source) // where nobody polls here, somebody does soon
 	}
 	return step
 }

@@ -19,7 +19,7 @@ import (
 
 const examples = "../../examples"
 
-var secretFile = regexp.MustCompile(`\b(?:secret|key|password)-files?: \[?([a-z][a-z0-9.-]*)`)
+var secretFile = regexp.MustCompile(`\b(?:secret|key|password|service-account)-files?: \[?([a-z][a-z0-9.-]*)`)
 
 // Every example's configuration, rules and tests are right as they lie there.
 func TestExamplesAreRight(t *testing.T) {
