@@ -125,11 +125,13 @@ func (r *renewing) token(ctx context.Context) (string, error) {
 	return t, err
 }
 
-// Open logs in.
+// Open logs in, once more with another token where the first is not taken.
 func (r *renewing) Open(ctx context.Context) (poller.Session, error) {
 	s, err := r.Account.Open(ctx)
-	if t := r.last.Load(); fault.Is(err, fault.Denied) && t != nil {
-		r.tokens.Refused(*t)
+	t := r.last.Load()
+	if !fault.Is(err, fault.Denied) || t == nil || *t == "" {
+		return s, err
 	}
-	return s, err
+	r.tokens.Refused(*t)
+	return r.Account.Open(ctx)
 }
