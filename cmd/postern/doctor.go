@@ -118,6 +118,7 @@ func (p *program) examine(ctx context.Context) []finding {
 			out = append(out, certificate(name, t.Cert))
 		}
 	}
+	out = append(out, hookFindings(c)...)
 	if !c.SMTP.TLS.Enabled() {
 		for _, l := range c.SMTP.Listen {
 			if !l.Loopback() {

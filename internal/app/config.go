@@ -53,7 +53,7 @@ func (a *App) apply(_ context.Context, _, c *config.Config) error {
 	}
 	a.setLevel(c)
 	a.policy.Store(policy(c))
-	a.hooks.Apply(hooks(c))
+	a.hooks.Apply(Hooks(c))
 	a.poller.Apply(a.sources(c))
 	a.shadow.retake()
 	a.rules.Reload() // the names that rules may use may have changed

@@ -25,7 +25,7 @@ func (a *App) openHooks(c *config.Config) {
 			return a.intake.Begin(ctx, env)
 		},
 		Spool: a.spool, Client: client, Claim: a.store.Claim, Heard: a.hookHeard,
-		Log: a.part("receiver/webhook"), Now: a.o.Now, Observer: a.hookAnswered, Hooks: hooks(c),
+		Log: a.part("receiver/webhook"), Now: a.o.Now, Observer: a.hookAnswered, Hooks: Hooks(c),
 		Limits:   webhook.Limits{Body: maxHookSize(c), Mail: int64(c.SMTP.MaxSize)},
 		Loopback: loopback(c), PublicURL: c.HTTP.PublicURL, Proxies: c.HTTP.Proxies,
 	})
@@ -38,8 +38,8 @@ func maxHookSize(c *config.Config) int64 {
 	return 2 * int64(c.SMTP.MaxSize)
 }
 
-// hooks are the configured webhooks, those that are active.
-func hooks(c *config.Config) (out []webhook.Hook) {
+// Hooks are the configured webhooks, those that are active.
+func Hooks(c *config.Config) (out []webhook.Hook) {
 	for _, h := range c.Hooks {
 		if h.Active {
 			out = append(out, hook(c, h))
@@ -97,7 +97,7 @@ func proven(c *config.Config) error {
 		return nil
 	}
 	var names []string
-	for _, h := range hooks(c) {
+	for _, h := range Hooks(c) {
 		if !h.Proves() {
 			names = append(names, h.Name)
 		}

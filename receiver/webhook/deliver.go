@@ -142,7 +142,11 @@ const maxRecipients = 1000
 // of several mailboxes what the mail's own header names, of which only ours count. What cannot be read and names nobody is kept by the
 // first of those mailboxes.
 func (c *call) recipients(t Transaction, m *Mail) []string {
-	to := m.Recipients[:min(len(m.Recipients), maxRecipients)]
+	to := m.Recipients
+	if len(to) > maxRecipients {
+		c.o.Log.Error("a mail has more recipients than are looked at", logkey.Session, c.id, logkey.Source, c.hook.Name, logkey.Recipients, len(to))
+		to = to[:maxRecipients]
+	}
 	switch {
 	case len(to) > 0:
 		return to

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"postern/internal/fault"
+	"postern/internal/logkey"
 	"postern/internal/origin"
 )
 
@@ -32,6 +33,7 @@ func (c *call) prove() (*received, *answer) {
 	if no != nil {
 		return nil, no
 	}
+	var later error
 	for _, e := range may {
 		if !p.signs(&e.hook) {
 			c.hook = &e.hook
@@ -49,13 +51,16 @@ func (c *call) prove() (*received, *answer) {
 		case fault.Is(err, fault.Invalid), fault.Is(err, fault.TooLarge), fault.Is(err, fault.Denied):
 			why = e.hook.Name + ": " + err.Error()
 		default: // what proves it could not be had now: to say no would end some providers' retries
-			c.drop(req)
-			c.o.Log.Warn("a webhook's signature could not be checked now", "hook", e.hook.Name, "error", err)
-			a := c.end(ResultLater, "try again later", http.StatusServiceUnavailable)
-			return nil, &a
+			later = err
+			c.o.Log.Warn("a webhook's signature could not be checked now", logkey.Source, e.hook.Name, logkey.Error, err)
 		}
 	}
 	c.drop(req)
+	if later != nil {
+		a := c.end(ResultLater, "try again later", http.StatusServiceUnavailable)
+		c.tell(context.WithoutCancel(c.r.Context()), true, "its signature could not be checked: "+later.Error())
+		return nil, &a
+	}
 	return nil, c.refuse(why)
 }
 
