@@ -247,9 +247,8 @@ func cited(page *spool.Body) map[string]bool {
 			continue
 		}
 		copy(last[:], last[1:])
-		last[3] = c | 0x20
-		if c == ':' {
-			last[3] = c
+		if last[3] = c; 'A' <= c && c <= 'Z' {
+			last[3] = c + 'a' - 'A'
 		}
 		if string(last[:]) == "cid:" {
 			inID, id = true, id[:0]

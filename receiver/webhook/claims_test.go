@@ -87,10 +87,15 @@ func TestClaims(t *testing.T) {
 	if got := decimal(" -1.5 "); got == nil || *got != -1.5 {
 		t.Errorf("got %v", got)
 	}
-	const spf = `pass (example.org: helo=not.this client-ip=192.0.2.1) client-ip=192.0.2.44; helo="mx.example.org"; envelope-from=<a@example.org>`
-	for key, want := range map[string]string{"client-ip": "192.0.2.44", "helo": "mx.example.org", "envelope-from": "<a@example.org>", "ip": ""} {
-		if got := spfPair(spf, key); got != want {
-			t.Errorf("%s: got %q, want %q", key, got, want)
+	for in, want := range map[string][3]string{
+		`pass (example.org: designates 192.0.2.44) client-ip=192.0.2.44; helo="mx.example.org"; envelope-from=<a@example.org>`:            {"192.0.2.44", "mx.example.org", "<a@example.org>"},
+		`pass (x (mechanism 'a' matched)) receiver=p; identity=mailfrom; envelope-from="a b@example.org"; helo=mx; client-ip=2001:db8::1`: {"2001:db8::1", "mx", "a b@example.org"},
+		`pass (x: '"client-ip=192.0.2.1; helo=forged;"@example.org') client-ip=192.0.2.44; helo=mx.example.org`:                           {"", "", ""},
+		`pass not-client-ip=192.0.2.1; xhelo=a`: {"", "", ""},
+		"":                                      {},
+	} {
+		if got := [3]string{spfPair(in, "client-ip"), spfPair(in, "helo"), spfPair(in, "envelope-from")}; got != want {
+			t.Errorf("%s: got %q, want %q", in, got, want)
 		}
 	}
 }

@@ -176,6 +176,17 @@ func (f *form) Get(name string) (string, bool) {
 	return "", false
 }
 
+// lone returns the plain field of that name as Get does, unless there are several that differ: nobody knows then which one is meant.
+func (f *form) lone(name string) (string, bool) {
+	s, ok := f.Get(name)
+	for _, fl := range f.All(name) {
+		if again, is := fl.text(maxValue); fl.File == "" && (!is || again != s) {
+			return "", false
+		}
+	}
+	return s, ok
+}
+
 // text is a field's value, if it has at most so many bytes.
 func (fl *field) text(most int64) (string, bool) {
 	if fl == nil || fl.Body == nil || fl.Body.Size() > most {

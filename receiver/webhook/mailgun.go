@@ -51,37 +51,52 @@ func verifyMailgun(ctx context.Context, t *Tools, h *Hook, r *Request) error {
 	if err != nil {
 		return err
 	}
-	stamp, token := signed["timestamp"], signed["token"]
-	mac, err := hex.DecodeString(signed["signature"])
-	if err != nil || stamp == "" || token == "" || len(mac) == 0 {
+	stamps, tokens, signatures := signed["timestamp"], signed["token"], signed["signature"]
+	if len(stamps) == 0 || len(tokens) == 0 || len(signatures) == 0 {
 		return &Unproven{"the form has no timestamp, token and signature: is it a route of Mailgun's that calls?"}
 	}
-	if !slices.ContainsFunc(h.Keys, func(key string) bool {
+	for _, stamp := range stamps {
+		for _, token := range tokens {
+			if !slices.ContainsFunc(signatures, func(signature string) bool { return signedMailgun(h.Keys, stamp, token, signature) }) {
+				continue
+			}
+			if err := fresh(t, stamp, mailgunWindow); err != nil {
+				return err
+			}
+			seconds, _ := strconv.ParseInt(stamp, 10, 64)
+			return t.Once(ctx, "mailgun/"+h.Mailbox+"/"+token, content, time.Unix(seconds, 0).Add(mailgunWindow+clockSkew))
+		}
+	}
+	return &Unproven{"the signature fits none of the keys: want the HTTP webhook signing key (Send > Webhooks), which is not the API key"}
+}
+
+func signedMailgun(keys []string, stamp, token, signature string) bool {
+	mac, err := hex.DecodeString(signature)
+	return err == nil && stamp != "" && token != "" && slices.ContainsFunc(keys, func(key string) bool {
 		want := hmac.New(sha256.New, []byte(key))
 		_, _ = io.WriteString(want, stamp+token)
 		return hmac.Equal(mac, want.Sum(nil))
-	}) {
-		return &Unproven{"the signature fits none of the keys: want the HTTP webhook signing key (Send > Webhooks), which is not the API key"}
-	}
-	if err := fresh(t, stamp, mailgunWindow); err != nil {
-		return err
-	}
-	seconds, _ := strconv.ParseInt(stamp, 10, 64)
-	return t.Once(ctx, "mailgun/"+h.Mailbox+"/"+token, content, time.Unix(seconds, 0).Add(mailgunWindow+clockSkew))
+	})
 }
 
-// mailgunSigned reads the three fields of the signature, the last of doubled ones, and makes a hash of all others.
-func mailgunSigned(ctx context.Context, t *Tools, r *Request) (signed map[string]string, content string, err error) {
-	signed = map[string]string{}
+// maxDoubled is how many fields of one of the signature's names are looked at. Mailgun posts a mail's header fields beside its own, so a
+// sender may add some.
+const maxDoubled = 4
+
+// mailgunSigned reads the three fields of the signature, and makes a hash of all others.
+func mailgunSigned(ctx context.Context, t *Tools, r *Request) (signed map[string][]string, content string, err error) {
+	signed = map[string][]string{}
 	var sums []string
 	err = eachField(ctx, t, r, func(fl *field, value io.Reader) error {
 		switch fl.Name {
 		case "timestamp", "token", "signature":
 			b, err := io.ReadAll(io.LimitReader(value, maxToken+1))
-			if len(b) > maxToken {
-				return &Unproven{fmt.Sprintf("field %s has more than %d bytes", fl.Name, maxToken)}
+			if len(b) <= maxToken && len(b) > 0 {
+				signed[fl.Name] = append(signed[fl.Name], string(b))
 			}
-			signed[fl.Name] = string(b)
+			if len(signed[fl.Name]) > maxDoubled {
+				return &Unproven{fmt.Sprintf("there are more than %d fields %s", maxDoubled, fl.Name)}
+			}
 			return err
 		}
 		sum := sha256.New()
@@ -103,19 +118,16 @@ func readMailgun(ctx context.Context, t *Tools, h *Hook, r *Request, take func(*
 		return err
 	}
 	defer f.Close()
-	if event, ok := f.Get("event"); ok && !strings.EqualFold(event, "inbound") {
-		return fault.Errorf(fault.Invalid, "this tells of the event %q: the hook is for a route's forward() or store()", short(event))
-	}
 	m := &Mail{}
-	m.ID, _ = f.Get("token")
-	if s, ok := f.Get("timestamp"); ok {
+	m.ID, _ = f.lone("token")
+	if s, ok := f.lone("timestamp"); ok {
 		if seconds, err := strconv.ParseInt(s, 10, 64); err == nil {
 			m.Arrived = time.Unix(seconds, 0)
 		}
 	}
-	from, known := f.Get("sender")
+	from, known := f.lone("sender")
 	m.From, m.FromKnown = bareAddress(from), known
-	to, _ := f.Get("recipient") // one a request, or several with commas: the documentation does not say
+	to, _ := f.lone("recipient") // one a request (rails#37852), and several with commas (grafana/oncall#4655)
 	m.Recipients = addressList(to)
 	if err := mailgunMessage(ctx, t, h, f, m); err != nil {
 		return err
@@ -123,11 +135,12 @@ func readMailgun(ctx context.Context, t *Tools, h *Hook, r *Request, take func(*
 	return take(m)
 }
 
-// mailgunMessage gives the mail its message, by the best way that there is.
+// mailgunMessage gives the mail its message, by the best way that there is. Of a mail that was taken apart all header fields are posted as
+// fields of their own, so a field body-mime beside body-plain, which such a form always has, is the sender's.
 func mailgunMessage(ctx context.Context, t *Tools, h *Hook, f *form, m *Mail) error {
-	if mime := f.Field("body-mime"); mime != nil {
+	if mime := f.Field("body-mime"); mime != nil && mime.Body.Size() > 0 && (f.Field("body-plain") == nil || f.Field("message-headers") == nil) {
 		m.Raw = mime.take()
-	} else if at, ok := f.Get("message-url"); ok && h.APIKey != "" {
+	} else if at, ok := f.lone("message-url"); ok && h.APIKey != "" {
 		raw, err := fetchMailgun(ctx, t, h, at)
 		if err != nil {
 			return err
@@ -156,12 +169,26 @@ func mailgunMessage(ctx context.Context, t *Tools, h *Hook, f *form, m *Mail) er
 	return err
 }
 
-// mailgunClaims reads what Mailgun found out, if its spam filter is on. It writes it above its own Received line; the form's fields of
-// these names may be the sender's.
+// mailgunClaims reads what Mailgun found out, if its spam filter is on. The form's fields of these names, and those further down in the
+// header, may be the sender's.
 func mailgunClaims(m *Mail, header []headerField) {
-	top := above(header, 1)
+	top := mailgunTop(header)
 	score, _ := first(top, "X-Mailgun-Sscore")
 	spf, _ := first(top, "X-Mailgun-Spf")
 	dkim, _ := first(top, "X-Mailgun-Dkim-Check-Result")
 	m.SpamScore, m.SPF, m.DKIM = decimal(score), authWord(spf), authWord(dkim)
+}
+
+// mailgunTop returns what Mailgun wrote on top of a header: the last of it is X-Mailgun-Incoming. Its own Received line stood below until 2020 and
+// stands above now, and message-headers has all Received lines together, in recorded requests of these years.
+func mailgunTop(header []headerField) []headerField {
+	for i, f := range header {
+		switch name := strings.ToLower(f.Name); {
+		case name == "x-mailgun-incoming":
+			return header[:i]
+		case name != "received" && name != "x-envelope-from" && !strings.HasPrefix(name, "x-mailgun-"):
+			return nil
+		}
+	}
+	return nil
 }

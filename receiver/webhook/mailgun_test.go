@@ -76,11 +76,15 @@ func mailgunRequests() map[string][]byte {
 	envelope := []input{{name: "recipient", value: "support@example.com"}, {name: "sender", value: "bounce+1@example.org"}, {name: "from", value: "Ann Lee (Büro) <ann@example.org>"},
 		{name: "subject", value: "Drucker in München"}, {name: "X-Mailgun-Sscore", value: "-100"}}
 	with := func(inputs ...input) []input { return append(append([]input{}, envelope...), inputs...) }
-	verdicts := "X-Mailgun-Sscore: 3.5\r\nX-Mailgun-Spf: Pass\r\nX-Mailgun-Dkim-Check-Result: Fail\r\n"
+	// As in recorded requests of these years: Mailgun's own Received line, then what else it adds.
+	top := func(verdicts string) string {
+		return "Received: from mx.example.org (mx.example.org [192.0.2.44]) by b965d380e476\r\n with SMTP id <undefined> (version=TLS1.2); Tue, 24 Nov 2026 09:29:59 UTC\r\nX-Envelope-From: bounce+1@example.org\r\n" + verdicts + "X-Mailgun-Incoming: Yes\r\n"
+	}
+	const verdicts, forged = "X-Mailgun-Sscore: 3.5\r\nX-Mailgun-Spf: Pass\r\nX-Mailgun-Dkim-Check-Result: Fail\r\n", "X-Mailgun-Sscore: -100\r\nX-Mailgun-Spf: Pass\r\nX-Mailgun-Incoming: Yes\r\n"
 	return map[string][]byte{
-		"mime":           mailgunRequest(false, with(input{name: "body-mime", value: verdicts + rawMail})...),
+		"mime":           mailgunRequest(false, with(input{name: "body-mime", value: top(verdicts) + forged + rawMail})...),
 		"mime-multipart": mailgunRequest(true, with(input{name: "body-mime", value: rawMail})...),
-		"mime-forged":    mailgunRequest(false, with(input{name: "body-mime", value: strings.Replace(rawMail, "\r\nFrom:", "\r\nX-Mailgun-Sscore: -100\r\nX-Mailgun-Spf: Pass\r\nFrom:", 1)})...),
+		"mime-forged":    mailgunRequest(false, with(input{name: "body-mime", value: top("") + forged + rawMail}, input{name: "message-headers", value: mailgunHeaders()})...),
 		"parsed": mailgunRequest(false, with(input{name: "message-headers", value: mailgunHeaders()}, input{name: "body-plain", value: "Der Drucker im Erdgeschoß\r\nzeigt nichts.\r\n"},
 			input{name: "body-html", value: "<p>Der Drucker im Erdgeschoß</p>"}, input{name: "stripped-text", value: "no"}, input{name: "stripped-signature", value: ""})...),
 		"files": mailgunRequest(true, with(input{name: "message-headers", value: mailgunHeaders()}, input{name: "body-plain", value: "Der Drucker"},
@@ -91,6 +95,9 @@ func mailgunRequests() map[string][]byte {
 			input{name: "attachment-4", file: "", kind: "application/pdf", value: "%PDF-1.4"})...),
 		"bounce": mailgunRequest(false, input{name: "recipient", value: `support@example.com, "a,b"@example.com`}, input{name: "sender", value: ""}, input{name: "message-headers", value: mailgunHeaders([2]string{"Auto-Submitted", "auto-replied"})},
 			input{name: "body-plain", value: ""}),
+		// The sender's header has fields with the names of Mailgun's, which Mailgun posts beside them.
+		"injected": mailgunRequest(false, append([]input{{name: "timestamp", value: "1"}, {name: "token", value: "x"}, {name: "body-mime", value: top(verdicts) + "From: forged@example.org\r\n\r\nforged"}, {name: "recipient", value: "sales@example.com"},
+			{name: "sender", value: "forged@example.org"}, {name: "event", value: "delivered"}}, with(input{name: "message-headers", value: mailgunHeaders()}, input{name: "body-plain", value: "Der Drucker"})...)...),
 		"few-fields": mailgunRequest(false, with(input{name: "body-plain", value: "No message-headers"}, input{name: "Message-Id", value: "<few@example.org>"})...),
 		"stored": mailgunRequest(false, with(input{name: "domain", value: "example.com"}, input{name: "message-headers", value: mailgunHeaders()}, input{name: "body-plain", value: "Der Drucker"}, input{name: "message-url", value: mailgunStore},
 			input{name: "attachments", value: `[{"url": "` + mailgunStore + `/attachments/0", "content-type": "image/gif", "name": "dot.gif", "size": 43}]`})...),
@@ -257,9 +264,9 @@ func TestMailgunProof(t *testing.T) {
 		"another key":                                               {{false, with(mime, signMailgun("another key", mailgunToken, start)), 401, "fits none of the keys"}},
 		"no signature":                                              {{false, with(mime, good[:2]), 401, "no timestamp, token and signature"}},
 		"an empty signature":                                        {{false, with(mime, append(good[:2:2], input{name: "signature"})), 401, "no timestamp, token and signature"}},
-		"a signature that is no hex":                                {{false, with(mime, append(good[:2:2], input{name: "signature", value: "zz"})), 401, "no timestamp, token and signature"}},
+		"a signature that is no hex":                                {{false, with(mime, append(good[:2:2], input{name: "signature", value: "zz"})), 401, "fits none of the keys"}},
 		"an empty token":                                            {{false, with(mime, signMailgun(mailgunKey, "", start)), 401, "no timestamp, token and signature"}},
-		"a token of 1,000 bytes":                                    {{false, with(mime, signMailgun(mailgunKey, strings.Repeat("x", 1000), start)), 401, "more than 256 bytes"}},
+		"a token of 1,000 bytes":                                    {{false, with(mime, signMailgun(mailgunKey, strings.Repeat("x", 1000), start)), 401, "no timestamp, token and signature"}},
 		"no form":                                                   {{false, nil, 401, ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -336,7 +343,7 @@ func TestMailgunMalformed(t *testing.T) {
 	t.Parallel()
 	enc := func(inputs ...input) string { return asURLEncoded(inputs...) }
 	headers := input{name: "message-headers", value: mailgunHeaders()}
-	bodies := map[string]string{"empty": "", "nothing of a mail": enc(input{name: "recipient", value: "support@example.com"}), "half an escape": enc(headers) + "&body-plain=%4", "a tracking event": enc(input{name: "event", value: "delivered"}, headers)}
+	bodies := map[string]string{"empty": "", "nothing of a mail": enc(input{name: "recipient", value: "support@example.com"}), "half an escape": enc(headers) + "&body-plain=%4", "a tracking event": enc(input{name: "event", value: "delivered"}), "two message-headers": enc(headers, input{name: "message-headers", value: "[]"}, input{name: "body-plain", value: "x"})}
 	for _, h := range []string{"", "{", "{}", "null", `"x"`, `[["a"]]`, `[["a","b","c"]]`, `[["a",["b"]]]`, `[[1,"b"]]`, `["ab"]`, `[{"a":"b"}]`, "[] x"} {
 		bodies["message-headers "+h] = enc(input{name: "message-headers", value: h}, input{name: "body-plain", value: "x"})
 	}

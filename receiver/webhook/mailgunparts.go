@@ -139,7 +139,11 @@ func mailgunParts(t *Tools, h *Hook, f *form) (*parts, error) {
 // mailgunHeader reads message-headers, a list of names and values in their order, or what there is of them as fields.
 func mailgunHeader(t *Tools, f *form) ([]headerField, error) {
 	var header []headerField
-	if m := f.Field("message-headers"); m != nil {
+	switch all := f.All("message-headers"); {
+	case len(all) > 1: // Mailgun's, and one of the sender's, who wants to be somebody else
+		return nil, fault.Errorf(fault.Invalid, "the form has %d fields message-headers", len(all))
+	case len(all) == 1:
+		m := all[0]
 		v, err := readJSON(t, m.Body)
 		if err != nil {
 			return nil, fmt.Errorf("field message-headers: %w", err)
@@ -172,6 +176,9 @@ func mailgunHeader(t *Tools, f *form) ([]headerField, error) {
 		if ok {
 			header = append(header, headerField{name, value})
 		}
+	}
+	if event, _ := f.Get("event"); event != "" && len(header) == 0 {
+		return nil, fault.Errorf(fault.Invalid, "this tells of the event %q: the hook is for a route's forward() or store()", short(event))
 	}
 	if len(header) == 0 {
 		return nil, fault.Errorf(fault.Invalid, "the form has none of body-mime, message-url, message-headers and from: is it a route of Mailgun's that calls?")

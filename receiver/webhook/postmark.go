@@ -44,11 +44,13 @@ func readPostmark(ctx context.Context, t *Tools, _ *Hook, r *Request, take func(
 	if err != nil {
 		return err
 	}
-	if v.Has("RawEmail") {
-		if m.Raw, err = v.Get("RawEmail").Spool(t); err != nil {
+	if raw := v.Get("RawEmail"); v.Has("RawEmail") {
+		if m.Raw, err = raw.Spool(t); err != nil {
 			return err
 		}
-		return take(m)
+		if m.Raw.Size() > 0 {
+			return take(m)
+		}
 	}
 	p, err := postmarkParts(ctx, t, v, header)
 	if p != nil {
@@ -152,22 +154,24 @@ func hasTest(list, name string) bool {
 	return false
 }
 
-// spfPair finds key=value in a Received-SPF field, behind its comment.
+// spfPair finds key=value in a Received-SPF field: RFC 7208, section 9.1. Who sends the mail chooses some of the values, and what the comment
+// says, so a key that stands there twice says nothing.
 func spfPair(s, key string) string {
-	for {
-		open := strings.IndexByte(s, '(')
-		end := strings.IndexByte(s, ')')
-		if open < 0 || end < open {
-			break
-		}
-		s = s[:open] + s[end+1:]
+	if strings.Count(s, key+"=") != 1 {
+		return ""
 	}
-	for _, word := range strings.FieldsFunc(s, func(r rune) bool { return r == ';' || r == ' ' || r == '\t' }) {
-		if value, ok := strings.CutPrefix(word, key+"="); ok {
-			return strings.Trim(value, `"`)
-		}
+	before, value, _ := strings.Cut(s, key+"=")
+	if before != "" && strings.IndexByte("; \t", before[len(before)-1]) < 0 {
+		return ""
 	}
-	return ""
+	if rest, ok := strings.CutPrefix(value, `"`); ok {
+		value, _, _ = strings.Cut(rest, `"`)
+		return value
+	}
+	if end := strings.IndexAny(value, "; \t"); end >= 0 {
+		value = value[:end]
+	}
+	return value
 }
 
 type person struct{ name, email string }

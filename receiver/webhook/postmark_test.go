@@ -44,7 +44,7 @@ var postmarkHeaders = []members{
 	{"Name", "Return-Path", "Value", "<bounce+1@example.org>"}, {"Name", "Received", "Value", "by p-pm-inbound7 (Postfix, from userid 996) id 7; Tue, 24 Nov 2026 09:29:58 +0000"},
 	{"Name", "X-Spam-Checker-Version", "Value", "SpamAssassin 3.4.0 (2014-02-07) on p-pm-inbound7"}, {"Name", "X-Spam-Status", "Value", "No"}, {"Name", "X-Spam-Score", "Value", "1.7"},
 	{"Name", "X-Spam-Tests", "Value", "DKIM_SIGNED,DKIM_VALID,\tDKIM_VALID_AU,SPF_PASS"},
-	{"Name", "Received-SPF", "Value", "Pass (sender SPF authorized; helo=not.this) identity=mailfrom; client-ip=192.0.2.44; helo=mx.example.org; envelope-from=bounce+1@example.org; receiver=support@example.com"},
+	{"Name", "Received-SPF", "Value", "pass (example.org: Sender is authorized to use 'bounce+1@example.org' in 'mfrom' identity (mechanism 'mx' matched)) receiver=p-pm-inbound7; identity=mailfrom; envelope-from=\"bounce+1@example.org\"; helo=mx.example.org; client-ip=192.0.2.44"},
 	{"Name", "Received", "Value", "by mx.example.org with HTTP; Tue, 24 Nov 2026 10:29:55 +0100"}, {"Name", "X-Spam-Score", "Value", "-100"}, {"Name", "Received-SPF", "Value", "fail"},
 	{"Name", "Return-Path", "Value", "<forged@example.org>"}, {"Name", "MIME-Version", "Value", "1.0"}, {"Name", "Message-ID", "Value", "<parsed-3@example.org>"}, {"Name", "References", "Value", "<a@example.org> <b@example.org>"},
 }

@@ -134,9 +134,9 @@ func readSendGrid(ctx context.Context, t *Tools, _ *Hook, r *Request, take func(
 	if err := sendgridClaims(t, f, m); err != nil {
 		return err
 	}
-	switch {
-	case f.Field("email") != nil:
-		m.Raw = f.Field("email").take()
+	switch email := f.Field("email"); {
+	case email != nil && email.Body.Size() > 0:
+		m.Raw = email.take()
 	case f.Field("headers") != nil:
 		p, err := sendgridParts(t, f)
 		if err != nil {
@@ -232,7 +232,10 @@ func sendgridParts(t *Tools, f *form) (*parts, error) {
 		html = page.Body
 		p.HTML = &textPart{lookup(charsets, "html"), html}
 	}
-	shown := cited(html)
+	shown, idOf := cited(html), map[string]string{}
+	for _, id := range ids {
+		idOf[id.Value] = id.Key
+	}
 	sent := map[string]bool{}
 	for _, fl := range f.Fields {
 		told := info.Has(fl.Name)
@@ -245,10 +248,8 @@ func sendgridParts(t *Tools, f *form) (*parts, error) {
 				return nil, err
 			}
 		}
-		for _, id := range ids {
-			if id.Value == fl.Name && file.ContentID == "" {
-				file.ContentID = id.Key
-			}
+		if file.ContentID == "" {
+			file.ContentID = idOf[fl.Name]
 		}
 		file.Inline = shown[plainID(file.ContentID)]
 		sent[fl.Name] = true
