@@ -6,33 +6,41 @@ import (
 	"postern/internal/fault"
 )
 
-// eachMail reads a batch: every mail of it that can be read is taken, whatever is wrong with another, because a batch is sent again
-// as a whole and what was taken is known by then. What is wrong is returned in the end; what may go well the next time before what never
-// will. A mail of nil is none.
-func eachMail(ctx context.Context, items []*value, read func(*value) (*Mail, error), take func(*Mail) error) error {
-	var later, never error
-	for _, item := range items {
-		if err := ctx.Err(); err != nil {
-			return fault.As(fault.Unavailable, err)
+// A batch takes every mail of a request that can be read, whatever is wrong with another, because a batch is sent again as a whole and what was
+// taken is known by then.
+type batch struct {
+	ctx          context.Context
+	take         func(*Mail) error
+	later, never error // the first that may go well the next time, and the first that never will
+}
+
+// add takes what was read of one mail; a nil one is none. Its error ends the batch.
+func (b *batch) add(mail *Mail, err error) error {
+	if ended := b.ctx.Err(); ended != nil {
+		if mail != nil && mail.Raw != nil {
+			_ = mail.Raw.Close()
 		}
-		mail, err := read(item)
-		switch {
-		case fault.Is(err, fault.Invalid), fault.Is(err, fault.TooLarge):
-			if never == nil {
-				never = err
-			}
-		case err != nil:
-			if later == nil {
-				later = err
-			}
-		case mail != nil:
-			if err := take(mail); err != nil {
-				return err
-			}
+		return fault.As(fault.Unavailable, ended)
+	}
+	switch {
+	case fault.Is(err, fault.Invalid), fault.Is(err, fault.TooLarge):
+		if b.never == nil {
+			b.never = err
 		}
+	case err != nil:
+		if b.later == nil {
+			b.later = err
+		}
+	case mail != nil:
+		return b.take(mail)
 	}
-	if later != nil {
-		return later
+	return nil
+}
+
+// end is what was wrong: what may go well the next time before what never will.
+func (b *batch) end() error {
+	if b.later != nil {
+		return b.later
 	}
-	return never
+	return b.never
 }

@@ -30,7 +30,13 @@ func readBrevo(ctx context.Context, t *Tools, h *Hook, r *Request, take func(*Ma
 	if err != nil {
 		return err
 	}
-	return eachMail(ctx, items, func(item *value) (*Mail, error) { return brevoMail(ctx, t, h, item) }, take)
+	b := &batch{ctx: ctx, take: take}
+	for _, item := range items {
+		if err := b.add(brevoMail(ctx, t, h, item)); err != nil {
+			return err
+		}
+	}
+	return b.end()
 }
 
 func brevoMail(ctx context.Context, t *Tools, h *Hook, item *value) (*Mail, error) {

@@ -39,13 +39,27 @@ const (
 // surrogate pairs become U+FFFD.
 func readJSON(_ *Tools, body *spool.Body) (*value, error) { return readWithin(forProven, body) }
 
-func readWithin(b bounds, body *spool.Body) (*value, error) {
+// readItems reads a document that is a list, and hands its items to do, one at a time, so that a batch costs no more than its largest
+// mail. That is done when all of the document was read once: nothing comes of one that is broken further on. A document that
+// is no list is only returned.
+func readItems(body *spool.Body, do func(item *value) error) (*value, error) {
+	for _, each := range []func(*value) error{func(*value) error { return nil }, do} {
+		if v, err := readEach(forProven, body, each); err != nil || v.kind != list {
+			return v, err
+		}
+	}
+	return nil, nil
+}
+
+func readWithin(b bounds, body *spool.Body) (*value, error) { return readEach(b, body, nil) }
+
+func readEach(b bounds, body *spool.Body, each func(item *value) error) (*value, error) {
 	f, err := body.Open()
 	if err != nil {
 		return nil, fmt.Errorf("read JSON: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	p := &jsonReader{source: source{Reader: bufio.NewReaderSize(f, 32<<10)}, bounds: b, doc: &document{body}}
+	p := &jsonReader{source: source{Reader: bufio.NewReaderSize(f, 32<<10)}, bounds: b, each: each, doc: &document{body}}
 	v := &value{doc: p.doc}
 	if err := p.read(v, 0); err != nil {
 		return nil, err
@@ -92,6 +106,7 @@ func (s *source) invalid(v *value, format string, args ...any) error {
 type jsonReader struct {
 	source
 	bounds             bounds
+	each               func(item *value) error // of a document that is a list, which then has no items; nil: they are kept
 	doc                *document
 	values, keys, held int
 	buf                [jsonHeld + 1]byte
@@ -153,19 +168,29 @@ func (p *jsonReader) read(v *value, depth int) error {
 }
 
 func (p *jsonReader) list(v *value, depth int) error {
-	for {
+	passing := p.each != nil && v.parent == nil
+	values, keys, held := p.values, p.keys, p.held
+	for n := 0; ; n++ {
 		c, err := p.peek(v)
 		if err != nil {
 			return err
 		}
-		if c == ']' && len(v.items) == 0 {
+		if c == ']' && n == 0 {
 			p.skip(1)
 			return nil
 		}
-		item := &value{doc: p.doc, parent: v, place: len(v.items)}
-		v.items = append(v.items, item)
+		item := &value{doc: p.doc, parent: v, place: n}
+		if !passing {
+			v.items = append(v.items, item)
+		}
 		if err := p.read(item, depth); err != nil {
 			return err
+		}
+		if passing {
+			p.values, p.keys, p.held = values, keys, held
+			if err := p.each(item); err != nil {
+				return err
+			}
 		}
 		if end, err := p.next(v, ']'); end || err != nil {
 			return err

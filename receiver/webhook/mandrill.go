@@ -59,6 +59,13 @@ func verifyMandrill(ctx context.Context, t *Tools, h *Hook, r *Request) error {
 	if err != nil {
 		return err
 	}
+	defer func() {
+		var list []string
+		for _, n := range names {
+			list = append(list, n.name)
+		}
+		t.step("signed are the URL %s and the form's fields %.200q, with %d keys to try", secretless(h.URL, h.Secret), list, len(h.Keys))
+	}()
 	sort.SliceStable(names, func(i, j int) bool { return names[i].name < names[j].name })
 
 	var macs []hash.Hash
@@ -108,23 +115,15 @@ func readMandrill(ctx context.Context, t *Tools, _ *Hook, r *Request, take func(
 		return err
 	}
 	defer func() { _ = events.Close() }()
-	v, err := readJSON(t, events)
-	if err == nil {
+	b := &batch{ctx: ctx, take: take}
+	v, err := readItems(events, func(event *value) error { return b.add(inbound(t, event)) })
+	if err == nil && v != nil {
 		err = v.want(list)
 	}
 	if err != nil {
 		return fault.Errorf(fault.KindOf(err), "in mandrill_events, %w", err)
 	}
-	return eachMail(ctx, v.List(), func(event *value) (*Mail, error) {
-		kind, err := event.NeedText("event")
-		if err != nil {
-			return nil, err
-		}
-		if kind != "inbound" {
-			return nil, fault.Errorf(fault.Invalid, "at %s: %.60q is news of sent mail: a hook wants an inbound route", event.path(), kind)
-		}
-		return inbound(t, event)
-	}, take)
+	return b.end()
 }
 
 // mandrillEvents is the field with the events, which may be larger than one mail.
@@ -154,6 +153,13 @@ func mandrillEvents(ctx context.Context, t *Tools, r *Request) (*spool.Body, err
 
 // inbound is the mail of an event. Mandrill does not say who sent it by the envelope: sender is for sent mail.
 func inbound(t *Tools, event *value) (*Mail, error) {
+	kind, err := event.NeedText("event")
+	if err != nil {
+		return nil, err
+	}
+	if kind != "inbound" {
+		return nil, fault.Errorf(fault.Invalid, "at %s: %.60q is news of sent mail: a hook wants an inbound route", event.path(), kind)
+	}
 	msg, mail := event.Get("msg"), &Mail{}
 	to, err := msg.MayText("email")
 	if err != nil {

@@ -212,3 +212,24 @@ func FuzzMandrill(f *testing.F) {
 		fuzz(t, g, "/hooks/mandrill/support", body, formType, mandrillSigned(mandrillKey, mandrillURL, "mandrill_events", events))
 	})
 }
+
+// TestMandrillLargeBatch: hundreds of mails with many details are taken, and none of them where the batch is cut off.
+func TestMandrillLargeBatch(t *testing.T) {
+	t.Parallel()
+	var rules []object
+	for range 200 {
+		rules = append(rules, object{"name": "A_RULE", "score": 0.1, "description": "what it is"})
+	}
+	one := toJSON(t, mandrillEvent(mailEmpty, func(_, msg object) { msg["spam_report"] = object{"score": 1, "matched_rules": rules} }))
+	events := "[" + strings.Repeat(one+",", 299) + one + "]"
+	for _, tt := range []struct {
+		events      string
+		code, mails int
+	}{{events, 200, 300}, {events[:len(events)-1], 400, 0}, {events[:len(events)-100], 400, 0}} {
+		g := newRig(t, nil, mandrillHook)
+		w := g.post("/hooks/mandrill/support", "mandrill_events="+url.QueryEscape(tt.events), formType, mandrillSigned(mandrillKey, mandrillURL, "mandrill_events", tt.events))
+		if w.Code != tt.code || len(g.mails()) != tt.mails {
+			t.Errorf("%d bytes: got %d, %d mails, %q", len(tt.events), w.Code, len(g.mails()), g.refused)
+		}
+	}
+}

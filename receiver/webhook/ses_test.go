@@ -23,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/internal/spool"
 	"postern/receiver/webhook"
 )
 
@@ -620,5 +621,46 @@ func TestSESSlow(t *testing.T) {
 	close(gone)
 	if code := <-done; code != 200 || len(g.mails()) != 1 || g.mails()[0].raw != mailPlain {
 		t.Errorf("got %d, %d mails, %q", code, len(g.mails()), g.refused)
+	}
+}
+
+// TestSESExplained: what postern webhook verify says of a notice.
+func TestSESExplained(t *testing.T) {
+	t.Parallel()
+	c := amazon(t)
+	dir, err := spool.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	explain := func(m sns) (bool, string) {
+		r, err := webhook.ReadCapture(strings.NewReader(m.request(t)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := webhook.NewRequest(dir, r, start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = read.Body.Close() }()
+		var said strings.Builder
+		tools := &webhook.Tools{
+			Spool: dir, Client: c.client, Now: func() time.Time { return start }, Limits: webhook.Limits{Mail: 1 << 20},
+			Once: func(context.Context, string, string, time.Time) error { return nil },
+		}
+		proven, err := webhook.Explain(t.Context(), tools, &sesHook, r, read, func(s string) { said.WriteString(s + "\n") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return proven, said.String()
+	}
+	m := notification("x").with("Subject", "s").signed(t, snsKey(t))
+	proven, said := explain(m)
+	for _, want := range []string{"a Notification of " + ourTopic + ", 2026-11-24T09:59:58Z", "Message, MessageId, Subject, Timestamp, TopicArn, Type: SHA-256", "by the key of " + certURL, "it fits"} {
+		if !proven || !strings.Contains(said, want) {
+			t.Errorf("%q is not in:\n%s", want, said)
+		}
+	}
+	if proven, said := explain(m.with("Message", "y")); proven || !strings.Contains(said, "it does not count: the signature does not fit") {
+		t.Errorf("changed: %t\n%s", proven, said)
 	}
 }

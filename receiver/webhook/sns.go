@@ -93,7 +93,7 @@ func readSNS(h *Hook, r *Request) (*snsMessage, error) {
 		if *k.to == "" || strings.ContainsAny(*k.to, "\r\n") {
 			return nil, fault.Errorf(fault.Invalid, "at $.%s: %.80q is none", k.key, *k.to)
 		}
-		if got := r.Header.Get(k.header); k.header != "" && got != *k.to {
+		if got := r.Header.Get(k.header); k.header != "" && got != *k.to && (got != "" || k.key == "Type") {
 			return nil, fault.Errorf(fault.Invalid, "the header %s is %.80q, the body says %.80q", k.header, got, *k.to)
 		}
 	}
@@ -127,6 +127,7 @@ func verifySNS(ctx context.Context, t *Tools, h *Hook, r *Request) error {
 	if err != nil {
 		return err
 	}
+	t.step("a %s of %s, %s", m.kind, m.topic.arn, m.time.UTC().Format(time.RFC3339))
 	if age := t.Now().Sub(m.time); age > snsWindow || age < -snsAhead {
 		return &Unproven{fmt.Sprintf("the message is of %s, and the clock here says %s: SNS gives up after an hour", m.time.UTC().Format(time.RFC3339), t.Now().UTC().Format(time.RFC3339))}
 	}
@@ -134,12 +135,14 @@ func verifySNS(ctx context.Context, t *Tools, h *Hook, r *Request) error {
 	if err != nil {
 		return err
 	}
+	t.step("signed are the values of %s: %s %x", strings.Join(m.signed(), ", "), hash, digest)
 	text, _ := m.Get("Signature").Text()
 	signature, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || text == "" {
 		return &Unproven{"at $.Signature: want base64"}
 	}
 	from, _ := m.Get("SigningCertURL").Text()
+	t.step("by the key of %s", from)
 	key, err := t.certificates.key(ctx, t, m.topic, from)
 	if err != nil {
 		return err
@@ -148,6 +151,11 @@ func verifySNS(ctx context.Context, t *Tools, h *Hook, r *Request) error {
 		return &Unproven{"the signature does not fit: what is signed was changed on its way, or SNS did not send it"}
 	}
 	return t.Once(ctx, "sns "+m.id, hex.EncodeToString(digest), m.time.Add(snsWindow))
+}
+
+// signed are the keys of this message that are signed.
+func (m *snsMessage) signed() []string {
+	return slices.DeleteFunc(slices.Clone(snsSigned[m.kind]), func(key string) bool { return key == "Subject" && !m.Has(key) })
 }
 
 // digest is the hash of what is signed.
@@ -161,15 +169,11 @@ func (m *snsMessage) digest() ([]byte, crypto.Hash, error) {
 	default:
 		return nil, 0, &Unproven{fmt.Sprintf("SignatureVersion is %.20q, known are 1 and 2", version)}
 	}
-	keys, ok := snsSigned[m.kind]
-	if !ok {
+	if snsSigned[m.kind] == nil {
 		return nil, 0, &Unproven{fmt.Sprintf("the type %.80q is none that SNS has", m.kind)}
 	}
 	w := hash.New()
-	for _, key := range keys {
-		if key == "Subject" && !m.Has(key) {
-			continue
-		}
+	for _, key := range m.signed() {
 		in, err := m.Get(key).Open()
 		if fault.Is(err, fault.Invalid) {
 			return nil, 0, &Unproven{err.Error()}

@@ -18,37 +18,43 @@ var sparkpost = &Provider{
 }
 
 func readSparkPost(ctx context.Context, t *Tools, _ *Hook, r *Request, take func(*Mail) error) error {
-	v, err := readJSON(t, r.Body)
+	b := &batch{ctx: ctx, take: take}
+	id := r.Header.Get("X-MessageSystems-Batch-ID") // the same when the batch is sent again
+	v, err := readItems(r.Body, func(event *value) error { return b.add(relayed(t, event, id)) })
+	switch {
+	case err != nil:
+		return err
+	case v.Kind() == "object":
+		err = b.add(relayed(t, v, id))
+	case v != nil:
+		err = v.want(list)
+	}
 	if err != nil {
 		return err
 	}
-	events := v.List()
-	if v.Kind() == "object" {
-		events = []*value{v}
-	} else if err := v.want(list); err != nil {
-		return err
-	}
-	batch := r.Header.Get("X-MessageSystems-Batch-ID") // the same when the batch is sent again
-	return eachMail(ctx, events, func(event *value) (*Mail, error) {
-		msys := event.Get("msys")
-		if err := msys.want(object); err != nil {
-			return nil, err
-		}
-		if len(msys.Keys()) == 0 {
-			return nil, nil // what is sent when a webhook is made or changed
-		}
-		if !msys.Has("relay_message") {
-			return nil, fault.Errorf(fault.Invalid, "at %s: %.60q is news of sent mail: a hook wants a relay webhook", msys.path(), msys.Keys()[0])
-		}
-		mail, err := relayed(t, msys.Get("relay_message"))
-		if err == nil && batch != "" {
-			mail.ID = fmt.Sprintf("%s/%d", batch, event.place)
-		}
-		return mail, err
-	}, take)
+	return b.end()
 }
 
-func relayed(t *Tools, v *value) (*Mail, error) {
+// relayed is the mail of an event.
+func relayed(t *Tools, event *value, batch string) (*Mail, error) {
+	msys := event.Get("msys")
+	if err := msys.want(object); err != nil {
+		return nil, err
+	}
+	if len(msys.Keys()) == 0 {
+		return nil, nil // what is sent when a webhook is made or changed
+	}
+	if !msys.Has("relay_message") {
+		return nil, fault.Errorf(fault.Invalid, "at %s: %.60q is news of sent mail: a hook wants a relay webhook", msys.path(), msys.Keys()[0])
+	}
+	mail, err := relayMessage(t, msys.Get("relay_message"))
+	if err == nil && batch != "" {
+		mail.ID = fmt.Sprintf("%s/%d", batch, event.place)
+	}
+	return mail, err
+}
+
+func relayMessage(t *Tools, v *value) (*Mail, error) {
 	from, err := v.MayText("msg_from")
 	if err != nil {
 		return nil, err
