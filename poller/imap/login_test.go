@@ -117,6 +117,38 @@ func TestMechanisms(t *testing.T) {
 	}
 }
 
+// Without SASL-IR (RFC 4959) the first word is the server's.
+func TestNoInitialResponse(t *testing.T) {
+	t.Parallel()
+	for _, token := range []bool{false, true} {
+		f := newFake(t)
+		f.caps = "IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2"
+		said := make(chan string, 1)
+		f.does = func(c *fakeConn, tag, command string) bool {
+			if !strings.HasPrefix(command, "AUTHENTICATE") {
+				return false
+			}
+			c.say("+ ")
+			answer, _ := c.r.ReadString('\n')
+			b, _ := base64.StdEncoding.DecodeString(strings.TrimSpace(answer))
+			said <- command + " " + string(b)
+			return false
+		}
+		o, want := f.options(), "AUTHENTICATE PLAIN \x00support\x00secret"
+		if token {
+			o.Token, want = password("ya29.t"), "AUTHENTICATE XOAUTH2 user=support\x01auth=Bearer ya29.t\x01\x01"
+		}
+		s, err := imap.New(o).Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = s.Close()
+		if got := <-said; got != want {
+			t.Errorf("said %q, want %q", got, want)
+		}
+	}
+}
+
 // startTLSServer greets, hears STARTTLS, says what it is told to, and goes on in TLS where it is to.
 func startTLSServer(t *testing.T, ca *peers.CA, greeting, answer string) string {
 	t.Helper()
