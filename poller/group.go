@@ -115,7 +115,7 @@ func ourFault(err error) bool {
 // fetchItems is Fetch, for whom an error about one item is no reason to leave the others.
 func (v *visit) fetchItems(items []Item, take func(Item, io.Reader, error) error, byID map[string]*taken) error {
 	for len(items) > 0 {
-		err := v.guard(func() error { return v.s.Fetch(v.k.ctx, items, take) })
+		err := v.call(func() error { return v.s.Fetch(v.k.ctx, items, take) })
 		var one *ItemError
 		if !errors.As(err, &one) {
 			return err

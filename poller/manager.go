@@ -65,6 +65,7 @@ type Manager struct {
 	sources []*Source
 	runners map[string]*runner
 	ctx     context.Context // of Run; nil before
+	ended   bool            // no source is begun any more
 	all     sync.WaitGroup
 }
 
@@ -102,7 +103,8 @@ func (m *Manager) Run(ctx context.Context) error {
 	m.arrange()
 	m.mu.Unlock()
 	<-ctx.Done()
-	m.mu.Lock() // no Apply starts any more
+	m.mu.Lock()
+	m.ended = true
 	m.mu.Unlock()
 	m.all.Wait()
 	return nil
@@ -117,7 +119,7 @@ func (m *Manager) Apply(sources []*Source) {
 }
 
 func (m *Manager) arrange() {
-	if m.ctx == nil || m.ctx.Err() != nil {
+	if m.ctx == nil || m.ended {
 		return
 	}
 	ending := map[string]<-chan struct{}{}

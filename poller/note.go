@@ -17,9 +17,13 @@ func (v *visit) note(g *group, t *taken, now time.Time) {
 		// The session ended before it came. It is asked for alone, by the next.
 		v.st.postpone(Pending{Item: t.item, Tries: t.tries, Next: now, Since: now, Reason: "the session ended before it came"})
 	case later:
-		v.st.postpone(Pending{Item: t.item, Tries: t.tries + 1, Next: now.Add(retryIn(t.tries + 1)), Since: now, Reason: t.reason})
-		if t.tries+1 >= maxTries && !t.came {
-			t.is(parked, "it could not be fetched %d times: %s", t.tries+1, t.reason)
+		tries := t.tries + 1
+		if !t.came && v.serverFails() {
+			tries = t.tries
+		}
+		v.st.postpone(Pending{Item: t.item, Tries: tries, Next: now.Add(retryIn(tries)), Since: now, Reason: t.reason})
+		if tries >= maxTries && !t.came {
+			t.is(parked, "it could not be fetched %d times: %s", tries, t.reason)
 			v.park(t, now)
 		}
 	case parked:

@@ -94,6 +94,36 @@ func TestOneBadLetterStopsNobody(t *testing.T) {
 	}
 }
 
+// A server that gives no letter at all for days is to blame itself: none is parked for that, and all come when it is mended.
+func TestServerGivesNothing(t *testing.T) {
+	t.Parallel()
+	for _, does := range []string{"drop", "missing", "error"} {
+		t.Run(does, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			s := newServer(w.clock, 40)
+			for _, p := range s.letters {
+				p.does = does
+			}
+			n := w.node("one", []*poller.Source{s.source()})
+			for range 3 * 24 * 20 {
+				w.clock.advance(3 * time.Minute)
+				time.Sleep(500 * time.Microsecond)
+			}
+			if st := n.status(); len(st.Parked) > 0 {
+				t.Errorf("%d were parked", len(st.Parked))
+			}
+			s.mu.Lock()
+			for _, p := range s.letters {
+				p.does = ""
+			}
+			s.mu.Unlock()
+			w.pace("all are settled", 2*time.Minute, func() bool { return s.in("INBOX") == 0 })
+			w.exactlyOnce(40)
+		})
+	}
+}
+
 // A letter that is too large, by what the server says or by what comes, is parked without more than that of it being fetched.
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
@@ -237,7 +267,8 @@ func TestBackoff(t *testing.T) {
 	if opened < 8 || opened > 40 {
 		t.Errorf("the bad one was asked %d times in two hours", opened)
 	}
-	if st := n.status(); !strings.Contains(st.Error, "wrong password") || st.Doing != "backing off" || st.Next.IsZero() {
+	w.until("it backs off", func() bool { st := n.status(); return st.Doing == "backing off" && !st.Next.IsZero() })
+	if st := n.status(); !strings.Contains(st.Error, "wrong password") {
 		t.Errorf("%+v", st)
 	}
 	bad.fail(nil)

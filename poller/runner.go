@@ -30,6 +30,7 @@ type runner struct {
 	back       backoff
 	news       news
 	newFirst   bool // what is pending ended a session: next time it comes after what is new
+	barren     int  // groups in a row of which no mail came
 	settleLast bool // settling ended a session: next time it comes last
 
 	failing atomic.Int32 // how often in a row nothing could be taken

@@ -28,7 +28,6 @@ type server struct {
 	arrived chan struct{}
 
 	step  func(what string) error // before everything; an error is the end of the session
-	wait  func(ctx context.Context, d time.Duration) (bool, error)
 	clock *clock
 }
 

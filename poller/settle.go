@@ -11,7 +11,9 @@ import (
 func (v *visit) settle(all bool) error {
 	if v.r.src.DryRun {
 		v.st.Unsettled = nil
-		return nil
+	}
+	if v.broken {
+		return nil // by the next session
 	}
 	var owed []Settled
 	for _, u := range v.st.Unsettled {
@@ -22,7 +24,7 @@ func (v *visit) settle(all bool) error {
 	if len(owed) == 0 {
 		return nil
 	}
-	err := v.guard(func() error { return v.s.Settle(v.k.ctx, owed) })
+	err := v.call(func() error { return v.s.Settle(v.k.ctx, owed) })
 	failed, only := itemErrors(err)
 	if err != nil && !only {
 		if v.k.ctx.Err() == nil {

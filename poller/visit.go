@@ -22,6 +22,7 @@ type visit struct {
 	id string // of the session, for logs
 
 	cursor  json.RawMessage // behind what was listed, perhaps not saved yet
+	broken  bool            // the session: it may only be closed
 	brief   bool            // what was settled counts once the session was closed
 	settled []string        // by this session, of a brief one
 	n       int             // how many items the next list asks for
@@ -43,7 +44,12 @@ func (r *runner) visit(stop context.Context, k *keeper, st *state) (err error) {
 	until, cancel := either(stop, k.ctx)
 	defer cancel()
 	r.doing("connecting")
-	if v.s, err = r.src.Account.Open(until); err != nil {
+	err = v.call(func() (err error) {
+		v.s, err = r.src.Account.Open(until)
+		return err
+	})
+	if err != nil {
+		v.s = nil
 		return err
 	}
 	_, v.brief = v.s.(Brief)
@@ -65,8 +71,14 @@ func (r *runner) visit(stop context.Context, k *keeper, st *state) (err error) {
 	return err
 }
 
-// guard makes a panic of a protocol the end of its session.
-func (v *visit) guard(f func() error) (err error) {
+// call asks the session for something. A panic of a protocol ends its session, as any error does but one about single items: from then on
+// the session may only be closed.
+func (v *visit) call(f func() error) (err error) {
+	defer func() {
+		if _, only := itemErrors(err); err != nil && !only {
+			v.broken = true
+		}
+	}()
 	defer func() {
 		if p := recover(); p != nil {
 			v.r.log.Error("panic while polling", logkey.Session, v.id, logkey.Error, fmt.Sprint(p), "stack", string(debug.Stack()))
@@ -83,7 +95,7 @@ func (v *visit) close() error {
 	}
 	s := v.s
 	v.s = nil
-	return s.Close()
+	return v.call(s.Close)
 }
 
 // poll takes what there is, and what comes, until the session is to end.
@@ -129,7 +141,10 @@ func (v *visit) wait(until context.Context, d time.Duration) error {
 		}
 	}()
 	v.r.waiting(d)
-	_, err := v.s.Wait(ctx, d)
+	err := v.call(func() error {
+		_, err := v.s.Wait(ctx, d)
+		return err
+	})
 	close(gone)
 	<-left
 	if woken {
@@ -222,6 +237,13 @@ func (v *visit) askAgain(stop context.Context) error {
 func (v *visit) askNew(stop context.Context) error {
 	var last *group
 	var again error
+	if len(v.st.Pending) >= maxPending {
+		v.r.newFirst = false
+		return fmt.Errorf("%d mails cannot be taken, so that nothing new is asked for: postern sources show has them", len(v.st.Pending))
+	}
+	if v.serverFails() {
+		return nil
+	}
 	for empty := 0; stop.Err() == nil && len(v.st.Pending) < maxPending && empty < 1000; {
 		g, err := v.list()
 		if err == nil {
@@ -274,12 +296,18 @@ func (v *visit) list() (*group, error) {
 	if v.st.importing() && v.r.src.ImportRate > 0 {
 		n = max(1, min(n, 2*v.r.src.ImportRate))
 	}
-	b, err := v.s.List(v.k.ctx, v.cursor, n)
-	if err != nil {
+	var b *Batch
+	ask := func(n int) error {
+		return v.call(func() (err error) {
+			b, err = v.s.List(v.k.ctx, v.cursor, n)
+			return err
+		})
+	}
+	if err := ask(n); err != nil {
 		return nil, err
 	}
 	if fit := fitting(b.Items, v.r.m.o.BatchBytes); fit < len(b.Items) {
-		if b, err = v.s.List(v.k.ctx, v.cursor, fit); err != nil {
+		if err := ask(fit); err != nil {
 			return nil, err
 		}
 		v.n = min(2*fit, v.r.m.o.Batch)
@@ -311,9 +339,6 @@ func fitting(items []Item, bytes int64) int {
 	return len(items)
 }
 
-// maxFailing is how often in a row everything may fail before that is taken for the mails' fault, where the store still works.
-const maxFailing = 3
-
 // finish waits for a group, writes down what became of it, and only then settles at the server.
 func (v *visit) finish(g *group) error {
 	g.busy.Wait()
@@ -321,6 +346,9 @@ func (v *visit) finish(g *group) error {
 		return errLost
 	}
 	if err := v.allFailed(g); err != nil {
+		return err
+	}
+	if err := v.nothingCame(g); err != nil {
 		return err
 	}
 	now := v.r.m.o.Now()
@@ -346,25 +374,4 @@ func (v *visit) finish(g *group) error {
 		return nil
 	}
 	return v.settle(false)
-}
-
-// allFailed is an error where nothing of a group could be taken for reasons that are not in the mails: then the source waits, and its
-// cursor stays where it is.
-func (v *visit) allFailed(g *group) error {
-	asked, reason := 0, ""
-	for _, t := range g.items {
-		switch {
-		case t.fate == done, t.fate == parked && t.came, t.fate == later && t.came && !t.ours:
-			v.r.failing.Store(0)
-			return nil
-		case t.came && t.ours:
-			asked++
-			reason = t.reason
-		}
-	}
-	if asked == 0 || int(v.r.failing.Add(1)) > maxFailing && asked == 1 {
-		return nil
-	}
-	v.cursor = v.st.Cursor
-	return fmt.Errorf("no mail could be taken: %s", reason)
 }
