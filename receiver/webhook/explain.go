@@ -18,7 +18,11 @@ func Explain(ctx context.Context, t *Tools, h *Hook, r *http.Request, req *Reque
 	case p == nil:
 		return false, fault.Errorf(fault.Invalid, "there is no provider %s", h.Provider)
 	case !ok || rt.provider != h.Provider || rt.mailbox != h.Mailbox:
-		say("path: " + line(r.URL.Path, 100) + " is not this hook's: " + (&route{provider: h.Provider, mailbox: h.Mailbox}).path())
+		is := "this path is not one of a hook"
+		if ok {
+			is = rt.path() + " is not this hook's"
+		}
+		say("path: " + is + ": " + (&route{provider: h.Provider, mailbox: h.Mailbox}).path())
 	default:
 		say("path: " + rt.path() + " is this hook's")
 	}

@@ -23,11 +23,12 @@ var mailersend = &Provider{
 
 // verifyMailerSend checks the header Signature: HMAC-SHA256 of the body in hex. There is no time in it; a request that is sent again
 // is the same mail again.
-func verifyMailerSend(_ context.Context, _ *Tools, h *Hook, r *Request) error {
+func verifyMailerSend(_ context.Context, t *Tools, h *Hook, r *Request) error {
 	given, err := hex.DecodeString(strings.TrimSpace(r.Header.Get("Signature")))
 	if err != nil || len(given) != sha256.Size {
 		return &Unproven{"no header Signature of 64 hex digits"}
 	}
+	t.step("signed are the %d bytes of the body, of SHA-256 %s; keys that are tried: %d", r.Body.Size(), r.Body.SHA256(), len(h.Keys))
 	for _, key := range h.Keys {
 		mac := hmac.New(sha256.New, []byte(key))
 		if err := copyBody(mac, r.Body); err != nil {

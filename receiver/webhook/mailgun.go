@@ -57,6 +57,7 @@ func verifyMailgun(ctx context.Context, t *Tools, h *Hook, r *Request) error {
 	}
 	for _, stamp := range stamps {
 		for _, token := range tokens {
+			t.step("signed are the form's timestamp %s and token %.8s…; keys that are tried: %d", short(stamp), short(token), len(h.Keys))
 			if !slices.ContainsFunc(signatures, func(signature string) bool { return signedMailgun(h.Keys, stamp, token, signature) }) {
 				continue
 			}

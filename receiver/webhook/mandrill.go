@@ -76,6 +76,11 @@ func verifyMandrill(ctx context.Context, t *Tools, h *Hook, r *Request) error {
 	}
 	w := io.MultiWriter(to...)
 	_, _ = io.WriteString(w, h.URL)
+	var said []string
+	for _, n := range names {
+		said = append(said, short(n.name))
+	}
+	t.step("signed are the URL %s, and names and values of the fields %s; keys that are tried: %d", secretless(h.URL, h.Secret), strings.Join(said, ", "), len(h.Keys))
 	for _, n := range names { // a pass over the body each, so that nothing of it is kept
 		place := -1
 		err := eachField(ctx, t, r, func(_ *field, value io.Reader) error {

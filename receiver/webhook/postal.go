@@ -27,7 +27,7 @@ var postal = &Provider{
 }
 
 // verifyPostal checks X-Postal-Signature-256 (RSA, PKCS #1 v1.5, SHA-256 of the body), or, where an older server sends none, X-Postal-Signature (SHA-1).
-func verifyPostal(_ context.Context, _ *Tools, h *Hook, r *Request) error {
+func verifyPostal(_ context.Context, t *Tools, h *Hook, r *Request) error {
 	kind, sum, given := crypto.SHA256, hash.Hash(sha256.New()), r.Header.Get("X-Postal-Signature-256")
 	if given == "" {
 		kind, sum, given = crypto.SHA1, sha1.New(), r.Header.Get("X-Postal-Signature")
@@ -40,6 +40,7 @@ func verifyPostal(_ context.Context, _ *Tools, h *Hook, r *Request) error {
 		return err
 	}
 	digest := sum.Sum(nil)
+	t.step("signed are the %d bytes of the body, of %s %x; keys that are tried: %d", r.Body.Size(), kind, digest, len(h.Keys))
 	problem := ""
 	for _, key := range h.Keys {
 		public, err := rsaKey(key)

@@ -35,6 +35,7 @@ func verifySvix(ctx context.Context, t *Tools, h *Hook, r *Request) error {
 	if id == "" || len(id) > 256 || err != nil || given == "" {
 		return &Unproven{"svix-id, svix-timestamp or svix-signature is missing or malformed"}
 	}
+	t.step("signed is %s.%s. before the %d bytes of the body, of SHA-256 %s; keys that are tried: %d", short(id), stamp, r.Body.Size(), r.Body.SHA256(), len(h.Keys))
 	problem := "svix-signature fits none of the keys: the signing secret of this webhook (whsec_…) is the one that signs"
 	if !svixSigned(h.Keys, id, stamp, given, r, &problem) {
 		return &Unproven{problem}

@@ -69,6 +69,7 @@ func verifySendGrid(_ context.Context, t *Tools, h *Hook, r *Request) error {
 		return fault.As(fault.Unavailable, err)
 	}
 	digest := sum.Sum(nil)
+	t.step("signed are the timestamp %s and the %d bytes of the body, together of SHA-256 %x; keys that are tried: %d", short(stamp), r.Body.Size(), digest, len(h.Keys))
 	unusable := 0
 	for _, k := range h.Keys {
 		key, err := ecdsaKey(k)

@@ -136,6 +136,7 @@ func verifySNS(ctx context.Context, t *Tools, h *Hook, r *Request) error {
 		return err
 	}
 	t.step("signed are the values of %s: %s %x", strings.Join(m.signed(), ", "), hash, digest)
+	t.step("signed are %s of a %s, %v %x", strings.Join(snsSigned[m.kind], ", "), m.kind, hash, digest)
 	text, _ := m.Get("Signature").Text()
 	signature, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || text == "" {
