@@ -347,6 +347,25 @@ func FuzzJSON(f *testing.F) {
 				t.Errorf("only we refuse it: %v", err)
 			}
 		}
+		var items []*value
+		whole, passing := readItems(spool.Bytes(doc), func(item *value) error { items = append(items, item); return nil })
+		switch {
+		case err == nil && v.Kind() != "list":
+			if passing != nil || whole.Kind() != v.Kind() || len(items) > 0 {
+				t.Errorf("as items: %v, %s, %d", passing, whole.Kind(), len(items))
+			}
+		case err == nil:
+			if passing != nil || len(items) != len(v.List()) {
+				t.Errorf("as items: %v, %d of %d", passing, len(items), len(v.List()))
+			}
+			for i, item := range v.List() {
+				if !reflect.DeepEqual(plainJSON(t, item), plainJSON(t, items[i])) || items[i].path() != item.path() {
+					t.Errorf("item %s is another", item.path())
+				}
+			}
+		case fault.Is(err, fault.Invalid) && (passing == nil || len(items) > 0):
+			t.Errorf("as items: %v, %d", passing, len(items))
+		}
 		if err == nil && v.Kind() == "text" {
 			b, err := v.Base64(tools)
 			if err == nil {
