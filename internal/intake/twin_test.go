@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -21,7 +22,11 @@ func TestTwins(t *testing.T) {
 		return mail("--b\nContent-Type: text/plain; charset=utf-8\n\n"+text+"\n--b\nContent-Type: text/html; charset=utf-8\n\n"+page+"\n--b--\n", head("Content-Type: multipart/alternative; boundary=b")...)
 	}
 	flowed := mail("> As we agreed, the order \n> goes out today\n\nNew te \nxt\n", head("Content-Type: text/plain; format=flowed; delsp=yes")...)
-	for _, c := range []struct {
+	var rigs [4]*rig // one for each id and order
+	for i := range rigs {
+		rigs[i] = newRig(t, "")
+	}
+	for n, c := range []struct {
 		name, raw, rebuilt string
 		same               bool
 	}{
@@ -36,15 +41,16 @@ func TestTwins(t *testing.T) {
 		{"another text beside the HTML", both("Cancel it", page), both("Do it", page), false},
 		{"other HTML", htmlOnly, both("Order Two", strings.Replace(page, "Ten", "Two", 1)), false},
 	} {
-		for _, id := range []string{"", "Message-ID: <a@example.org>\n"} {
-			for _, rawFirst := range []bool{true, false} {
-				r := newRig(t, "")
+		ann := strings.NewReplacer("ann@example.org", fmt.Sprintf("ann%d@example.org", n)) // of each case another
+		for i, id := range []string{"", "Message-ID: <a@example.org>\n"} {
+			for k, rawFirst := range []bool{true, false} {
+				r := rigs[2*i+k]
 				send := func(rebuilt bool) intake.Outcome {
 					m := c.raw
 					if rebuilt {
 						m = c.rebuilt
 					}
-					return r.sendAs(intake.Envelope{Source: "hook", Peer: netip.MustParseAddr("198.51.100.7"), Rebuilt: rebuilt}, id+m)[0]
+					return r.sendAs(intake.Envelope{Source: "hook", Peer: netip.MustParseAddr("198.51.100.7"), Rebuilt: rebuilt}, id+ann.Replace(m))[0]
 				}
 				a, b := send(!rawFirst), send(rawFirst)
 				// What the second one says and the first did not is never dropped: where the raw comes first, the provider's text has

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"runtime"
@@ -17,6 +19,8 @@ import (
 	"time"
 
 	"postern/internal/fault"
+	"postern/internal/mail"
+	"postern/internal/peers"
 	"postern/internal/spool"
 	"postern/internal/webclient"
 )
@@ -107,6 +111,66 @@ func TestLargeFiles(t *testing.T) {
 		_ = body.Close()
 		nothingLeft(t, path)
 	}
+}
+
+// TestLargeFilesAreFetched: what Resend keeps for us is read in the same memory, as a whole mail and as one of its files.
+func TestLargeFilesAreFetched(t *testing.T) {
+	const size = 25 << 20
+	block := bytes.Repeat([]byte("0123456789abcdef"), 4<<10)
+	want := sha256.New()
+	for range size / len(block) {
+		want.Write(block)
+	}
+	ca := peers.NewCA(t)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/emails/receiving/raw":
+			_, _ = io.WriteString(w, `{"raw":{"download_url":"https://cdn.resend.app/big"}}`)
+		case "/emails/receiving/parts":
+			_, _ = io.WriteString(w, `{"from":"a@example.org","raw":null,"attachments":[{"id":"1","filename":"big","content_type":"application/zip"}]}`)
+		case "/emails/receiving/parts/attachments/1":
+			_, _ = io.WriteString(w, `{"download_url":"https://cdn.resend.app/big"}`)
+		default:
+			for range size / len(block) {
+				_, _ = w.Write(block)
+			}
+		}
+	}))
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{ca.Certificate(time.Time{}, resendAPI, "cdn.resend.app")}}
+	server.StartTLS()
+	defer server.Close()
+	tools, path := readingTools(t)
+	tools.Client = webclient.New(webclient.Options{Roots: ca.Pool, Private: true, Dial: func(string) string { return server.Listener.Addr().String() }})
+	for _, id := range []string{"raw", "parts"} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		m := &Mail{ID: id}
+		if err := (&resendFetch{ctx: t.Context(), t: tools, key: "k", m: m}).mail(); err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; got > 6<<20 { // the server's, too
+			t.Errorf("%s: %d bytes were allocated", id, got)
+		}
+		sum := m.Raw.SHA256()
+		if id == "parts" {
+			r, err := m.Raw.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			read, err := mail.Parse(r, mail.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = r.Close()
+			sum = read.Attachments[0].SHA256
+		}
+		if sum != hex.EncodeToString(want.Sum(nil)) {
+			t.Errorf("%s: other bytes", id)
+		}
+		_ = m.Raw.Close()
+	}
+	nothingLeft(t, path)
 }
 
 type writerFunc func(p []byte) (int, error)

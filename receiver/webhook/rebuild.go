@@ -208,9 +208,6 @@ func textType(subtype, charset string) string {
 	return "text/" + subtype
 }
 
-// spoolString is a body of s.
-func spoolString(t *Tools, s string) *spool.Body { return spool.Bytes([]byte(s)) }
-
 // copyBody writes all of b to w.
 func copyBody(w io.Writer, b *spool.Body) error {
 	r, err := b.Open()
