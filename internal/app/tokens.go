@@ -98,7 +98,7 @@ func (a *App) graphAccount(s *config.Source) (poller.Account, error) {
 	writes := slices.ContainsFunc(afters(s), func(f poller.After) bool { return f.Do != poller.Keep })
 	return graph.New(graph.Options{
 		Mailbox: s.Graph, BaseURL: t.Graph(), Folders: s.Folders, Token: t.Token, Refused: t.Refused, Client: a.fetcher(&s.OAuth, graphPatience),
-		Start: start, Since: s.Since(), MaxSize: int64(s.MaxSize), Writes: writes,
+		Start: start, Since: s.Since(), Writes: writes,
 		Log: a.part("poller/graph").With(logkey.Source, s.Name), Now: a.o.Now,
 	}), nil
 }

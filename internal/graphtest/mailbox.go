@@ -41,6 +41,7 @@ type token struct {
 	folder string
 	rows   []string
 	seq    int
+	sized  bool // with the property that was asked for
 }
 
 // AddMailbox makes a mailbox with the folders that each has, in a language that is not English.

@@ -143,17 +143,39 @@ func (m *Mailbox) folderJSON(f *Folder) map[string]any {
 
 // children knows one filter, as it is documented: displayName eq 'NAME'.
 func (m *Mailbox) children(w http.ResponseWriter, r *http.Request, parent string) {
+	value := []any{}
+	if r.URL.Query().Get("$filter") == "" {
+		m.page(w, r, parent)
+		return
+	}
 	name, ok := strings.CutPrefix(r.URL.Query().Get("$filter"), "displayName eq '")
 	name, quoted := strings.CutSuffix(name, "'")
 	if !ok || !quoted || strings.Contains(strings.ReplaceAll(name, "''", ""), "'") {
 		fail(w, 400, "BadRequest", "Invalid filter clause")
 		return
 	}
-	value := []any{}
-	if f := m.below(parent, strings.ReplaceAll(name, "''", "'")); f != nil {
+	name = strings.ReplaceAll(name, "''", "'")
+	if f := m.below(parent, name); f != nil && (!m.s.Strict || f.Name == name) {
 		value = append(value, m.folderJSON(f))
 	}
 	answer(w, 200, map[string]any{"value": value})
+}
+
+// page lists folders, two at once.
+func (m *Mailbox) page(w http.ResponseWriter, r *http.Request, parent string) {
+	var all []any
+	for _, f := range m.folders {
+		if f.parent == parent {
+			all = append(all, m.folderJSON(f))
+		}
+	}
+	skip, _ := strconv.Atoi(r.URL.Query().Get("$skip"))
+	end := min(skip+2, len(all))
+	v := map[string]any{"value": all[min(skip, end):end]}
+	if end < len(all) {
+		v["@odata.nextLink"] = "https://graph.microsoft.com" + r.URL.EscapedPath() + "?$skip=" + strconv.Itoa(end)
+	}
+	answer(w, 200, v)
 }
 
 // one is a request for one message.
@@ -217,8 +239,11 @@ func (s *Server) delta(w http.ResponseWriter, r *http.Request, m *Mailbox, folde
 	case id == "" && (q.Get("$search") != "" || q.Get("$filter") != "" && !strings.HasPrefix(q.Get("$filter"), "receivedDateTime g")):
 		fail(w, 400, "ErrorInvalidUrlQuery", "The query is not supported.")
 		return
+	case id == "" && s.NoExpand && q.Has("$expand"):
+		fail(w, 400, "ErrorInvalidUrlQuery", "The query parameter '$expand' is not supported.")
+		return
 	case id == "":
-		t = &token{folder: folder, rows: m.rows(folder, 0), seq: m.seq}
+		t = &token{folder: folder, rows: m.rows(folder, 0), seq: m.seq, sized: strings.Contains(q.Get("$expand"), "Integer 0x0E08")}
 	default:
 		if t = m.tokens[id]; t == nil {
 			w.Header().Set("Location", Base+"/users/"+url.PathEscape(m.Address)+"/mailFolders/"+url.PathEscape(folder)+"/messages/delta?$deltatoken=")
@@ -226,7 +251,7 @@ func (s *Server) delta(w http.ResponseWriter, r *http.Request, m *Mailbox, folde
 			return
 		}
 		if q.Get("$deltatoken") != "" {
-			t = &token{folder: folder, rows: m.rows(folder, t.seq), seq: m.seq}
+			t = &token{folder: folder, rows: m.rows(folder, t.seq), seq: m.seq, sized: t.sized}
 		}
 	}
 	size := 10 // by default: learn.microsoft.com/graph/delta-query-messages
@@ -243,12 +268,16 @@ func (s *Server) delta(w http.ResponseWriter, r *http.Request, m *Mailbox, folde
 	value := []any{}
 	for _, id := range t.rows[:n] {
 		if msg := m.message(id); msg != nil && msg.Folder == folder {
-			value = append(value, m.row(msg, false, immutable))
+			row := m.row(msg, false, immutable)
+			if !t.sized {
+				delete(row, "singleValueExtendedProperties")
+			}
+			value = append(value, row)
 		} else {
 			value = append(value, map[string]any{"@odata.type": "#microsoft.graph.message", "id": id, "@removed": map[string]string{"reason": "deleted"}})
 		}
 	}
-	next := &token{folder: folder, rows: slices.Clone(t.rows[n:]), seq: t.seq}
+	next := &token{folder: folder, rows: slices.Clone(t.rows[n:]), seq: t.seq, sized: t.sized}
 	kind, key := "$deltatoken", "@odata.deltaLink"
 	if len(next.rows) > 0 {
 		kind, key = "$skiptoken", "@odata.nextLink"

@@ -28,6 +28,8 @@ type Server struct {
 	sync.Mutex
 	Valid    func(token string) bool // nil: any
 	ReadOnly bool                    // the app may not write
+	NoExpand bool                    // $expand is refused
+	Strict   bool                    // eq minds case
 	Now      func() time.Time
 	PageSize int      // rows at most, whatever is asked for; 0: 1000
 	Foreign  string   // not "": links lead to this host

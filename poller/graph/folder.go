@@ -35,19 +35,19 @@ func (a *Account) folder(ctx context.Context, name string, create bool) (*folder
 	f := &folder{}
 	at := strings.ToLower(parts[0])
 	if slices.Contains(wellKnown, at) {
-		if err := a.get(ctx, a.user("mailFolders", at), url.Values{"$select": {"id,displayName,totalItemCount,unreadItemCount"}}, 0, f); err != nil {
+		if err := a.get(ctx, a.user("mailFolders", at), url.Values{"$select": {fields}}, 0, f); err != nil {
 			return nil, err
 		}
 		parts = parts[1:]
 	}
 	for i, part := range parts {
-		next, err := a.child(ctx, f.ID, part, create)
+		next, others, err := a.child(ctx, f.ID, part, create)
 		if err != nil {
 			return nil, err
 		}
 		if next == nil {
-			return nil, fault.Errorf(fault.NotFound, "there is no folder %q in %s: nothing is called %q there. Write its path from the top, with the names that Outlook shows; %s work in every language",
-				name, a.o.Mailbox, strings.Join(parts[:i+1], "/"), "inbox, archive, junkemail, deleteditems")
+			return nil, fault.Errorf(fault.NotFound, "there is no folder %q in %s: nothing is called %q there, but %s. Write its path from the top, with the names that Outlook shows; %s work in every language",
+				name, a.o.Mailbox, strings.Join(parts[:i+1], "/"), list(others), "inbox, archive, junkemail, deleteditems")
 		}
 		f = next
 	}
@@ -58,38 +58,71 @@ func (a *Account) folder(ctx context.Context, name string, create bool) (*folder
 	return f, nil
 }
 
-// child finds, or makes, the folder of a name below another; "" is the top.
-func (a *Account) child(ctx context.Context, parent, name string, create bool) (*folder, error) {
+// fields are what is asked of a folder.
+const fields = "id,displayName,totalItemCount,unreadItemCount"
+
+// child finds, or makes, the folder of a name below another; "" is the top. Where there is none it tells the names that there are.
+func (a *Account) child(ctx context.Context, parent, name string, create bool) (f *folder, others []string, err error) {
 	address := a.user("mailFolders")
 	if parent != "" {
 		address = a.user("mailFolders", parent, "childFolders")
 	}
-	find := func() (*folder, error) {
+	for made := false; ; made = true {
+		// A quote in a string of OData is written twice.
+		q := url.Values{"$filter": {"displayName eq '" + strings.ReplaceAll(name, "'", "''") + "'"}, "$top": {"10"}, "$select": {fields}, "includeHiddenFolders": {"true"}}
+		if f, _, err = a.children(ctx, address, q, name); err != nil || f != nil {
+			return f, nil, err
+		}
+		// Whether eq ignores case is not documented; people do.
+		if f, others, err = a.children(ctx, address, url.Values{"$top": {"100"}, "$select": {fields}}, name); err != nil || f != nil || !create {
+			return f, others, err
+		}
+		if made {
+			return nil, nil, fault.Errorf(fault.Unavailable, "folder %q was made in %s and is not there yet", name, a.o.Mailbox)
+		}
+		err = a.send(ctx, http.MethodPost, address, map[string]string{"displayName": name})
+		if err != nil && !fault.Is(err, fault.Conflict) { // ErrorFolderExists: another node was faster
+			return nil, nil, err
+		}
+	}
+}
+
+// maxFolders bounds how many pages of folders are looked through.
+const maxFolders = 20
+
+// children looks for a name in a list of folders, and tells the names in it.
+func (a *Account) children(ctx context.Context, address string, q url.Values, name string) (*folder, []string, error) {
+	var names []string
+	for range maxFolders {
 		var page struct {
 			Value []folder `json:"value"`
+			Next  string   `json:"@odata.nextLink"`
 		}
-		// A quote in a string of OData is written twice. eq ignores case.
-		q := url.Values{"$filter": {"displayName eq '" + strings.ReplaceAll(name, "'", "''") + "'"}, "$top": {"10"}, "$select": {"id,displayName,totalItemCount,unreadItemCount"}, "includeHiddenFolders": {"true"}}
 		if err := a.get(ctx, address, q, 0, &page); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for i := range page.Value {
 			if strings.EqualFold(page.Value[i].Name, name) {
-				return &page.Value[i], nil
+				return &page.Value[i], nil, nil
 			}
+			names = append(names, printable(page.Value[i].Name, 60))
 		}
-		return nil, nil
+		if page.Next == "" {
+			break
+		}
+		address, q = page.Next, nil
 	}
-	f, err := find()
-	if err != nil || f != nil || !create {
-		return f, err
+	return nil, names, nil
+}
+
+// list names folders, some of them where there are many.
+func list(names []string) string {
+	const most = 30
+	switch n := len(names); {
+	case n == 0:
+		return "nothing else either"
+	case n > most:
+		names = append(slices.Clone(names[:most]), "…")
 	}
-	err = a.send(ctx, http.MethodPost, address, map[string]string{"displayName": name})
-	if err != nil && !fault.Is(err, fault.Conflict) { // ErrorFolderExists: another node was faster
-		return nil, err
-	}
-	if f, err = find(); err == nil && f == nil {
-		err = fault.Errorf(fault.Unavailable, "folder %q was made in %s and is not there yet", name, a.o.Mailbox)
-	}
-	return f, err
+	return strings.Join(names, ", ")
 }

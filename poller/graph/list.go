@@ -5,8 +5,10 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -166,7 +168,12 @@ func (s *session) page(ctx context.Context, f *folder, p *place, since time.Time
 		address = s.a.user("mailFolders", f.ID, "messages", "delta")
 		q = url.Values{"$select": {"id,receivedDateTime"}, "$expand": {"singleValueExtendedProperties($filter=id eq '" + messageSize + "')"}}
 	}
-	if err := s.a.get(ctx, address, q, size, &page); err != nil {
+	err = s.a.get(ctx, address, q, size, &page)
+	if p.Link == "" && unsupported(err) { // better without sizes than without mail
+		q.Del("$expand")
+		err = s.a.get(ctx, address, q, size, &page)
+	}
+	if err != nil {
 		return false, err
 	}
 	link := page.Next
@@ -195,6 +202,12 @@ func (s *session) page(ctx context.Context, f *folder, p *place, since time.Time
 		return true, nil
 	}
 	return false, nil
+}
+
+// unsupported reports whether a request was refused for how it asks.
+func unsupported(err error) bool {
+	var p *Problem
+	return errors.As(err, &p) && p.Status == http.StatusBadRequest
 }
 
 func (r *row) size() int64 {

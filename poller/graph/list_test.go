@@ -171,7 +171,8 @@ func TestFolders(t *testing.T) {
 	w := newWorld(t, func(o *graph.Options) {
 		o.Folders = []string{"Inbox", "inbox/Kunden/O'Brien & Söhne", "Team", "JunkEmail"}
 	})
-	if _, err := w.a.Open(t.Context()); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "inbox/Kunden") {
+	w.box.AddFolder("inbox/Andere")
+	if _, err := w.a.Open(t.Context()); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "called \"Kunden\" there, but Andere.") {
 		t.Errorf("a folder that is not there: %v", err)
 	}
 	w.box.AddFolder("inbox/Kunden/O'Brien & Söhne")
@@ -192,13 +193,39 @@ func TestFolders(t *testing.T) {
 	fresh := w.fill("inbox", 1)
 	w.box.Put("Team", w.clock.Now(), "x")
 	broken := s
-	w.srv.Break(graphtest.Fault{Match: "AAMkFolder8==/messages/delta", Times: 1000, Status: 500, Code: "ErrorInternalServerError"}) // Team
+	w.srv.Break(graphtest.Fault{Match: "AAMkFolder9==/messages/delta", Times: 1000, Status: 500, Code: "ErrorInternalServerError"}) // Team
 	batch, err := broken.List(t.Context(), cur, 100)
 	if err != nil || !slices.Equal(ids(batch.Items), fresh) || !batch.More {
 		t.Fatalf("%+v, %v", batch, err)
 	}
 	if _, err = broken.List(t.Context(), batch.Next, 100); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("the folder that fails: %v", err)
+	}
+}
+
+// Names are found whatever their case, among many.
+func TestFolderCase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *graph.Options) { o.Folders = []string{"TEAM/ost"} })
+	w.srv.Strict = true
+	for _, name := range []string{"A", "B", "C", "Team", "Team/West", "Team/Süd", "Team/Ost"} {
+		w.box.AddFolder(name)
+	}
+	want := w.fill("Ost", 1)
+	if items, _ := w.list(w.open(), nil, 10); !slices.Equal(ids(items), want) {
+		t.Errorf("%v", ids(items))
+	}
+}
+
+// A server that does not give sizes gives mail all the same.
+func TestNoSizes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.srv.NoExpand = true
+	w.fill("inbox", 3)
+	items, _ := w.list(w.open(), nil, 2)
+	if len(items) != 3 || items[0].Size != -1 {
+		t.Errorf("%+v", items)
 	}
 }
 
