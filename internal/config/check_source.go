@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -205,17 +206,35 @@ func (ch *checker) oauth(path string, s *Source) {
 		ch.errorf(path+".flow", "flow: Google has no client-credentials for mail: service-account, or login")
 	case o.Flow == "client-credentials" && o.ClientSecret.Path == "":
 		ch.missing(path, "client-secret-file")
+	case o.Flow == "login" && o.Provider == "google" && o.ClientSecret.Path == "":
+		ch.errorf(path, "client-secret-file is missing: Google's desktop apps have a secret too")
+	case o.Flow == "login" && o.Provider == "other" && o.DeviceURL+o.AuthURL+o.RefreshToken.Path == "":
+		ch.errorf(path, "nobody can log in: it needs device-url, auth-url or refresh-token-file")
 	}
-	if o.Provider == "microsoft" && o.Tenant == "" {
+	switch {
+	case o.Provider == "microsoft" && o.Tenant == "":
 		ch.missing(path, "tenant")
+	case o.Provider == "microsoft" && !tenant.MatchString(o.Tenant):
+		ch.errorf(path+".tenant", "tenant: %q is neither a directory's id nor one of its domains", o.Tenant)
 	}
 	if o.Provider == "other" && o.TokenURL == "" {
 		ch.missing(path, "token-url")
 	}
-	if s.Protocol() == "graph" && o.Provider == "google" {
+	if s.Protocol() != "graph" {
+		return
+	}
+	switch {
+	case o.Provider == "google":
 		ch.errorf(path+".provider", "provider: Microsoft Graph takes no tokens of Google's")
+	case o.Provider == "other" && o.GraphURL == "":
+		ch.missing(path, "graph-url")
+	case o.Cloud == "china":
+		ch.errorf(path+".cloud", "cloud: in China Microsoft Graph lists no changes of messages: use imap")
 	}
 }
+
+// tenant is what may stand in the path of Microsoft's login.
+var tenant = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.-]{0,127}$`)
 
 func isLoopbackHost(host string) bool {
 	ip := net.ParseIP(host)
