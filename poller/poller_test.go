@@ -221,9 +221,23 @@ then { discard("away") } }`
 // While the store is down nothing is acknowledged, the cursor stays, and afterwards all is there once.
 func TestStoreDown(t *testing.T) {
 	t.Parallel()
+	for _, brief := range []bool{false, true} {
+		t.Run(fmt.Sprintf("brief=%v", brief), func(t *testing.T) {
+			t.Parallel()
+			storeDown(t, brief)
+		})
+	}
+}
+
+func storeDown(t *testing.T, brief bool) {
 	w := newWorld(t)
 	s := newServer(w.clock, 0)
-	n := w.node("one", []*poller.Source{s.source()})
+	s.brief = brief
+	src := s.source()
+	if brief {
+		src.Taken = poller.After{Do: poller.Keep}
+	}
+	n := w.node("one", []*poller.Source{src})
 	w.until("it waits", func() bool { return n.status().Doing == "waiting" })
 	w.failing(func(string) error { return errors.New("no space left on device") })
 	for i := range 20 {
@@ -238,7 +252,10 @@ func TestStoreDown(t *testing.T) {
 	}
 	w.crash() // SQLite does not go on after such a failure
 	n.kill()
-	n = w.node("one", []*poller.Source{s.source()})
+	s.mu.Lock()
+	s.locked = false
+	s.mu.Unlock()
+	n = w.node("one", []*poller.Source{src})
 	w.until("all are settled", func() bool { return s.in("INBOX") == 0 })
 	w.exactlyOnce(20)
 	if st := n.status(); len(st.Parked)+len(st.Pending) != 0 {

@@ -116,7 +116,7 @@ func (s *server) Open(context.Context) (poller.Session, error) {
 	}
 	s.locked = true
 	if s.brief {
-		return briefSession{&session{s: s}}, nil
+		return briefSession{&session{s: s, got: map[*post]bool{}}}, nil
 	}
 	return &session{s: s}, nil
 }
@@ -128,11 +128,17 @@ func (s *server) Check(_ context.Context, tell func(poller.Step)) {
 type session struct {
 	s    *server
 	dele []*post
+	got  map[*post]bool // fetched, and whether it was taken; nil where nothing comes of that
 }
 
+// A briefSession is of a server like Gmail's POP3: what was fetched is gone once the session has ended in order.
 type briefSession struct{ *session }
 
-func (briefSession) Took([]poller.Item) {}
+func (x briefSession) Took(items []poller.Item) {
+	for _, i := range items {
+		x.got[x.find(i.ID)] = true
+	}
+}
 
 type cursor struct{ Epoch, UID int }
 
@@ -216,6 +222,9 @@ func (x *session) Fetch(ctx context.Context, items []poller.Item, take func(poll
 		if err := x.s.at("mail"); err != nil {
 			return err
 		}
+		if x.got != nil {
+			x.got[p] = false
+		}
 		if err := take(item, r, nil); err != nil {
 			return err
 		}
@@ -289,7 +298,19 @@ func (x *session) Close() error {
 	}
 	x.s.mu.Lock()
 	defer x.s.mu.Unlock()
+	for _, taken := range x.got {
+		if taken {
+			continue
+		}
+		if len(x.dele) > 0 {
+			return errors.New("not all that was fetched was taken: the session did not end in order")
+		}
+		return nil
+	}
 	for _, p := range x.dele {
+		p.folder = ""
+	}
+	for p := range x.got {
 		p.folder = ""
 	}
 	return nil
