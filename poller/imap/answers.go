@@ -2,7 +2,9 @@ package imap
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -38,6 +40,10 @@ func (f *fetching) ask(uids []imap.UID, number uint32, expunged int) error {
 		a.cmd = f.s.c.Fetch(set, &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}})
 		return a.read()
 	})
+	if a.panicked != "" {
+		f.s.drop()
+		panic(a.panicked)
+	}
 	if a.over {
 		f.s.drop() // also where the command's end had come before
 	}
@@ -59,6 +65,7 @@ type answers struct {
 	numbered imap.UID // the one that the number stands for
 	expunged int      // as long as no more than these are
 	taken    error    // what take said
+	panicked string   // how take ended
 	wrong    error    // why it was ended by us
 	over     bool     // the rest is only read over
 	atEnd    bool     // the message was read to its end, and is no longer ours
@@ -135,8 +142,14 @@ func (a *answers) message(m *imapclient.FetchMessageData) {
 	}
 }
 
-// body hands one mail over.
+// body hands one mail over. A taker that panics does so once everything that waits for these answers has ended.
 func (a *answers) body(uid imap.UID, m *imapclient.FetchMessageData, lit imap.LiteralReader) {
+	defer func() {
+		if p := recover(); p != nil {
+			a.panicked = fmt.Sprintf("%v\n%s", p, debug.Stack())
+			a.end()
+		}
+	}()
 	item := a.items[uid]
 	if lit.Size() == 0 && item.Size != 0 {
 		return // what some send for a message that is gone

@@ -3,7 +3,6 @@ package imap_test
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -37,7 +36,6 @@ type fake struct {
 	answer func(m *fakeMail, seq int, body bool) (string, bool)
 	// does handles a command before the default does: it writes what it wants, and returns true where that was all.
 	does func(c *fakeConn, tag, command string) bool
-	tls  *tls.Config // for STARTTLS
 }
 
 type fakeMail struct {

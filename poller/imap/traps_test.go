@@ -444,6 +444,34 @@ func TestFetchEnds(t *testing.T) {
 	}
 }
 
+// A taker that panics leaves nothing behind that waits, and the session can be closed.
+func TestTakerPanics(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, raws(5)...)
+	f.mails[2].raw = strings.Repeat("x", 5<<20)
+	c := open(t, f.options())
+	items := c.list(10).Items
+	func() {
+		defer func() {
+			if p := recover(); !strings.Contains(fmt.Sprint(p), "out of my depth") {
+				t.Errorf("it ended with %v", p)
+			}
+		}()
+		n := 0
+		_ = c.s.Fetch(t.Context(), items, func(_ poller.Item, r io.Reader, _ error) error {
+			if n++; n == 3 {
+				_, _ = r.Read(make([]byte, 10))
+				panic("out of my depth")
+			}
+			return nil
+		})
+	}()
+	begun := time.Now()
+	if err := c.s.Close(); err != nil || time.Since(begun) > time.Second {
+		t.Errorf("closed after %s: %v", time.Since(begun), err)
+	}
+}
+
 // A server that said a small size and sends a large mail.
 func TestLargerThanSaid(t *testing.T) {
 	t.Parallel()

@@ -41,10 +41,13 @@ func (l *limited) expectWithin(bytes int64, wait, once time.Duration) {
 	}
 }
 
+// unasked is how much may come while no answer is due: news of a folder.
+const unasked = 1 << 20
+
 func (l *limited) rest() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.active = false
+	l.active, l.bytes = false, unasked
 	_ = l.raw.SetReadDeadline(time.Time{})
 }
 
@@ -58,7 +61,7 @@ func (l *limited) deadline() {
 
 func (l *limited) Read(b []byte) (int, error) {
 	l.mu.Lock()
-	if l.err == nil && l.bytes <= 0 && l.active {
+	if l.err == nil && l.bytes <= 0 {
 		l.err = ErrTooMuch
 	}
 	if l.err != nil {

@@ -82,7 +82,7 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 		return nil, o.failed(begun, connectProblem(o.Address, err))
 	}
 	o.tell(poller.Step{Name: "connect", OK: true, Says: "connected to " + raw.RemoteAddr().String(), Took: time.Since(begun)})
-	l := &limited{raw: raw, patience: o.patience()}
+	l := &limited{raw: raw, patience: o.patience(), bytes: unasked}
 	c := &Conn{Conn: l, o: o, host: host, l: l}
 	if o.Mode() == On {
 		if err := c.handshake(ctx); err != nil {
@@ -130,7 +130,7 @@ type Conn struct {
 // Expect allows the server so many bytes from now on, and to let us wait so long in all; Patience at once.
 func (c *Conn) Expect(bytes int64, wait time.Duration) { c.l.expect(bytes, wait) }
 
-// Rest says that no answer is due. What comes nonetheless is bounded by what was left.
+// Rest says that no answer is due: the server may be silent, and may not say much.
 func (c *Conn) Rest() { c.l.rest() }
 
 // Idle says that none is due for d, and that the connection has ended when nothing comes until then and for Patience longer.

@@ -70,12 +70,17 @@ func TestBounds(t *testing.T) {
 		{"silent", func(c net.Conn) { _, _ = c.Read(make([]byte, 1)) }, time.Minute, "silent for 300ms"},
 		{"slow", drip, 500 * time.Millisecond, "too slow"},
 		{"too much", func(c net.Conn) { _, _ = c.Write(make([]byte, 100_000)) }, time.Minute, "far more than"},
+		{"too much, unasked", func(c net.Conn) { _, _ = c.Write(make([]byte, 3<<20)) }, 0, "far more than"},
 		{"ended", func(net.Conn) {}, time.Minute, "ended the connection"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			c := dial(t, serve(t, test.talk))
-			c.Expect(50_000, test.wait)
+			most := int64(50_000)
+			if c.Expect(most, test.wait); test.wait == 0 {
+				c.Rest()
+				most = 1 << 20
+			}
 			// What others set does not count.
 			_ = c.SetReadDeadline(time.Now().Add(time.Hour))
 			_ = c.SetDeadline(time.Time{})
@@ -83,7 +88,7 @@ func TestBounds(t *testing.T) {
 			if c.Ended() == nil || !strings.Contains(c.Ended().Error(), test.want) || err != nil && test.name == "ended" {
 				t.Errorf("%v, and %v", c.Ended(), err)
 			}
-			if n > 50_000+64<<10 {
+			if n > most+64<<10 {
 				t.Errorf("%d bytes came through", n)
 			}
 		})
