@@ -110,7 +110,21 @@ func (p *parsed) sameMail(held *issue.Message, rebuilt bool, text func(*issue.Me
 			return same, err
 		}
 	}
-	return old != "" && (strings.Contains(old, new) || strings.Contains(new, old) && strings.Contains(old, fold(p.newText))), nil
+	switch {
+	case old == "":
+		return false, nil
+	case strings.Contains(old, new):
+		return true, nil
+	}
+	more, grown := strings.CutPrefix(new, old)
+	return grown && isFooter(more) || strings.Contains(new, old) && strings.Contains(old, fold(p.newText)), nil
+}
+
+// isFooter reports whether what follows a text, white space folded, is what lists put below it: a line, and a little text.
+func isFooter(more string) bool {
+	more = strings.TrimPrefix(more, " ")
+	const least, most = 10, 1000
+	return len(more) <= most && (strings.HasPrefix(more, strings.Repeat("_", least)) || strings.HasPrefix(more, strings.Repeat("-", least)))
 }
 
 // readText reads all that was kept of a blob of text.

@@ -71,6 +71,8 @@ func TestSameOrNot(t *testing.T) {
 		{name: "the same bytes", first: base, then: base, same: true},
 		{name: "another way of travelling", first: base, then: "Received: from x by y; Tue, 24 Nov 2026 10:00:00 +0000\nX-Scanned: yes\n" + base, same: true},
 		{name: "a list's footer", first: base, then: base + "\n_______________________________________________\nOrders mailing list\nhttps://lists.example.org/orders\n", same: true},
+		{name: "a list's footer right below a name", first: base + "\nAnn Lee\n", then: base + "\nAnn Lee\n_______________________________________________\nOrders mailing list\n", same: true},
+		{name: "more than a footer below a line", first: base, then: base + "\n_______________________________________________\n" + strings.Repeat("And ten of those. ", 80), same: false},
 		{name: "a scanner's banner", first: base, then: strings.Replace(base, "Please send", "CAUTION: This email originated from outside of the organization. Do not click links.\n\nPlease send", 1), same: true},
 		{name: "a banner that went missing", first: strings.Replace(base, "Please send", "CAUTION: This email originated from outside of the organization. Do not click links.\n\nPlease send", 1), then: base, same: true},
 		{name: "a word sent before it under its id", first: plain("<a@example.org>", "ann@example.org", "Order", "Please"), then: base, same: false},
