@@ -172,7 +172,7 @@ func TestLoginByBrowser(t *testing.T) {
 func TestLoginMistakes(t *testing.T) {
 	t.Parallel()
 	srv := oauthtest.New(t)
-	conf := loginConfig(t, srv, "")
+	conf := loginConfig(t, srv, "      device-url: AT/device\n")
 	for _, tt := range []struct {
 		args []string
 		code int
@@ -180,8 +180,8 @@ func TestLoginMistakes(t *testing.T) {
 	}{
 		{[]string{"login", "-c", conf}, 2, "name the source"},
 		{[]string{"login", "-c", conf, "sales"}, 1, "there is no source .sales. with oauth; there are: .support-box."},
-		{[]string{"login", "-c", conf, "support-box"}, 1, "has no device codes"},
 		{[]string{"login", "-c", conf, "--browser", "support-box"}, 1, "auth-url"},
+		{[]string{"login", "-c", loginConfig(t, srv, ""), "support-box"}, 1, "nobody can log in"},
 	} {
 		tty := inTerminal(t, tt.args...)
 		tty.until(tt.want)
