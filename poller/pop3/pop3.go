@@ -32,9 +32,7 @@ type Options struct {
 	Token    func(context.Context) (string, error) // an OAuth2 access token instead; asked at each login, so that it is a fresh one
 
 	Start   Start // what is fetched at first
-	MaxSize int64 // no more is read of a mail whose size the server does not tell; 0: 1 GiB
-
-	Now func() time.Time // nil: time.Now
+	MaxSize int64 // a mail whose size the server does not tell is given up when several times this has come; 0: 1 GiB
 }
 
 // A Start says what of the mail that lies there at first is fetched: all of it, what came since a time, or nothing (new). POP3 does not
@@ -55,12 +53,7 @@ type Account struct {
 var _ poller.Account = (*Account)(nil)
 
 // New makes an account; nothing is dialled yet.
-func New(o Options) *Account {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	return &Account{o: o}
-}
+func New(o Options) *Account { return &Account{o: o} }
 
 // Open connects and logs in. From then on the mailbox is locked for others until Close.
 func (a *Account) Open(ctx context.Context) (poller.Session, error) {
@@ -76,5 +69,5 @@ func (a *Account) open(ctx context.Context, tell func(poller.Step)) (*session, e
 	if err != nil {
 		return nil, err
 	}
-	return &session{conn: c, a: a, caps: caps, start: a.o.Start, now: a.o.Now, maxSize: a.o.MaxSize, deleted: map[int]bool{}, open: map[int]bool{}, peeked: map[int]bool{}}, nil
+	return &session{conn: c, a: a, caps: caps, start: a.o.Start, maxSize: a.o.MaxSize, deleted: map[int]bool{}, open: map[int]bool{}, peeked: map[int]bool{}}, nil
 }

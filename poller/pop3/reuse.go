@@ -11,8 +11,8 @@ import (
 // RFC 1939 section 7 asks of it, and some count from 1 each time. Where an id that we deleted is there again, and even the size is the same, the mail's
 // beginning tells whether it is another mail, or one that the server did not delete.
 
-// printed is how much of a mail's beginning tells it from another.
-const printed = 8 << 10
+// printBytes is how much of a mail's beginning tells it from another.
+const printBytes = 8 << 10
 
 func printOf(head []byte) uint64 {
 	sum := sha256.Sum256(steady(head))
@@ -53,7 +53,7 @@ func (s *session) reused() error {
 			return nil
 		}
 		m := again[i]
-		head, err := io.ReadAll(io.LimitReader(r, printed))
+		head, err := io.ReadAll(io.LimitReader(r, printBytes))
 		if err != nil {
 			return nil // the session's error
 		}

@@ -19,7 +19,6 @@ type session struct {
 	a       *Account
 	caps    caps
 	start   Start
-	now     func() time.Time
 	maxSize int64
 	head    []byte // of the mail that is being read
 
@@ -73,27 +72,20 @@ func (s *session) Fetch(ctx context.Context, items []poller.Item, take func(poll
 			if no != nil {
 				return take(ask[i], nil, &poller.ItemError{Item: ask[i], Err: fault.As(fault.Unavailable, no)})
 			}
-			item := ask[i]
 			s.open[of[i].n] = true
-			r, item.Arrived = s.arrived(of[i], r)
-			return take(item, r, nil)
+			return take(ask[i], s.printed(of[i], r), nil)
 		})
 	})
 }
 
-// arrived looks into the beginning of a mail for when it came to the server, which POP3 does not tell otherwise: a mail without Message-ID and
-// Date that is fetched again after a crash is known by it. It returns a reader of the whole mail.
-func (s *session) arrived(m *entry, r io.Reader) (io.Reader, time.Time) {
+// printed notes what the beginning of a mail looks like, and returns a reader of the whole mail.
+func (s *session) printed(m *entry, r io.Reader) io.Reader {
 	if s.head == nil {
-		s.head = make([]byte, printed)
+		s.head = make([]byte, printBytes)
 	}
 	n, _ := io.ReadFull(r, s.head) // an error comes again from r
 	m.print = printOf(s.head[:n])
-	at := receivedAt(s.head[:n])
-	if at.After(s.now().Add(time.Hour)) {
-		at = time.Time{}
-	}
-	return io.MultiReader(bytes.NewReader(s.head[:n]), r), at
+	return io.MultiReader(bytes.NewReader(s.head[:n]), r)
 }
 
 var errGone = errors.New("it does not lie at the server any more")

@@ -369,34 +369,6 @@ func TestNoPipelining(t *testing.T) {
 	s.mu.Unlock()
 }
 
-// When a mail came to the server is told with it, as far as its topmost Received field does.
-func TestArrived(t *testing.T) {
-	t.Parallel()
-	s := modern().start(t)
-	for uid, received := range map[string]string{
-		"told":   "from a (a.example [192.0.2.1]) by b with ESMTP id 1; Sun, 1 Feb 2026\r\n\t10:00:00 +0100 (CET)",
-		"future": "from a by b; Sun, 1 Feb 2099 10:00:00 +0100",
-		"odd":    "from a by b",
-	} {
-		s.put(&lies{uid: uid, raw: "Return-Path: <a@example.org>\r\nReceived: " + received + "\r\nReceived: x; Mon, 5 Jan 2026 10:00:00 +0100\r\nDate: Mon, 5 Jan 2026 10:00:00 +0100\r\n\r\n" + strings.Repeat("body\r\n", 4000)})
-	}
-	s.put(&lies{uid: "none", raw: "x"})
-	x := open(t, s.account())
-	got := map[string]time.Time{}
-	if err := x.Fetch(t.Context(), list(t, x, nil, 10).Items, func(item poller.Item, r io.Reader, err error) error {
-		b, err := io.ReadAll(r)
-		if got[item.ID] = item.Arrived; item.ID != "none" && !strings.HasSuffix(string(b), "\r\nbody\r\n") || len(b) > 24_300 {
-			t.Errorf("%s: got %d bytes", item.ID, len(b))
-		}
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if len(got) != 4 || !got["told"].Equal(time.Date(2026, 2, 1, 9, 0, 0, 0, time.UTC)) || !got["future"].IsZero() || !got["odd"].IsZero() || !got["none"].IsZero() {
-		t.Errorf("got %v", got)
-	}
-}
-
 // What was settled counts once Close returned nil, and not before.
 func TestSettle(t *testing.T) {
 	t.Parallel()
