@@ -1,8 +1,10 @@
 package webhook
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -97,5 +99,32 @@ func TestClaims(t *testing.T) {
 		if got := [3]string{spfPair(in, "client-ip"), spfPair(in, "helo"), spfPair(in, "envelope-from")}; got != want {
 			t.Errorf("%s: got %q, want %q", in, got, want)
 		}
+	}
+}
+
+// TestVerifySteps: postern webhook verify tells what was looked at, and no key.
+func TestVerifySteps(t *testing.T) {
+	t.Parallel()
+	tl, _ := tools(t)
+	var steps []string
+	tl.Step = func(s string) { steps = append(steps, s) }
+	tl.Now = func() time.Time { return time.Unix(1_000_060, 0) }
+	r := formRequest("application/x-www-form-urlencoded", "timestamp=1000000&token=t&signature=00&body-mime=x")
+	if err := verifyMailgun(context.Background(), tl, &Hook{Keys: []string{"the secret key"}}, r); err == nil {
+		t.Error("proven")
+	}
+	r.Header.Set(sendgridSignature, "AA==")
+	r.Header.Set(sendgridTimestamp, "1000000")
+	if err := verifySendGrid(context.Background(), tl, &Hook{Keys: []string{"the secret key"}}, r); err == nil {
+		t.Error("proven")
+	}
+	told := strings.Join(steps, "\n")
+	for _, want := range []string{"timestamp 1000000 and token t", "it was signed at 1970-01-12T13:46:40Z, 1m0s before", " bytes of the body", "key 1 of 1 cannot be read"} {
+		if !strings.Contains(told, want) {
+			t.Errorf("not told: %q in\n%s", want, told)
+		}
+	}
+	if strings.Contains(told, "secret") {
+		t.Errorf("a key is told: %s", told)
 	}
 }

@@ -58,9 +58,11 @@ func verifyMailgun(ctx context.Context, t *Tools, h *Hook, r *Request) error {
 	for _, stamp := range stamps {
 		for _, token := range tokens {
 			t.step("signed are the form's timestamp %s and token %.8s…; keys that are tried: %d", short(stamp), short(token), len(h.Keys))
-			if !slices.ContainsFunc(signatures, func(signature string) bool { return signedMailgun(h.Keys, stamp, token, signature) }) {
+			key := signedMailgun(h.Keys, stamp, token, signatures)
+			if key < 0 {
 				continue
 			}
+			t.step("key %d of %d fits", key+1, len(h.Keys))
 			if err := fresh(t, stamp, mailgunWindow); err != nil {
 				return err
 			}
@@ -71,13 +73,22 @@ func verifyMailgun(ctx context.Context, t *Tools, h *Hook, r *Request) error {
 	return &Unproven{"the signature fits none of the keys: want the HTTP webhook signing key (Send > Webhooks), which is not the API key"}
 }
 
-func signedMailgun(keys []string, stamp, token, signature string) bool {
-	mac, err := hex.DecodeString(signature)
-	return err == nil && stamp != "" && token != "" && slices.ContainsFunc(keys, func(key string) bool {
-		want := hmac.New(sha256.New, []byte(key))
-		_, _ = io.WriteString(want, stamp+token)
-		return hmac.Equal(mac, want.Sum(nil))
-	})
+// signedMailgun returns which of the keys made one of the signatures, -1 where none did.
+func signedMailgun(keys []string, stamp, token string, signatures []string) int {
+	for _, signature := range signatures {
+		mac, err := hex.DecodeString(signature)
+		if err != nil {
+			continue
+		}
+		for i, key := range keys {
+			want := hmac.New(sha256.New, []byte(key))
+			_, _ = io.WriteString(want, stamp+token)
+			if hmac.Equal(mac, want.Sum(nil)) {
+				return i
+			}
+		}
+	}
+	return -1
 }
 
 // maxDoubled is how many fields of one of the signature's names are looked at. Mailgun posts a mail's header fields beside its own, so a

@@ -71,12 +71,16 @@ func verifySendGrid(_ context.Context, t *Tools, h *Hook, r *Request) error {
 	digest := sum.Sum(nil)
 	t.step("signed are the timestamp %s and the %d bytes of the body, together of SHA-256 %x; keys that are tried: %d", short(stamp), r.Body.Size(), digest, len(h.Keys))
 	unusable := 0
-	for _, k := range h.Keys {
-		key, err := ecdsaKey(k)
-		if err != nil {
+	for i, k := range h.Keys {
+		switch key, err := ecdsaKey(k); {
+		case err != nil:
+			t.step("key %d of %d cannot be read: %s", i+1, len(h.Keys), err)
 			unusable++
-		} else if ecdsa.VerifyASN1(key, digest, sig) {
+		case ecdsa.VerifyASN1(key, digest, sig):
+			t.step("key %d of %d fits", i+1, len(h.Keys))
 			return nil
+		default:
+			t.step("key %d of %d does not fit", i+1, len(h.Keys))
 		}
 	}
 	if unusable > 0 {
@@ -91,7 +95,9 @@ func fresh(t *Tools, stamp string, window time.Duration) error {
 	if err != nil {
 		return &Unproven{fmt.Sprintf("the timestamp %q is not in Unix seconds", short(stamp))}
 	}
-	switch age := t.Now().Sub(time.Unix(seconds, 0)); {
+	age := t.Now().Sub(time.Unix(seconds, 0))
+	t.step("it was signed at %s, %s before it came", time.Unix(seconds, 0).UTC().Format(time.RFC3339), age.Round(time.Second))
+	switch {
 	case age > window:
 		return &Unproven{fmt.Sprintf("it was signed %s ago, which is more than the %s for which it is tried again", age.Round(time.Second), window)}
 	case age < -clockSkew:
