@@ -135,7 +135,8 @@ func (p *program) byBrowser(ctx context.Context, c *client, source, host string,
 	}
 	port = l.Addr().(*net.TCPAddr).Port
 	begin := func(host string) (step app.LoginStep, err error) {
-		err = c.post(ctx, "/control/login", nil, app.LoginQuery{Source: source, Redirect: fmt.Sprintf("http://%s:%d/", host, port)}, &step)
+		// Without a path, as it is registered at Microsoft: learn.microsoft.com/entra/identity-platform/reply-url.
+		err = c.post(ctx, "/control/login", nil, app.LoginQuery{Source: source, Redirect: fmt.Sprintf("http://%s:%d", host, port)}, &step)
 		return step, err
 	}
 	var step app.LoginStep

@@ -154,7 +154,7 @@ func TestLoginByBrowser(t *testing.T) {
 		base, _, _ := strings.Cut(back, "?")
 		read := make(chan struct{})
 		go func() { defer close(read); tty.until("belong to this login") }()
-		if a, b := get(base+"?state=x&error=access_denied"), get(base+"favicon.ico"); a != 400 || b != 404 {
+		if a, b := get(base+"?state=x&error=access_denied"), get(base+"/favicon.ico"); a != 400 || b != 404 {
 			t.Errorf("%d, %d", a, b)
 		}
 		<-read

@@ -19,6 +19,7 @@ import (
 	"postern/internal/oauthtest"
 	"postern/internal/peers"
 	"postern/internal/webclient"
+	"postern/poller"
 )
 
 // fetching runs an example whose providers are on this machine.
@@ -127,6 +128,13 @@ func TestExampleMicrosoft365(t *testing.T) {
 	}
 	if in, done := box.In("inbox"), box.In("Processed"); len(in) != 1 || in[0] != old || len(done) != 1 || done[0] != fresh {
 		t.Errorf("inbox %v, Processed %v", in, done)
+	}
+	if err := a.poller.Check(t.Context(), "support", func(s poller.Step) { // as postern doctor support does
+		if !s.OK {
+			t.Errorf("doctor: %s: %s", s.Name, s.Says)
+		}
+	}); err != nil {
+		t.Error(err)
 	}
 	login.Lock()
 	login.Apps[id].Expired = true
