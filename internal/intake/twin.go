@@ -17,6 +17,9 @@ func (p *parsed) twinSum() string {
 	if h := squeezed(p.msg.HTML); h != "" {
 		return hashKey("html", h)
 	}
+	if p.msg.Text == "" {
+		return p.sum // also of what could not be parsed: then it names the bytes
+	}
 	return hashKey("text", unquoted(p.msg.Text))
 }
 
