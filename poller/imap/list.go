@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -109,8 +110,10 @@ func (s *session) search(ctx context.Context, folder string, cur *cursor) (*foun
 			return nil, err
 		}
 	}
-	if err := s.uids(ctx, f, max(p.Last, p.Old)+1, 0, time.Time{}); err != nil {
-		return nil, err
+	if behind := max(p.Last, p.Old); behind < math.MaxUint32 {
+		if err := s.uids(ctx, f, behind+1, 0, time.Time{}); err != nil {
+			return nil, err
+		}
 	}
 	slices.Sort(f.uids)
 	f.uids = slices.Compact(f.uids)
@@ -128,9 +131,9 @@ func (s *session) uids(ctx context.Context, f *found, first, last uint32, since 
 		criteria.Since = since.AddDate(0, 0, -1)
 	}
 	s.heard.mu.Lock()
-	exists := int64(s.heard.exists)
+	exists := min(int64(s.heard.exists), maxFolder)
 	s.heard.mu.Unlock()
-	return s.command(ctx, ordinary+16*exists, 4*s.patience(), func() error {
+	return s.slowly(ctx, ordinary+16*exists, func() error {
 		d, err := s.c.UIDSearch(criteria, nil).Wait()
 		if err != nil {
 			return err
@@ -145,6 +148,9 @@ func (s *session) uids(ctx context.Context, f *found, first, last uint32, since 
 		return err
 	})
 }
+
+// maxFolder is how many messages a folder may have behind the cursor: 4 bytes each.
+const maxFolder = 10_000_000
 
 // expand lists a set, which the server may have written as 1:4294967295.
 func expand(set imap.NumSet, most int64) ([]imap.UID, error) {

@@ -39,13 +39,22 @@ const ordinary = 8 << 20
 // command runs one command, or a few that belong together. A refusal (*imap.Error) leaves the connection as it is; any other error is
 // *gone, and the connection has ended.
 func (s *session) command(ctx context.Context, bytes int64, wait time.Duration, f func() error) error {
+	return s.bounded(ctx, func() { s.conn.Expect(bytes, wait) }, f)
+}
+
+// slowly runs a command over which a server may be silent for minutes: one that searches a large folder, or moves many mails.
+func (s *session) slowly(ctx context.Context, bytes int64, f func() error) error {
+	return s.bounded(ctx, func() { s.conn.Idle(bytes, 4*s.patience()) }, f)
+}
+
+func (s *session) bounded(ctx context.Context, expect func(), f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if s.c == nil {
 		return &gone{fault.Errorf(fault.Unavailable, "the connection has ended")}
 	}
-	s.conn.Expect(bytes, wait)
+	expect()
 	stop := context.AfterFunc(ctx, func() { _ = s.conn.Close() })
 	err := f()
 	stop()

@@ -127,7 +127,7 @@ func (t *settling) do(uids []imap.UID) error {
 }
 
 func (t *settling) mark(uids []imap.UID, flag imap.Flag) error {
-	return t.s.command(t.ctx, ordinary, 4*t.s.patience(), func() error {
+	return t.s.slowly(t.ctx, ordinary, func() error {
 		return t.s.c.Store(imap.UIDSetNum(uids...), &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: []imap.Flag{flag}}, nil).Close()
 	})
 }
@@ -138,7 +138,7 @@ func (t *settling) expunge(uids []imap.UID) error {
 	if !t.s.caps.Has(imap.CapUIDPlus) {
 		return nil
 	}
-	return t.s.command(t.ctx, ordinary, 4*t.s.patience(), func() error { return t.s.c.UIDExpunge(imap.UIDSetNum(uids...)).Close() })
+	return t.s.slowly(t.ctx, ordinary, func() error { return t.s.c.UIDExpunge(imap.UIDSetNum(uids...)).Close() })
 }
 
 // move moves to a folder, which is made when it is not there.
@@ -165,7 +165,7 @@ func (t *settling) move(uids []imap.UID) error {
 // moveAtOnce moves by MOVE (RFC 6851). UIDs that are gone it does not mention.
 func (t *settling) moveAtOnce(uids []imap.UID) error {
 	var moved []imap.UID
-	err := t.s.command(t.ctx, ordinary, 4*t.s.patience(), func() error {
+	err := t.s.slowly(t.ctx, ordinary, func() error {
 		if !t.s.c.Caps().Has(imap.CapMove) { // the library would then send COPY, STORE and EXPUNGE
 			return errors.New("the server has MOVE no more")
 		}
@@ -240,7 +240,7 @@ var errDoubtful = errors.New("the server does not say that it copied it, so it i
 // (RFC 3501 section 6.4.7).
 func (t *settling) copyFresh(uids []imap.UID) ([]imap.UID, error) {
 	var d *imap.CopyData
-	err := t.s.command(t.ctx, ordinary, 4*t.s.patience(), func() (err error) {
+	err := t.s.slowly(t.ctx, ordinary, func() (err error) {
 		d, err = t.s.c.Copy(imap.UIDSetNum(uids...), t.s.names[t.after.Folder]).Wait()
 		return err
 	})

@@ -229,16 +229,32 @@ func TestListTraps(t *testing.T) {
 	if b := c.list(10); len(b.Items) != 4 || b.Items[1].Size <= 7 {
 		t.Errorf("%+v", b.Items)
 	}
-	f.mu.Lock()
-	f.does = func(c *fakeConn, tag, command string) bool {
-		if strings.HasPrefix(command, "UID SEARCH") {
-			c.say(`* ESEARCH (TAG "%s") UID ALL 1:4294967295`, tag)
+	for _, exists := range []string{"4", "4294967295"} {
+		f.mu.Lock()
+		f.does = func(c *fakeConn, tag, command string) bool {
+			switch {
+			case strings.HasPrefix(command, "SELECT"):
+				c.say("* %s EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 99] x\r\n%s OK x", exists, tag)
+				return true
+			case strings.HasPrefix(command, "UID SEARCH"):
+				c.say(`* ESEARCH (TAG "%s") UID ALL 1:4294967295`, tag)
+			}
+			return false
 		}
-		return false
+		f.mu.Unlock()
+		c = open(t, f.options())
+		if _, err := c.s.List(t.Context(), nil, 10); err == nil || !strings.Contains(err.Error(), "more messages than") {
+			t.Errorf("got %v", err)
+		}
 	}
+	// Behind the last UID that there can be is nothing.
+	f.mu.Lock()
+	f.does = nil
 	f.mu.Unlock()
-	if _, err := c.s.List(t.Context(), nil, 10); err == nil || !strings.Contains(err.Error(), "more messages than") {
-		t.Errorf("got %v", err)
+	c = open(t, f.options())
+	c.cursor = []byte(`{"folders": {"INBOX": {"validity": 7, "last": 4294967295}}}`)
+	if b := c.list(10); len(b.Items) != 0 || b.More {
+		t.Errorf("%+v", b)
 	}
 }
 
