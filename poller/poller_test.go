@@ -31,6 +31,9 @@ func TestEveryLetterIsOneIssue(t *testing.T) {
 				t.Errorf("%d letters are in Done", s.in("Done"))
 			}
 			w.until("it waits", func() bool { return n.status().Doing == "waiting" })
+			if u := n.status().Unsettled; u != 0 {
+				t.Errorf("%d are said to be not settled", u)
+			}
 			w.exactlyOnce(451)
 			w.until("the news is written", func() bool { return n.status().Mails == 451 })
 			st := n.status()

@@ -197,6 +197,7 @@ func (v *visit) round(stop context.Context) error {
 			v.st.dirty = true
 		}
 	}
+	defer v.r.publish(v.st)
 	if !v.st.dirty {
 		return nil
 	}
