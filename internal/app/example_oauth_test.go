@@ -7,10 +7,13 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +27,11 @@ import (
 
 // fetching runs an example whose providers are on this machine.
 func fetching(t *testing.T, name string, reach func(webclient.Options) webclient.Options, files map[string]string, replace ...string) (*App, *syncBuffer) {
+	t.Helper()
+	return fetchingAt(t, time.Now, name, reach, files, replace...)
+}
+
+func fetchingAt(t *testing.T, now func() time.Time, name string, reach func(webclient.Options) webclient.Options, files map[string]string, replace ...string) (*App, *syncBuffer) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "examples", name))); err != nil {
@@ -39,7 +47,7 @@ func fetching(t *testing.T, name string, reach func(webclient.Options) webclient
 		}
 	}
 	log := &syncBuffer{}
-	a, err := Open(t.Context(), Options{Config: file, Getenv: func(string) string { return "" }, Stderr: log, Reach: reach})
+	a, err := Open(t.Context(), Options{Config: file, Getenv: func(string) string { return "" }, Stderr: log, Reach: reach, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +81,7 @@ func eventually(t *testing.T, a *App, what string, is func() bool) {
 	}
 }
 
+// heard is what is known of the source.
 func (a *App) heard(t *testing.T) *issue.SourceRecord {
 	rec, err := a.store.Source(t.Context(), "support")
 	if err != nil {
@@ -83,7 +92,7 @@ func (a *App) heard(t *testing.T) *issue.SourceRecord {
 
 func subjects(t *testing.T, a *App) (out []string) {
 	t.Helper()
-	all, _, err := a.store.Issues(t.Context(), issue.IssueQuery{})
+	all, _, err := a.store.Issues(t.Context(), issue.IssueQuery{Page: issue.Page{Limit: 200}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,6 +100,23 @@ func subjects(t *testing.T, a *App) (out []string) {
 		out = append(out, i.Subject)
 	}
 	return out
+}
+
+// microsoft leads Microsoft's names to servers of the test.
+func microsoft(login *oauthtest.Server, graph *graphtest.Server) func(webclient.Options) webclient.Options {
+	return func(o webclient.Options) webclient.Options {
+		o.Roots, o.Private = login.Pool(), true
+		if o.Timeout > time.Minute { // the API's
+			o.Roots = graph.Pool()
+		}
+		o.Dial = func(address string) string {
+			if strings.HasPrefix(address, "graph.microsoft.com:") {
+				return graph.Address()
+			}
+			return login.Address()
+		}
+		return o
+	}
 }
 
 // TestExampleMicrosoft365: with the configuration of examples/microsoft-365 new mail becomes an issue and is moved, old mail stays, and an
@@ -105,20 +131,7 @@ func TestExampleMicrosoft365(t *testing.T) {
 	graph.Valid = func(token string) bool { return strings.Count(token, ".") == 2 }
 	box := graph.AddMailbox("support@example.com")
 	old := box.Put("inbox", time.Now().Add(-24*time.Hour), hookMail)
-	reach := func(o webclient.Options) webclient.Options {
-		o.Roots, o.Private = login.Pool().Clone(), true // as the tests' CAs are
-		pool := graph.Pool()
-		o.Dial = func(address string) string {
-			if strings.HasPrefix(address, "graph.microsoft.com:") {
-				return graph.Address()
-			}
-			return login.Address()
-		}
-		if o.Timeout > time.Minute { // the API's
-			o.Roots = pool
-		}
-		return o
-	}
+	reach := microsoft(login, graph)
 	a, log := fetching(t, "microsoft-365", reach, map[string]string{"client-secret": "not-a-secret\n"})
 	eventually(t, a, "polled once", func() bool { return graph.Asked("/delta") > 0 && !a.heard(t).HeardAt.IsZero() })
 	fresh := box.Put("inbox", time.Now(), strings.ReplaceAll(hookMail, "hello", "by Graph"))
@@ -148,6 +161,51 @@ func TestExampleMicrosoft365(t *testing.T) {
 	})
 	if strings.Contains(log.String(), "not-a-secret") || strings.Contains(log.String(), "eyJ") {
 		t.Errorf("secrets are logged:\n%s", log)
+	}
+}
+
+// TestGraphExactlyOnce: whatever breaks on the way, each mail becomes one issue and is moved.
+func TestGraphExactlyOnce(t *testing.T) {
+	t.Parallel()
+	login, graph := oauthtest.New(t), graphtest.New(t, true)
+	login.Tenant = "00000000-0000-0000-0000-000000000001"
+	const id, n = "00000000-0000-0000-0000-000000000002", 60
+	login.Apps[id] = &oauthtest.App{ID: id, Secret: "not-a-secret"}
+	graph.PageSize = 7
+	box := graph.AddMailbox("support@example.com")
+	box.AddFolder("Processed")
+	var mails []string
+	put := func(n int) {
+		for range n {
+			num := fmt.Sprint(len(mails) + 1)
+			mails = append(mails, box.Put("inbox", time.Now(), strings.NewReplacer("hello", "mail "+num, "<1@", "<"+num+"@").Replace(hookMail)))
+		}
+	}
+	put(n / 2)
+	graph.Break(graphtest.Fault{Match: "/delta", Status: 503, Header: map[string]string{"Retry-After": "1"}})
+	graph.Break(graphtest.Fault{Match: mails[3] + "/$value", Cut: 10})
+	graph.Break(graphtest.Fault{Match: mails[4] + "/$value", Times: 3, Status: 500, Code: "ErrorInternalServerError"})
+	graph.Break(graphtest.Fault{Match: mails[9] + "/$value", Status: 429})
+	graph.Break(graphtest.Fault{Match: mails[5] + "/move", Status: 500, Code: "ErrorInternalServerError"})
+	graph.Break(graphtest.Fault{Match: mails[6] + "/move", Status: 429, Header: map[string]string{"Retry-After": "1"}})
+	var later atomic.Int64 // hours pass when nothing else does
+	now := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	a, _ := fetchingAt(t, now, "microsoft-365", microsoft(login, graph), map[string]string{"client-secret": "not-a-secret"}, "start: new", "start: all")
+	half := false
+	eventually(t, a, "all moved", func() bool {
+		later.Add(int64(10 * time.Second))
+		if !half && len(box.In("Processed")) > n/4 {
+			half = true
+			put(n / 2)
+			box.Forget() // 410
+			box.Touch(mails[0])
+		}
+		return half && len(box.In("inbox")) == 0
+	})
+	got := subjects(t, a)
+	slices.Sort(got)
+	if len(got) != n || len(slices.Compact(got)) != n {
+		t.Errorf("%d issues of %d mails: %v", len(got), n, got)
 	}
 }
 

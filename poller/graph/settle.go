@@ -61,6 +61,9 @@ func (s *session) Settle(ctx context.Context, done []poller.Settled) error {
 			}
 			mu.Lock()
 			defer mu.Unlock()
+			if errors.Is(err, context.Canceled) && len(errs) > 0 {
+				return // by one of those before it
+			}
 			if ofItem(err) {
 				err = &poller.ItemError{Item: d.Item, Err: err}
 			} else {
