@@ -195,7 +195,7 @@ func (f *fetching) missing(uids []imap.UID) error {
 		return err
 	}
 	for _, uid := range rest {
-		if there[uid] == 0 {
+		if _, ok := there[uid]; !ok {
 			if err := f.tell(uid, errors.New("it does not lie there any more"), true); err != nil {
 				return err
 			}
@@ -206,22 +206,43 @@ func (f *fetching) missing(uids []imap.UID) error {
 	return nil
 }
 
-// there asks which messages are still there, and for their numbers.
+// there asks which messages are still there, and for their numbers (0: unknown). That one is gone must be said by FETCH and by SEARCH: a
+// mail that is gone is not asked for again. A refusal says nothing.
 func (f *fetching) there(uids []imap.UID) (map[imap.UID]uint32, error) {
 	if err := f.ready(); err != nil {
 		return nil, err
 	}
 	there := map[imap.UID]uint32{}
-	err := f.s.command(f.ctx, ordinary, 2*f.s.patience(), func() error {
-		all, err := collect(f.s.c.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true}))
+	set := imap.UIDSetNum(uids...)
+	err := f.s.plainly(f.ctx, func() error {
+		all, err := collect(f.s.c.Fetch(set, &imap.FetchOptions{UID: true}))
 		for _, m := range all {
 			there[m.uid] = m.number
 		}
 		return err
 	})
 	if refused(err) {
-		err = nil
+		for _, uid := range uids {
+			there[uid] = 0
+		}
+		return there, nil
 	}
+	absent := slices.DeleteFunc(slices.Clone(uids), func(u imap.UID) bool { _, ok := there[u]; return ok })
+	if err != nil || len(absent) == 0 {
+		return there, err
+	}
+	err = f.s.plainly(f.ctx, func() error {
+		d, err := f.s.c.UIDSearch(&imap.SearchCriteria{UID: []imap.UIDSet{imap.UIDSetNum(absent...)}}, nil).Wait()
+		for _, uid := range absent {
+			if len(among([]imap.UID{uid}, d.All)) > 0 || refused(err) {
+				there[uid] = 0
+			}
+		}
+		if refused(err) {
+			return nil
+		}
+		return err
+	})
 	return there, err
 }
 
@@ -247,7 +268,8 @@ func (f *fetching) alone(uid imap.UID) error {
 			} else if err != nil {
 				return err
 			}
-			if number = there[uid]; number == 0 {
+			var ok bool
+			if number, ok = there[uid]; !ok {
 				return f.tell(uid, errors.New("it does not lie there any more"), true)
 			}
 		}

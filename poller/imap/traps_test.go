@@ -321,6 +321,34 @@ func TestFetchRefused(t *testing.T) {
 	}
 }
 
+// A server that refuses everything for a while, or whose FETCH forgets a mail, has not lost it: nothing is told to be gone.
+func TestNotGone(t *testing.T) {
+	t.Parallel()
+	for _, refuse := range []bool{true, false} {
+		f := newFake(t, raws(3)...)
+		c := open(t, f.options())
+		items := c.list(10).Items
+		f.mu.Lock()
+		f.answer = func(m *fakeMail, _ int, _ bool) (string, bool) { return "", m.uid == 20 }
+		f.does = func(c *fakeConn, tag, command string) bool {
+			if refuse && strings.HasPrefix(command, "UID FETCH") {
+				c.say("%s NO [UNAVAILABLE] try later", tag)
+			}
+			return refuse && strings.HasPrefix(command, "UID FETCH")
+		}
+		f.mu.Unlock()
+		c.must(c.s.Fetch(t.Context(), items, c.take))
+		for _, i := range items {
+			if bad := c.bad[i.ID]; c.got[i.ID] == "" && (bad == nil || bad.Gone) {
+				t.Errorf("refuse %t: of %s is told %v", refuse, i.ID, bad)
+			}
+		}
+		if want := map[bool]int{true: 0, false: 2}[refuse]; len(c.got) != want {
+			t.Errorf("refuse %t: %d came", refuse, len(c.got))
+		}
+	}
+}
+
 // Servers that are silent, slow or endless end by our clock.
 func TestBounds(t *testing.T) {
 	t.Parallel()
