@@ -38,6 +38,7 @@ check: peers lint quality-test
 bench:
 	GOBIN=$(CURDIR)/bin go install github.com/axllent/mailpit@v1.33.1 || echo "Mailpit is not to be had here: it is left out" >&2
 	bash internal/peers/with-mongo.sh go run ./internal/bench $$(test -x bin/mailpit && echo -mailpit bin/mailpit) $(BENCH)
+	go test ./internal/bench -run '^$$' -bench Poll -benchtime 1x
 
 # SIGKILL at random moments under load: make crash N=1000
 crash:
