@@ -72,9 +72,6 @@ func fetchS3(ctx context.Context, t *Tools, h *Hook, topicRegion, bucket, key st
 	} else if err != nil {
 		return nil, fault.Errorf(fault.Unavailable, "fetch the mail: %w", err)
 	}
-	if n := res.ContentLength; n >= 0 && n != w.Size() {
-		return nil, fault.Errorf(fault.Unavailable, "fetch the mail: %d of its %d bytes came", w.Size(), n)
-	}
 	return w.Body()
 }
 

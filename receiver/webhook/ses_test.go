@@ -433,6 +433,7 @@ func TestSESForged(t *testing.T) {
 		"subscribe in a region":       {m: confirmation("SubscriptionConfirmation").with("SubscribeURL", "https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn="+ourTopic), code: 400, asked: []string{certURL}, reason: "it must lead to"},
 		"subscribe by http":           {m: confirmation("SubscriptionConfirmation").with("SubscribeURL", "http://"+snsHost+"/?Action=ConfirmSubscription&TopicArn="+ourTopic), code: 400, asked: []string{certURL}, reason: "it must lead to"},
 		"subscribe to another":        {m: confirmation("SubscriptionConfirmation").with("SubscribeURL", "https://"+snsHost+"/?Action=ConfirmSubscription&TopicArn="+ourTopic+"2"), code: 400, asked: []string{certURL}, reason: "does not confirm"},
+		"another path":                {m: confirmation("SubscriptionConfirmation").with("SubscribeURL", "https://"+snsHost+"/x?Action=ConfirmSubscription&TopicArn="+ourTopic), code: 400, asked: []string{certURL}, reason: "does not confirm"},
 		"another action":              {m: confirmation("SubscriptionConfirmation").with("SubscribeURL", "https://"+snsHost+"/?Action=DeleteTopic&TopicArn="+ourTopic), code: 400, asked: []string{certURL}, reason: "does not confirm"},
 		"unsubscribed":                {m: confirmation("UnsubscribeConfirmation"), code: 400, asked: []string{certURL}, reason: "was ended"},
 	} {
