@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/mail"
 	"net/textproto"
+	"regexp"
 	"strings"
 
 	"postern/internal/fault"
@@ -96,8 +97,14 @@ func oneWay(what string, header, query []string) ([]string, error) {
 	return query, nil
 }
 
+// usual addresses need no further look.
+var usual = regexp.MustCompile(`^[A-Za-z0-9_+=-]+(\.[A-Za-z0-9_+=-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$`)
+
 // isAddress reports whether s is one plain address: local part, @, domain.
 func isAddress(s string) bool {
+	if usual.MatchString(s) {
+		return len(s) <= 320
+	}
 	a, err := mail.ParseAddress("<" + s + ">")
 	return err == nil && a.Name == "" && len(s) <= 320 && strings.Contains(s, "@")
 }
