@@ -189,6 +189,32 @@ func TestHookStoreDown(t *testing.T) {
 	}
 }
 
+// TestHookBatch: what cannot be read of a batch is in the quarantine, once however often it comes, and what can be read is taken.
+func TestHookBatch(t *testing.T) {
+	t.Parallel()
+	for _, mailbox := range []string{"support", "-"} {
+		s := serve(t, "hooks:\n  desk: {provider: json, mailbox: \""+mailbox+"\", secret-file: secret}\n")
+		for range 2 {
+			code, body := s.post("/hooks/json/"+mailbox+"/"+hookSecret, `{"mails":[{"rawText":["a list"]},{"rawText":"From: ann@example.org\r\nTo: support@example.com\r\nMessage-ID: <2@example.org>\r\nSubject: two\r\n\r\nx\r\n"}]}`, "Content-Type: application/json")
+			if code != 200 {
+				t.Fatalf("%s: got %d %s", mailbox, code, body)
+			}
+		}
+		messages, _, err := s.store.Messages(t.Context(), issue.MessageQuery{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range messages {
+			got = append(got, m.Verdict+" "+m.Mailbox)
+		}
+		slices.Sort(got)
+		if want := []string{"committed support", "quarantined support"}; !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", mailbox, got, want)
+		}
+	}
+}
+
 // TestHookHeard: what happened is in the store, in the end.
 func TestHookHeard(t *testing.T) {
 	t.Parallel()
