@@ -30,6 +30,9 @@ type contestant struct {
 	published int64 // the number of its latest set of rules
 }
 
+// onMongo is the one whose database more nodes can share.
+const onMongo = "postern, MongoDB"
+
 // contestants builds what is needed and says how each server is started.
 func contestants(dir, mailpit string) ([]*contestant, error) {
 	bin := filepath.Join(dir, "postern")
@@ -78,7 +81,7 @@ func contestants(dir, mailpit string) ([]*contestant, error) {
 			return nil, perr
 		}
 		u.Path = fmt.Sprintf("/bench_%d", time.Now().UnixNano())
-		err = errors.Join(err, add("postern, MongoDB", ours(fmt.Sprintf("store: {mongodb: %q}\ndata: ./data", u))))
+		err = errors.Join(err, add(onMongo, ours(fmt.Sprintf("store: {mongodb: %q}\ndata: ./data", u))))
 	}
 	err = errors.Join(err, add("bare go-smtp, a file and an fsync each", func(folder, addr string) ([]string, error) {
 		return []string{self, "bare", addr, folder}, nil

@@ -51,6 +51,7 @@ func main() {
 	var parts parts
 	flag.BoolVar(&parts.loads, "loads", true, "the loads of mail")
 	flag.BoolVar(&parts.hooks, "hooks", true, "the same mail by webhook and by SMTP, in turn")
+	flag.BoolVar(&parts.nodes, "nodes", true, "one node on MongoDB, and two")
 	flag.BoolVar(&parts.reload, "reload", true, "mail while sets of 10,000 rules are published")
 	flag.BoolVar(&parts.big, "big", true, "32 mails of 25 MB at once, at the end")
 	flag.Parse()
@@ -60,7 +61,7 @@ func main() {
 }
 
 // parts are what is measured.
-type parts struct{ loads, hooks, reload, big bool }
+type parts struct{ loads, hooks, nodes, reload, big bool }
 
 func run(rounds int, each time.Duration, mailpit, only string, do parts) error {
 	dir, err := os.MkdirTemp("", "postern-bench-")
@@ -95,6 +96,13 @@ func run(rounds int, each time.Duration, mailpit, only string, do parts) error {
 	if do.hooks {
 		if err := webhooks(all, rounds, each); err != nil {
 			return err
+		}
+	}
+	for _, c := range all {
+		if do.nodes && c.name == onMongo {
+			if err := nodes(c, rounds, each); err != nil {
+				return fmt.Errorf("two nodes: %w", err)
+			}
 		}
 	}
 	if do.reload {
