@@ -77,7 +77,7 @@ type refusal struct {
 
 type login struct {
 	account, scope, client string
-	spent, over            bool
+	spent                  bool
 	family                 *bool
 }
 

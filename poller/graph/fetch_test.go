@@ -105,11 +105,11 @@ func TestFetchEnds(t *testing.T) {
 	stop := errors.New("stop")
 	for range 10 {
 		n := 0
-		err := s.Fetch(t.Context(), items, func(_ poller.Item, r io.Reader, err error) error {
-			if n++; n == 3 {
-				return stop
+		err := s.Fetch(t.Context(), items, func(_ poller.Item, r io.Reader, bad error) error {
+			if n++; n == 3 || bad != nil {
+				return errors.Join(stop, bad)
 			}
-			_, err = io.CopyN(io.Discard, r, 3)
+			_, err := io.CopyN(io.Discard, r, 3)
 			return err
 		})
 		if !errors.Is(err, stop) {
