@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,7 +19,7 @@ type Mailbox struct {
 	serial   int
 	seq      int // of the last change
 	tokens   map[string]*token
-	underway int
+	underway atomic.Int32
 }
 
 // A Folder is one of a mailbox.

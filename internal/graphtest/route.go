@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -37,22 +38,32 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		m.Broken.answer(w)
 		return
 	}
-	m.underway++
-	over := m.underway > limit
-	s.most = max(s.most, m.underway)
+	under := int(m.underway.Add(1))
+	over := under > limit
+	s.most = max(s.most, under)
 	s.Unlock()
-	defer func() {
-		s.Lock()
-		defer s.Unlock()
-		m.underway--
-	}()
+	leave := sync.OnceFunc(func() { m.underway.Add(-1) })
+	defer leave()
 	if over {
 		w.Header().Set("Retry-After", "1")
 		fail(w, 429, "ApplicationThrottled", "Application is over its MailboxConcurrency limit.")
 		return
 	}
 	immutable := strings.Contains(strings.Join(r.Header.Values("Prefer"), ","), `IdType="ImmutableId"`)
-	s.serve(w, r, m, parts[1:], immutable)
+	rec := &early{w, leave}
+	s.serve(rec, r, m, parts[1:], immutable)
+}
+
+// early is an answer whose request counts as done once it begins: a client need not read the whole mail that the answer to a move holds.
+// Raw mail, which has no header written, counts until its end.
+type early struct {
+	http.ResponseWriter
+	leave func()
+}
+
+func (e *early) WriteHeader(status int) {
+	e.leave()
+	e.ResponseWriter.WriteHeader(status)
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, m *Mailbox, p []string, immutable bool) {
