@@ -25,7 +25,7 @@ func (a *App) openHooks(c *config.Config) {
 			return a.intake.Begin(ctx, env)
 		},
 		Spool: a.spool, Client: client, Claim: a.store.Claim, Heard: a.hookHeard,
-		Log: a.part("receiver/webhook"), Now: a.o.Now, Observer: a.hookAnswered, Hooks: Hooks(c),
+		Log: a.part("receiver/webhook"), Now: a.o.Now, Observer: a.hookAnswered, Failed: a.keepFailed(c.HTTP.KeepFailed), Hooks: Hooks(c),
 		Limits:   webhook.Limits{Body: maxHookSize(c), Mail: int64(c.SMTP.MaxSize)},
 		Loopback: loopback(c), PublicURL: c.HTTP.PublicURL, Proxies: c.HTTP.Proxies,
 	})

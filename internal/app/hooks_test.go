@@ -61,6 +61,18 @@ func write(t *testing.T, path, text string) {
 func serve(t *testing.T, hooks string) *served {
 	t.Helper()
 	dir, file := configured(t, hooks)
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serveFile(t, dir, string(b))
+}
+
+// serveFile is serve with a whole configuration.
+func serveFile(t *testing.T, dir, conf string) *served {
+	t.Helper()
+	file := filepath.Join(dir, "postern.yaml")
+	write(t, file, conf)
 	s := &served{t: t, dir: dir, log: &syncBuffer{}}
 	a, err := Open(t.Context(), Options{Config: file, Getenv: func(string) string { return "" }, Stderr: s.log, Now: time.Now})
 	if err != nil {
@@ -212,6 +224,36 @@ func TestHookBatch(t *testing.T) {
 		if want := []string{"committed support", "quarantined support"}; !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, want %q", mailbox, got, want)
 		}
+	}
+}
+
+// TestHookKeepFailed: what fails is recorded where that was asked for, without its credentials, up to a number; what is taken is not.
+func TestHookKeepFailed(t *testing.T) {
+	t.Parallel()
+	dir, file := configured(t, "")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := filepath.Join(dir, "failed")
+	extra := strings.Replace(string(b), "http: {", "http: {keep-failed: "+failed+", ", 1)
+	s := serveFile(t, dir, extra+"hooks:\n  desk: {provider: json, mailbox: support, secret-file: secret}\n")
+	const path, kind = "/hooks/json/support/" + hookSecret, "Content-Type: application/json"
+	s.post(path, `{"rawText":"Subject: fine\r\n\r\nx"}`, kind)
+	s.post("/hooks/json/support/wrong", `{"rawText":"Subject: of a stranger"}`, kind)
+	for range maxFailed + 2 {
+		if code, _ := s.post(path, `{"rawText":7}`, kind); code != 400 {
+			t.Errorf("got %d", code)
+		}
+	}
+	have, err := filepath.Glob(filepath.Join(failed, "desk-*.http"))
+	if err != nil || len(have) != maxFailed {
+		t.Fatalf("%d records, %v", len(have), err)
+	}
+	one, err := os.ReadFile(have[0])
+	info, serr := os.Stat(have[0])
+	if err != nil || serr != nil || strings.Contains(string(one), hookSecret) || !strings.HasSuffix(string(one), `{"rawText":7}`) || info.Mode().Perm() != 0o600 {
+		t.Errorf("got %s, %v, %v", one, info.Mode(), err)
 	}
 }
 

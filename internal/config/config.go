@@ -141,6 +141,7 @@ type HTTP struct {
 	TLS           TLS            `yaml:"tls" restart:"true" doc:"The certificate. Renewed files are read again by themselves."`
 	Proxies       []netip.Prefix `yaml:"proxies" restart:"true" doc:"Reverse proxies whose X-Forwarded-For is believed."`
 	MaxHookSize   Size           `yaml:"max-hook-size" min:"1KiB" restart:"true" doc:"The largest request of a webhook. When not set, twice smtp.max-size: mail in it is mostly encoded, and some providers send parts besides."`
+	KeepFailed    string         `yaml:"keep-failed" path:"true" restart:"true" doc:"A folder where requests of webhooks that cannot be read, or whose signature does not fit, are recorded for postern webhook verify and replay: credentials blanked, 20 at most, none above 10 MiB. The mail in them is somebody's: empty it when you are done. None when not set."`
 	MetricsListen []Listener     `yaml:"metrics-listen" restart:"true" doc:"Addresses for /metrics and health details without a token, HOST:PORT."`
 }
 

@@ -226,6 +226,7 @@ func (c *call) answer(ctx context.Context, r *received, err error) answer {
 	case errors.As(err, &no):
 		return *c.refuse(c.hook.Name + ": " + no.Reason)
 	case fault.Is(err, fault.Invalid), fault.Is(err, fault.TooLarge):
+		c.failed(r.Request)
 		a := c.end(ResultMalformed, err.Error(), http.StatusBadRequest)
 		if errors.Is(err, ErrMediaType) {
 			a.status = http.StatusUnsupportedMediaType

@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -21,6 +22,9 @@ type Options struct {
 	Claim func(ctx context.Context, key, value string, until time.Time) (string, error)
 	// Heard is told now and then what happened at a hook, and when the first mail of that time came. It may be nil.
 	Heard func(ctx context.Context, hook string, first time.Time, h issue.Heard) error
+
+	// Failed is told of a request to a hook that could not be read, or whose signature did not fit, to record it. It may be nil.
+	Failed func(hook string, r *http.Request, p *Provider, body *spool.Body)
 
 	Log      *slog.Logger
 	Now      func() time.Time // deadlines of sockets follow the system's clock

@@ -55,6 +55,9 @@ func (c *call) prove() (*received, *answer) {
 			c.o.Log.Warn("a webhook's signature could not be checked now", logkey.Source, e.hook.Name, logkey.Error, err)
 		}
 	}
+	if len(may) > 0 {
+		c.failed(req.Request)
+	}
 	c.drop(req)
 	if later != nil {
 		a := c.end(ResultLater, "try again later", http.StatusServiceUnavailable)
@@ -96,6 +99,13 @@ func (c *call) refuse(why string) *answer {
 	a := c.unproven(why)
 	c.tell(context.WithoutCancel(c.r.Context()), false, "unproven: "+why)
 	return &a
+}
+
+// failed has a request recorded, where that was asked for.
+func (c *call) failed(r *Request) {
+	if c.o.Failed != nil {
+		c.o.Failed(c.source(), c.r, c.provider, r.Body)
+	}
 }
 
 func (c *call) drop(req *received) {
