@@ -16,8 +16,9 @@ import (
 
 // found is what a SEARCH found behind a position, as far as it was not given yet.
 type found struct {
-	at   position // what was given before
-	uids []imap.UID
+	folder string
+	at     position // what was given before
+	uids   []imap.UID
 }
 
 // List gives the oldest of each folder in turn. A folder that cannot be read keeps the others from nothing: it is told of once they have
@@ -43,6 +44,9 @@ func (s *session) List(ctx context.Context, raw json.RawMessage, n int) (*poller
 		}
 		batch.Total += len(f.uids)
 		share := min(len(f.uids), (n-len(batch.Items)+len(folders)-i-1)/(len(folders)-i))
+		if err := s.overlooked(ctx, f, share); err != nil {
+			return nil, err
+		}
 		items, err := s.describe(ctx, folder, f.at.Validity, f.uids[:share])
 		if err != nil {
 			return nil, err
@@ -104,7 +108,7 @@ func (s *session) search(ctx context.Context, folder string, cur *cursor) (*foun
 			p.Old = last
 		}
 	}
-	f := &found{at: p}
+	f := &found{folder: folder, at: p}
 	if p.Last < p.Old {
 		if err := s.uids(ctx, f, p.Last+1, p.Old, cur.Since); err != nil {
 			return nil, err
@@ -163,6 +167,51 @@ func expand(set imap.NumSet, most int64) ([]imap.UID, error) {
 	}
 	all, _ := uids.Nums()
 	return all, nil
+}
+
+// again makes a new connection in place of one that ended, with the folder open as it was.
+func (s *session) again(ctx context.Context, folder string, validity uint32) error {
+	if err := s.reopen(ctx); err != nil {
+		return err
+	}
+	box, err := s.open(ctx, folder)
+	if err == nil && box.validity != validity {
+		return &gone{err: errRenumbered}
+	}
+	return err
+}
+
+// overlooked asks FETCH, too, what lies where the next share was found: behind it the cursor never looks again, and a SEARCH that
+// leaves a mail out would have lost it.
+func (s *session) overlooked(ctx context.Context, f *found, share int) error {
+	if share == 0 || f.at.Last < f.at.Old { // what is older than Since is left out on purpose
+		return nil
+	}
+	set, upto := imap.UIDSet{}, f.uids[share-1]
+	set.AddRange(imap.UID(f.at.Last+1), upto)
+	var all []about
+	err := s.plainly(ctx, func() (err error) {
+		all, err = collect(s.c.Fetch(set, &imap.FetchOptions{UID: true}))
+		return err
+	})
+	switch lost := (*gone)(nil); {
+	case errors.As(err, &lost):
+		return s.again(ctx, f.folder, f.at.Validity) // what it was is found out one by one
+	case err != nil && !refused(err):
+		return err
+	}
+	before := len(f.uids)
+	for _, m := range all {
+		if uint32(m.uid) > f.at.Last && m.uid < upto {
+			f.uids = append(f.uids, m.uid)
+		}
+	}
+	slices.Sort(f.uids)
+	f.uids = slices.Compact(f.uids)
+	if n := len(f.uids) - before; n > 0 {
+		s.a.o.Log.WarnContext(ctx, "the server's SEARCH leaves out mail that is there", "mails", n)
+	}
+	return nil
 }
 
 // last is the highest UID that a folder has, or had.
@@ -233,13 +282,8 @@ func (s *session) describeSome(ctx context.Context, folder string, validity uint
 	if refused(err) {
 		return nil
 	}
-	if err := s.reopen(ctx); err != nil {
+	if err := s.again(ctx, folder, validity); err != nil {
 		return err
-	}
-	if box, err := s.open(ctx, folder); err != nil {
-		return err
-	} else if box.validity != validity {
-		return &gone{err: errRenumbered}
 	}
 	rest := slices.DeleteFunc(slices.Clone(uids), func(u imap.UID) bool { _, ok := told[u]; return ok })
 	switch len(rest) {

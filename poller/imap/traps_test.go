@@ -321,6 +321,24 @@ func TestFetchRefused(t *testing.T) {
 	}
 }
 
+// A SEARCH that leaves mails out loses none: they come in their order, and no more at once than asked for.
+func TestSearchForgets(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, raws(9)...)
+	f.does = func(c *fakeConn, tag, command string) bool {
+		if strings.HasPrefix(command, "UID SEARCH UID 1:*") {
+			c.say("* SEARCH 30 40 90\r\n%s OK done", tag)
+			return true
+		}
+		return false
+	}
+	c := open(t, f.options())
+	items := c.poll(2)
+	if c.subjects() != "m1 m2 m3 m4 m5 m6 m7 m8 m9" || len(items) != 9 {
+		t.Errorf("came %s, of %d", c.subjects(), len(items))
+	}
+}
+
 // A server that refuses everything for a while, or whose FETCH forgets a mail, has not lost it: nothing is told to be gone.
 func TestNotGone(t *testing.T) {
 	t.Parallel()
