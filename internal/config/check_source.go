@@ -78,9 +78,9 @@ func (ch *checker) source(path string, s *Source) {
 	}
 	switch s.Protocol() {
 	case "imap":
-		s.IMAP = ch.server(path+".imap", s.IMAP, "993")
+		s.IMAP = ch.server(path+".imap", s.IMAP, "993", s.TLS)
 	case "pop3":
-		s.POP3 = ch.server(path+".pop3", s.POP3, "995")
+		s.POP3 = ch.server(path+".pop3", s.POP3, "995", s.TLS)
 		if len(s.Folders) > 0 {
 			ch.errorf(path+".folders", "folders: POP3 has none")
 		}
@@ -135,7 +135,7 @@ func bit(s string) string {
 }
 
 // server completes HOST to HOST:PORT.
-func (ch *checker) server(path, text, port string) string {
+func (ch *checker) server(path, text, port, tls string) string {
 	host, p, err := net.SplitHostPort(text)
 	if err != nil {
 		host, p = strings.Trim(text, "[]"), port
@@ -144,6 +144,10 @@ func (ch *checker) server(path, text, port string) string {
 	if err != nil || n < 1 || n > 65535 || !hostname.MatchString(host) && net.ParseIP(host) == nil {
 		ch.errorf(path, "%s: %q is not a server: write it like mail.example.com:%s", last(path), text, port)
 		return text
+	}
+	if tls == "auto" && !slices.Contains([]string{"993", "995", "143", "110"}, p) {
+		ch.problems = append(ch.problems, Problem{Position: ch.where(path), Warning: true,
+			Message: fmt.Sprintf("%s: port %s says nothing of TLS, and auto tries STARTTLS: write tls: on where the server speaks TLS from the first byte, else tls: starttls", last(path), p)})
 	}
 	return net.JoinHostPort(host, p)
 }

@@ -35,7 +35,7 @@ mailboxes:
     addresses: [support@example.com]
   sales:
     addresses: [sales@example.com]
-    source: {pop3: "[::1]:1995", user: s, password-file: secret, every: 3m, after: keep, fallback-for: [sg, smtp]}
+    source: {pop3: "[::1]:1995", tls: on, user: s, password-file: secret, every: 3m, after: keep, fallback-for: [sg, smtp]}
   desk:
     addresses: [desk@example.com]
     source: {graph: Desk@Example.com, after: move Done, oauth: {provider: microsoft, flow: client-credentials, tenant: t, client-id: c, client-secret-file: secret}}
@@ -50,7 +50,7 @@ mailboxes:
 	}
 	want := []string{
 		"all imap mail.example.com:993 support,sales delete  move Rejected delete 3m0s auto",
-		"sales pop3 [::1]:1995 sales keep  keep  keep 3m0s auto",
+		"sales pop3 [::1]:1995 sales keep  keep  keep 3m0s on",
 		"desk graph Desk@Example.com desk move Done move Rejected move 3m0s auto",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -70,6 +70,7 @@ func TestSourceErrors(t *testing.T) {
 		{"no mailbox", "sources: {a: {imap: h, user: u, password-file: secret}}" + box, `feeds no mailbox`},
 		{"unknown mailbox", "sources: {a: {imap: h, user: u, password-file: secret, mailboxes: suport}}" + box, `there is no mailbox "suport" (did you mean "support"?)`},
 		{"bad port", "sources: {a: {imap: \"h:99999\", user: u, password-file: secret, mailboxes: support}}" + box, `is not a server: write it like mail.example.com:993`},
+		{"a port that says nothing", "sources: {a: {imap: \"h:1993\", user: u, password-file: secret, mailboxes: support}}" + box, "write tls: on where"},
 		{"no login", "sources: {a: {imap: h, user: u, mailboxes: support}}" + box, "either password-file or oauth"},
 		{"in the clear", "sources: {a: {imap: h, tls: off, user: u, password-file: secret, mailboxes: support}}" + box, "needs insecure: true"},
 		{"pop3 moves", "sources: {a: {pop3: h, after: move Done, user: u, password-file: secret, mailboxes: support}}" + box, "POP3 can only keep or delete"},
