@@ -339,12 +339,17 @@ func TestUnprovenHooks(t *testing.T) {
 	}
 }
 
-// TestProvidersAreConfigurable: whatever provider there is can be named in the configuration.
+// TestProvidersAreConfigurable: whatever provider there is can be named in the configuration, and no other.
 func TestProvidersAreConfigurable(t *testing.T) {
 	t.Parallel()
 	for _, p := range webhook.Providers() {
 		if !slices.Contains(config.HookProviders, p.Name) {
 			t.Errorf("%s cannot be configured", p.Name)
+		}
+	}
+	for _, name := range config.HookProviders {
+		if webhook.Lookup(name) == nil {
+			t.Errorf("%s can be configured, and there is none", name)
 		}
 	}
 }
