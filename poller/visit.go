@@ -27,6 +27,10 @@ type visit struct {
 	settled []string        // by this session, of a brief one
 	n       int             // how many items the next list asks for
 	meter   meter
+
+	works  bool  // a mail was taken in this round
+	blamed int   // mails that were put off although nothing else could be taken either
+	none   error // why nothing could be
 }
 
 // errAgain says that a session came to its end in order, and that there is more to do at once.
@@ -159,6 +163,7 @@ func (v *visit) wait(until context.Context, d time.Duration) error {
 // round takes what there is now: items that are due again, then new ones. Groups overlap: while the mails of one are being
 // delivered, the next is fetched.
 func (v *visit) round(stop context.Context) error {
+	v.works = false
 	v.r.obey(v.k, v.st)
 	if v.st.dirty {
 		if err := v.k.save(v.st); err != nil {
@@ -210,7 +215,7 @@ const againAtOnce = 64
 // askAgain asks for pending items that are due, each alone, so that one which ends the session takes no other with it.
 func (v *visit) askAgain(stop context.Context) error {
 	for stop.Err() == nil {
-		due := v.st.due(v.r.m.o.Now(), againAtOnce)
+		due := v.st.due(v.r.m.o.Now(), v.atOnce(againAtOnce))
 		if len(due) == 0 {
 			return nil
 		}
@@ -229,6 +234,9 @@ func (v *visit) askAgain(stop context.Context) error {
 		}
 		if g.err != nil {
 			return g.err
+		}
+		if err := v.enough(); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -260,6 +268,10 @@ func (v *visit) askNew(stop context.Context) error {
 			last = nil
 		}
 		if err != nil {
+			return err
+		}
+		if err := v.enough(); err != nil {
+			g.busy.Wait() // it is listed again
 			return err
 		}
 		last = g
@@ -297,6 +309,7 @@ func (v *visit) list() (*group, error) {
 	if v.st.importing() && v.r.src.ImportRate > 0 {
 		n = max(1, min(n, 2*v.r.src.ImportRate))
 	}
+	n = v.atOnce(n)
 	var b *Batch
 	ask := func(n int) error {
 		return v.call(func() (err error) {
