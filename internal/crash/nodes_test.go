@@ -2,7 +2,6 @@ package crash
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,24 +9,6 @@ import (
 
 	"postern/internal/peers"
 )
-
-// polledKills is how often a poller is killed; each time it has just begun, or is in the middle of something.
-const polledKills = 30
-
-// A poller that is killed at any moment loses nothing and takes nothing twice, and what it owes the server is done in the end: by IMAP each
-// mail is moved once, by POP3 it is deleted.
-func TestCrashPoller(t *testing.T) {
-	s := newPoller(t, "store: {sqlite: ./data}\n")
-	s.start(t)
-	sent := 0
-	for range polledKills {
-		sent += s.deliver(t, sent, 1+rand.IntN(25))
-		time.Sleep(time.Duration(rand.IntN(700)) * time.Millisecond)
-		s.kill(t)
-		s.start(t)
-	}
-	s.settled(t, sent)
-}
 
 // Two nodes on one database share the accounts. When one is killed the other goes on with what it polled within a minute, and nothing is
 // taken twice; in the second round it is the other one's turn, so that each account loses its holder.
