@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -294,6 +295,52 @@ func TestBackoff(t *testing.T) {
 	bad.fail(nil)
 	w.until("it is taken", func() bool { return bad.in("INBOX") == 0 })
 	w.until("the error is gone", func() bool { return n.status().Error == "" })
+}
+
+// A session that lasted for long and ends is no trouble; one that ends soon is.
+func TestSessionsEnd(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		lasts time.Duration
+		told  bool
+	}{{50 * time.Minute, false}, {2 * time.Minute, true}} {
+		w := newWorld(t)
+		s := newServer(w.clock, 0)
+		var mu sync.Mutex
+		var opened time.Time
+		ended := 0
+		s.step = func(what string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case what == "open":
+				opened = w.clock.Now()
+			case what == "wait" && w.clock.Now().Sub(opened) > c.lasts:
+				ended++
+				return errors.New("BYE session expired")
+			}
+			return nil
+		}
+		n := w.node("one", []*poller.Source{s.source()})
+		told := false
+		for i := range 8 {
+			s.add(letter(i))
+			w.until("it goes on", func() bool { told = told || n.status().Error != ""; return s.in("INBOX") == 0 })
+			for range 20 {
+				w.clock.advance(time.Minute)
+				time.Sleep(time.Millisecond)
+				told = told || n.status().Error != ""
+			}
+		}
+		mu.Lock()
+		if ended == 0 {
+			t.Errorf("%v: no session ended", c.lasts)
+		}
+		mu.Unlock()
+		if told != c.told {
+			t.Errorf("%v: told = %v", c.lasts, told)
+		}
+	}
 }
 
 type throttled struct{}

@@ -109,10 +109,14 @@ func (r *runner) hold(stop context.Context, l *issue.Lease, until time.Time) {
 	}
 }
 
+// longSession is how long a session lasts whose end is no news: servers end them after a while, Gmail with the token, about each hour.
+const longSession = 10 * time.Minute
+
 // work visits the server again and again.
 func (r *runner) work(stop context.Context, k *keeper, st *state) {
 	for stop.Err() == nil && k.ctx.Err() == nil {
 		r.obey(k, st)
+		began := r.m.o.Now()
 		err := r.visit(stop, k, st)
 		r.publish(st)
 		switch {
@@ -121,6 +125,10 @@ func (r *runner) work(stop context.Context, k *keeper, st *state) {
 		case errors.Is(err, errAgain):
 		case err == nil:
 			r.rest(stop, k, st)
+		case r.back.tries == 0 && r.m.o.Now().Sub(began) > longSession:
+			r.back.tries++ // what is wrong with the next one, if anything, is told
+			r.log.Info("the session ended: logging in again", logkey.Error, err)
+			r.sleep(stop, jitter(firstBackoff))
 		default:
 			r.failed(stop, err)
 		}
