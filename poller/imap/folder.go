@@ -19,6 +19,7 @@ type selected struct {
 	next     uint32 // UIDNEXT; 0: the server did not say
 	exists   uint32
 	flags    []imap.Flag // that can be set for good
+	fresh    bool        // nothing was looked for in it since
 }
 
 // open selects a folder. The server's no is a *wire.Problem.
@@ -34,7 +35,7 @@ func (s *session) open(ctx context.Context, folder string) (*selected, error) {
 				return err
 			}
 			s.heard.began(d.NumMessages)
-			s.selected = &selected{folder, d.UIDValidity, uint32(d.UIDNext), d.NumMessages, d.PermanentFlags}
+			s.selected = &selected{folder, d.UIDValidity, uint32(d.UIDNext), d.NumMessages, d.PermanentFlags, true}
 			return nil
 		})
 	})

@@ -92,13 +92,26 @@ func (s *session) search(ctx context.Context, folder string, cur *cursor) (*foun
 	if folder == s.a.o.Folders[0] {
 		s.next = box.next
 	}
-	if !known || p.Validity != box.validity {
+	anew := ""
+	if known && p.Validity != box.validity {
+		anew = "UIDVALIDITY"
+	} else if known {
+		back, err := s.wentBack(ctx, box, max(p.Last, p.Old))
+		if err != nil {
+			return nil, err
+		}
+		if back {
+			anew = "UIDNEXT went back"
+		}
+	}
+	box.fresh = false
+	if !known || anew != "" {
 		last, err := s.last(ctx, box)
 		if err != nil {
 			return nil, err
 		}
 		if known {
-			s.a.o.Log.WarnContext(ctx, "the server numbers a folder anew: its mail is looked through again", logkey.Reason, "UIDVALIDITY", "folder", folder)
+			s.a.o.Log.WarnContext(ctx, "the server numbers a folder anew: its mail is looked through again", logkey.Reason, anew, "folder", folder)
 		}
 		p = position{Validity: box.validity}
 		switch {
@@ -219,6 +232,11 @@ func (s *session) last(ctx context.Context, box *selected) (uint32, error) {
 	if box.next > 0 {
 		return box.next - 1, nil
 	}
+	return s.highest(ctx, box)
+}
+
+// highest is the highest UID that a folder has.
+func (s *session) highest(ctx context.Context, box *selected) (uint32, error) {
 	var last uint32
 	if box.exists == 0 {
 		return 0, nil
@@ -232,6 +250,17 @@ func (s *session) last(ctx context.Context, box *selected) (uint32, error) {
 		return err
 	})
 	return last, err
+}
+
+// wentBack reports whether a folder gives UIDs again that it gave before, under the same UIDVALIDITY: a backup was restored, or the server
+// counts from what lies there. It must not (RFC 9051 section 2.3.1.1), and whoever looks only behind the last UID would never see what comes.
+// A server that is merely wrong about UIDNEXT has a UID beyond it.
+func (s *session) wentBack(ctx context.Context, box *selected, last uint32) (bool, error) {
+	if !box.fresh || box.next == 0 || box.next > last {
+		return false, nil
+	}
+	highest, err := s.highest(ctx, box)
+	return err == nil && highest < box.next, err
 }
 
 // describe asks for size and time. What the server does not tell is left open, and the mail is listed all the same: a mail that the

@@ -29,6 +29,7 @@ type session struct {
 	noIdle   bool              // it said IDLE, and refused it
 	next     uint32            // UIDNEXT of the first folder when it was last searched
 	reopened int
+	settled  bool // once: what was owed from before is done
 }
 
 var _ poller.Session = (*session)(nil)

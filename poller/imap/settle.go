@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -22,6 +23,8 @@ func (s *session) Settle(ctx context.Context, done []poller.Settled) error {
 	}
 	var order []job
 	jobs := map[job][]imap.UID{}
+	arrived := map[string]time.Time{}
+	first := !s.settled
 	for _, d := range done {
 		p, err := parseID(d.Item)
 		if err != nil {
@@ -35,6 +38,7 @@ func (s *session) Settle(ctx context.Context, done []poller.Settled) error {
 			order = append(order, j)
 		}
 		jobs[j] = append(jobs[j], p.uid)
+		arrived[d.Item.ID] = d.Item.Arrived
 	}
 	var failed []error
 	for _, j := range order {
@@ -47,6 +51,11 @@ func (s *session) Settle(ctx context.Context, done []poller.Settled) error {
 		}
 		uids := jobs[j]
 		slices.Sort(uids)
+		if first {
+			if uids, err = s.same(ctx, box, uids, arrived); err != nil {
+				return err
+			}
+		}
 		t := &settling{s: s, ctx: ctx, box: box, after: j.after}
 		for _, set := range sets(slices.Compact(uids), 2000) {
 			if err := t.some(set); err != nil {
@@ -55,7 +64,29 @@ func (s *session) Settle(ctx context.Context, done []poller.Settled) error {
 		}
 		failed = append(failed, t.failed...)
 	}
+	s.settled = true
 	return errors.Join(failed...)
+}
+
+// same are those UIDs that name the mail which they named when it was taken. What is owed from an earlier session may name another by now, which nobody
+// has taken yet: see wentBack. When a mail came does not change (RFC 9051 section 2.3.3).
+func (s *session) same(ctx context.Context, box *selected, uids []imap.UID, arrived map[string]time.Time) ([]imap.UID, error) {
+	uids = slices.Compact(uids)
+	other := map[imap.UID]bool{}
+	for _, set := range sets(uids, 2000) {
+		err := s.plainly(ctx, func() error {
+			all, err := collect(s.c.Fetch(imap.UIDSetNum(set...), &imap.FetchOptions{UID: true, InternalDate: true}))
+			for _, m := range all {
+				was := arrived[itemID(box.folder, box.validity, m.uid)]
+				other[m.uid] = !was.IsZero() && !m.arrived.IsZero() && !was.Equal(m.arrived)
+			}
+			return err
+		})
+		if err != nil && !refused(err) {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(uids, func(u imap.UID) bool { return other[u] }), nil
 }
 
 // settling is what becomes of some mail of one folder.

@@ -249,7 +249,13 @@ func TestListTraps(t *testing.T) {
 	}
 	// Behind the last UID that there can be is nothing.
 	f.mu.Lock()
-	f.does = nil
+	f.does = func(c *fakeConn, tag, command string) bool {
+		if strings.HasPrefix(command, "SELECT") { // no UIDNEXT
+			c.say("* 4 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n%s OK x", tag)
+			return true
+		}
+		return false
+	}
 	f.mu.Unlock()
 	c = open(t, f.options())
 	c.cursor = []byte(`{"folders": {"INBOX": {"validity": 7, "last": 4294967295}}}`)
