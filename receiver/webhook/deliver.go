@@ -107,7 +107,12 @@ func (c *call) deliver(ctx context.Context, m *Mail, do func(Transaction) []inta
 	}
 	var out []intake.Outcome
 	taken := 0
-	for _, to := range c.recipients(t, m) {
+	list, err := c.recipients(t, m)
+	if err != nil {
+		c.o.Log.Error("a mail's recipients could not be read", logkey.Session, c.id, logkey.Error, err)
+		return later
+	}
+	for _, to := range list {
 		err := c.recipient(ctx, t, to)
 		var no *intake.Refusal
 		switch {
@@ -141,7 +146,7 @@ const maxRecipients = 1000
 // recipients are whom a mail is for. The envelope knows; where the provider does not tell it, the hook's mailbox does, and for a hook
 // of several mailboxes what the mail's own header names, of which only ours count. What cannot be read and names nobody is kept by the
 // first of those mailboxes.
-func (c *call) recipients(t Transaction, m *Mail) []string {
+func (c *call) recipients(t Transaction, m *Mail) ([]string, error) {
 	to := m.Recipients
 	if len(to) > maxRecipients {
 		c.o.Log.Error("a mail has more recipients than are looked at", logkey.Session, c.id, logkey.Source, c.hook.Name, logkey.Recipients, len(to))
@@ -149,11 +154,11 @@ func (c *call) recipients(t Transaction, m *Mail) []string {
 	}
 	switch {
 	case len(to) > 0:
-		return to
+		return to, nil
 	case c.hook.Mailbox != "-" || m.Broken != "":
-		return []string{""}
+		return []string{""}, nil
 	}
-	return slices.DeleteFunc(named(m.Raw), func(a string) bool { return c.mailbox(t, a) == "" })
+	return named(m.Raw, func(a string) bool { return c.mailbox(t, a) != "" })
 }
 
 // recipient adds one. A mailbox "" is none, and the answer to it what an unknown recipient hears.
