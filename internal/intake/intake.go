@@ -282,6 +282,7 @@ func (t *Transaction) deliver(ctx context.Context, raw *spool.Body, out []Outcom
 	if t.hold != "" {
 		broken = t.hold
 	}
+	p.exact = p.faceless(t.hold != "")
 	done, err := t.in.room.save(ctx, p.small())
 	if err != nil {
 		return err

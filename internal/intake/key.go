@@ -19,9 +19,13 @@ import (
 // people see of it: Date, author, recipients, subject and decoded parts, never a trace header, since
 // those differ each time the mail travels. With neither id nor Date the same content counts only
 // within an hour, so the key holds the hour, and the hours around it are looked at too: by another way it may have come earlier.
+// What has none of these, and shows nothing, is its bytes.
 func slotKeys(mailbox string, p *parsed, came time.Time) (own string, others []string) {
 	m := p.msg
 	author := p.author().Email
+	if p.exact {
+		return hashKey("bytes", mailbox, p.raw.SHA256()), nil
+	}
 	if m.MessageID != "" {
 		return hashKey("id", mailbox, m.MessageID, author, instant(m.Date)), nil
 	}

@@ -24,6 +24,7 @@ type parsed struct {
 	held    int64         // bytes of files that are in memory
 	sum     string        // SHA-256 of the text with white space folded
 	folded  string        // that text, once it is needed
+	exact   bool          // it is told apart by its bytes: what it says does not do
 }
 
 // parse reads raw. The only errors are the disk's.
@@ -238,6 +239,13 @@ func line(s string, n int) string {
 }
 
 func textBody(s string) *spool.Body { return spool.Bytes(bytes.Clone([]byte(s))) }
+
+// faceless reports whether nothing that a mail shows tells it from another: neither id nor date, and unless it is held as what cannot be
+// read (a request in JSON reads like a header with odd names), no subject, text or file.
+func (p *parsed) faceless(held bool) bool {
+	m := p.msg
+	return m.MessageID == "" && m.Date.IsZero() && (held || m.Subject == "" && m.Text == "" && m.HTML == "" && len(m.Attachments) == 0)
+}
 
 // unparsed stands for a mail that could not be parsed at all.
 func unparsed(raw *spool.Body) *parsed {

@@ -64,6 +64,39 @@ func TestHeldMail(t *testing.T) {
 	}
 }
 
+// What says nothing of what it is, as a webhook's request in JSON, which reads like a header with odd names, is told apart by its bytes.
+func TestFacelessMail(t *testing.T) {
+	r := newRig(t, "")
+	take := func(hold bool, text string) intake.Outcome {
+		t.Helper()
+		tx, err := r.in.Begin(t.Context(), intake.Envelope{Source: "all"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.RecipientIn(t.Context(), "support", ""); err != nil {
+			t.Fatal(err)
+		}
+		if hold {
+			return tx.Hold(t.Context(), spool.Bytes([]byte(text)), "cannot be read")[0]
+		}
+		return tx.Deliver(t.Context(), spool.Bytes([]byte(text)))[0]
+	}
+	for _, hold := range []bool{true, false} {
+		one, two := `{"mails":[{"n":1}]}`, `{"mails":[{"n":2}]}`
+		if !hold {
+			one, two = "X-Load: 1\r\n\r\n", "X-Load: 2\r\n\r\n"
+		}
+		first, second := take(hold, one), take(hold, two)
+		if first.Again || second.Again || first.Message == second.Message {
+			t.Errorf("held %t: another is taken for the same: %+v, %+v", hold, first, second)
+		}
+		r.later(3 * time.Hour)
+		if again := take(hold, one); !again.Again || again.Message != first.Message {
+			t.Errorf("held %t: sent again: %+v", hold, again)
+		}
+	}
+}
+
 // Mail without Message-ID and Date is told apart by when it came to its server, not by when we fetched it.
 func TestArrivalTellsMailApart(t *testing.T) {
 	bare := mail("The disk is full", "From: monitor@example.org", "Subject: Disk")
