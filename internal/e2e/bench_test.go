@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,17 +21,22 @@ import (
 // the server alone; this one is for profiles.
 func BenchmarkSMTP(b *testing.B) {
 	for _, size := range []int{4 << 10, 100 << 10} {
-		b.Run(fmt.Sprintf("%dKiB", size>>10), func(b *testing.B) { benchmark(b, size) })
+		b.Run(fmt.Sprintf("%dKiB", size>>10), func(b *testing.B) { benchmark(b, size, bySMTP) })
 	}
 }
 
-func benchmark(b *testing.B, size int) {
+// BenchmarkWebhook is the same mail by a webhook, raw.
+func BenchmarkWebhook(b *testing.B) {
+	b.Run("4KiB", func(b *testing.B) { benchmark(b, 4<<10, byWebhook) })
+}
+
+func benchmark(b *testing.B, size int, by func(b *testing.B, a *app.App, pb *testing.PB, mail func() string)) {
 	dir := b.TempDir()
 	var rules strings.Builder
 	for i := range 20 {
 		fmt.Fprintf(&rules, "rule \"r%d\" {\n  when mail.from.domain == \"c%d.example\" and mail.subject matches `(?i)outage`\n  then { tag(\"x\") }\n}\n", i, i)
 	}
-	for name, text := range map[string]string{"postern.yaml": plainConfig + "log: {level: warn}\n", "rules/10.rules": rules.String()} {
+	for name, text := range map[string]string{"secret": waysSecret, "postern.yaml": plainConfig + "log: {level: warn}\nhooks: {load: {provider: raw, mailbox: support, secret-file: secret}}\n", "rules/10.rules": rules.String()} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			b.Fatal(err)
@@ -55,39 +61,64 @@ func benchmark(b *testing.B, size int) {
 	b.SetBytes(int64(size))
 	b.ReportAllocs()
 	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		conn, err := net.Dial("tcp", a.Addrs().SMTP[0])
-		if err != nil {
-			b.Error(err)
+	mail := func() string {
+		i := n.Add(1)
+		return fmt.Sprintf("From: Load <l%d@b.example>\r\nTo: support@example.com\r\nSubject: load %d\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\n"+
+			"Message-ID: <%d@b.example>\r\n\r\nNumber %d.\r\n%s", i%50, i, i, i, text)
+	}
+	b.RunParallel(func(pb *testing.PB) { by(b, a, pb, mail) })
+}
+
+func bySMTP(b *testing.B, a *app.App, pb *testing.PB, mail func() string) {
+	conn, err := net.Dial("tcp", a.Addrs().SMTP[0])
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	say := func(line, code string) bool {
+		if line != "" {
+			_, _ = io.WriteString(conn, line)
+		}
+		for {
+			got, err := r.ReadString('\n')
+			if err != nil || !strings.HasPrefix(got, code) {
+				b.Errorf("said %.30q, wanted %s, got %q %v", line, code, got, err)
+				return false
+			}
+			if got[3] == ' ' {
+				return true
+			}
+		}
+	}
+	if !say("", "220") || !say("EHLO b.example\r\n", "250") {
+		return
+	}
+	for pb.Next() {
+		if !say("MAIL FROM:<l@b.example>\r\n", "250") || !say("RCPT TO:<support@example.com>\r\n", "250") || !say("DATA\r\n", "354") || !say(mail()+".\r\n", "250") {
 			return
 		}
-		defer conn.Close()
-		r := bufio.NewReader(conn)
-		say := func(line, code string) bool {
-			if line != "" {
-				_, _ = io.WriteString(conn, line)
-			}
-			for {
-				got, err := r.ReadString('\n')
-				if err != nil || !strings.HasPrefix(got, code) {
-					b.Errorf("said %.30q, wanted %s, got %q %v", line, code, got, err)
-					return false
-				}
-				if got[3] == ' ' {
-					return true
-				}
-			}
-		}
-		if !say("", "220") || !say("EHLO b.example\r\n", "250") {
+	}
+}
+
+func byWebhook(b *testing.B, a *app.App, pb *testing.PB, mail func() string) {
+	conn, err := net.Dial("tcp", a.Addrs().HTTP[0])
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	for pb.Next() {
+		m := mail()
+		fmt.Fprintf(conn, "POST /hooks/raw/support?from=l@b.example&to=support@example.com HTTP/1.1\r\nHost: b.example\r\nAuthorization: Bearer %s\r\n"+
+			"Content-Type: message/rfc822\r\nContent-Length: %d\r\n\r\n%s", waysSecret, len(m), m)
+		res, err := http.ReadResponse(r, nil)
+		if err != nil || res.StatusCode/100 != 2 {
+			b.Errorf("got %v, %v", res, err)
 			return
 		}
-		for pb.Next() {
-			i := n.Add(1)
-			body := fmt.Sprintf("From: Load <l%d@b.example>\r\nTo: support@example.com\r\nSubject: load %d\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\n"+
-				"Message-ID: <%d@b.example>\r\n\r\nNumber %d.\r\n%s.\r\n", i%50, i, i, i, text)
-			if !say("MAIL FROM:<l@b.example>\r\n", "250") || !say("RCPT TO:<support@example.com>\r\n", "250") || !say("DATA\r\n", "354") || !say(body, "250") {
-				return
-			}
-		}
-	})
+		_ = res.Body.Close()
+	}
 }
