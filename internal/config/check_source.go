@@ -47,6 +47,7 @@ func (ch *checker) sources() {
 		ch.reserved(path, m.Name)
 		ch.source(path, &m.Source)
 	}
+	ch.circles()
 }
 
 // reserved are the ways in that have their names already.
@@ -113,6 +114,9 @@ func (ch *checker) source(path string, s *Source) {
 	ch.after(path+".after", s, s.After)
 	ch.after(path+".after-rejected", s, s.AfterRejected)
 	ch.after(path+".after-quarantined", s, s.AfterQuarantined)
+	if _, rejected, _ := s.Afters(); s.AfterRejected == "" && rejected == defaultRejected && s.fetches(rejected.Folder) {
+		ch.errorf(path+".after-rejected", "after-rejected: rejected mail would be moved to %s, which it is fetched from: say what becomes of it", rejected.Folder)
+	}
 	if _, err := time.Parse(time.DateOnly, s.Start); err != nil && s.Start != "all" && s.Start != "new" {
 		ch.errorf(path+".start", "start: %q is neither all nor new nor a date like 2026-01-31", s.Start)
 	}
@@ -162,9 +166,13 @@ func (ch *checker) after(path string, s *Source, text string) {
 		ch.errorf(path, "%s: %q is none of: keep, seen, move FOLDER, delete", last(path), text)
 	case s.Protocol() == "pop3" && (a.Do == "move" || a.Do == "seen"):
 		ch.errorf(path, "%s: POP3 can only keep or delete", last(path))
-	case a.Do == "move" && slices.ContainsFunc(s.folders(), func(f string) bool { return strings.EqualFold(f, a.Folder) }):
+	case a.Do == "move" && s.fetches(a.Folder):
 		ch.errorf(path, "%s: mail would be moved to %s, which it is fetched from", last(path), a.Folder)
 	}
+}
+
+func (s *Source) fetches(folder string) bool {
+	return slices.ContainsFunc(s.folders(), func(f string) bool { return strings.EqualFold(f, folder) })
 }
 
 // folders are those that are fetched from.

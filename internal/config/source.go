@@ -78,7 +78,7 @@ func (s *Source) Afters() (taken, rejected, quarantined After) {
 	if s.AfterRejected != "" {
 		rejected, _ = parseAfter(s.AfterRejected)
 	} else if (taken.Do == "move" || taken.Do == "delete") && s.Protocol() != "pop3" {
-		rejected = After{"move", "Rejected"}
+		rejected = defaultRejected
 	}
 	if s.AfterQuarantined != "" {
 		quarantined, _ = parseAfter(s.AfterQuarantined)
@@ -88,6 +88,8 @@ func (s *Source) Afters() (taken, rejected, quarantined After) {
 
 // After is what becomes of mail at its server.
 type After struct{ Do, Folder string }
+
+var defaultRejected = After{"move", "Rejected"}
 
 func parseAfter(text string) (After, bool) {
 	do, folder, _ := strings.Cut(strings.TrimSpace(text), " ")

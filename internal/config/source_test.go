@@ -28,6 +28,9 @@ func TestSources(t *testing.T) {
 	c, problems := config.Load(writeConfig(t, `
 sources:
   all: {imap: mail.example.com, user: all, password-file: secret, after: delete, mailboxes: [support, sales]}
+  second: {imap: mail.example.com, user: all, folders: [Rejected], password-file: secret, after: move INBOX, after-rejected: keep, mailboxes: [support], active: false}
+  third: {imap: mail.example.com, user: all, folders: [Rejected], password-file: secret, after: move Old, after-rejected: keep, mailboxes: [support]}
+  other: {imap: mail.example.com, user: other, folders: [Rejected], password-file: secret, after: move INBOX, after-rejected: keep, mailboxes: [support]}
 hooks:
   sg: {provider: sendgrid, mailbox: support, secret-file: secret}
 mailboxes:
@@ -50,6 +53,9 @@ mailboxes:
 	}
 	want := []string{
 		"all imap mail.example.com:993 support,sales delete  move Rejected delete 3m0s auto",
+		"second imap mail.example.com:993 support move INBOX keep  move 3m0s auto",
+		"third imap mail.example.com:993 support move Old keep  move 3m0s auto",
+		"other imap mail.example.com:993 support move INBOX keep  move 3m0s auto",
 		"sales pop3 [::1]:1995 sales keep  keep  keep 3m0s on",
 		"desk graph Desk@Example.com desk move Done move Rejected move 3m0s auto",
 	}
@@ -75,6 +81,9 @@ func TestSourceErrors(t *testing.T) {
 		{"in the clear", "sources: {a: {imap: h, tls: off, user: u, password-file: secret, mailboxes: support}}" + box, "needs insecure: true"},
 		{"pop3 moves", "sources: {a: {pop3: h, after: move Done, user: u, password-file: secret, mailboxes: support}}" + box, "POP3 can only keep or delete"},
 		{"moves in a circle", "sources: {a: {imap: h, after: move inbox, user: u, password-file: secret, mailboxes: support}}" + box, "which it is fetched from"},
+		{"rejected mail in a circle", "sources: {a: {imap: h, folders: [INBOX, rejected], after: move Done, user: u, password-file: secret, mailboxes: support}}" + box, "rejected mail would be moved to Rejected, which it is fetched from"},
+		{"two that move in a circle", "sources: {a: {imap: h, after: move Done, user: u, password-file: secret, mailboxes: support}, b: {imap: \"H:1993\", folders: done, after: move inbox, user: U, password-file: secret, mailboxes: support}}" + box, "mail of INBOX would be moved in a circle, by the sources a, b"},
+		{"three that do, of a mailbox too", "sources: {b: {imap: h, folders: B, after: delete, after-quarantined: move C, user: u, password-file: secret, mailboxes: a}, c: {imap: h, folders: [C, D], after: move INBOX, user: u, password-file: secret, mailboxes: a}}\nmailboxes: {a: {addresses: [\"*\"], source: {imap: h, after: move B, user: u, password-file: secret}}}\n", "after: mail of INBOX would be moved in a circle, by the sources a, b, c"},
 		{"after what", "sources: {a: {imap: h, after: remove, user: u, password-file: secret, mailboxes: support}}" + box, `"remove" is none of`},
 		{"start", "sources: {a: {imap: h, start: yesterday, user: u, password-file: secret, mailboxes: support}}" + box, "neither all nor new"},
 		{"graph without oauth", "sources: {a: {graph: a@example.com, mailboxes: support}}" + box, "graph needs oauth"},

@@ -376,3 +376,22 @@ func TestWait(t *testing.T) {
 		t.Error("it waited without its context")
 	}
 }
+
+// A folder that mail is moved to is by another name the one that it is fetched from: it stays there, and nothing is asked of the server.
+func TestMoveWhereItIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *graph.Options) { o.Folders = []string{"Inbox"} })
+	w.fill("inbox", 2)
+	s := w.open()
+	items, c := w.list(s, nil, 10)
+	before := w.srv.Asked("move")
+	if err := s.Settle(t.Context(), settled(items, poller.Move, "inbox/")); err != nil {
+		t.Fatal(err)
+	}
+	if after := w.srv.Asked("move"); after != before {
+		t.Errorf("%d moves", after-before)
+	}
+	if items, _ := w.list(s, c, 10); len(items) != 0 {
+		t.Errorf("%v came again", ids(items))
+	}
+}

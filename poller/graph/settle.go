@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 
 	"postern/internal/fault"
@@ -48,6 +49,9 @@ func (s *session) Settle(ctx context.Context, done []poller.Settled) error {
 			errs = append(errs, &poller.ItemError{Item: d.Item, Err: err})
 			mu.Unlock()
 			continue
+		}
+		if to := where[destination(d.After)]; to != "" && slices.ContainsFunc(s.folders, func(f *folder) bool { return f.name == d.Item.Folder && f.ID == to }) {
+			continue // it lies there
 		}
 		room <- struct{}{}
 		if ctx.Err() != nil {

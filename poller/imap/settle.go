@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -178,6 +179,9 @@ func (t *settling) move(uids []imap.UID) error {
 		if err := t.s.provide(t.ctx, t.after.Folder); err != nil {
 			return err
 		}
+	}
+	if to, from := t.s.names[t.after.Folder], t.s.names[t.box.folder]; to == from || strings.EqualFold(to, "INBOX") && strings.EqualFold(from, "INBOX") {
+		return nil // by another name it is where it is to be: moved there it would be new mail, again and again
 	}
 	do := t.copy
 	if t.s.caps.Has(imap.CapMove) {

@@ -186,3 +186,18 @@ func TestBadItems(t *testing.T) {
 		}
 	}
 }
+
+// A folder that mail is moved to is by another name the one that it is fetched from: it stays, and is not new again and again.
+func TestMoveWhereItIs(t *testing.T) {
+	t.Parallel()
+	d := peers.Dovecot(t, peers.DovecotOptions{Separator: ".", Prefix: "INBOX."})
+	d.Deliver("support", "Done", mails("m", 3)...)
+	o := options(d)
+	o.Folders = []string{"Done"}
+	c := open(t, o)
+	c.must(c.settle(c.poll(10), poller.Move, "INBOX.Done"))
+	c.reopen()
+	if items := c.poll(10); len(items) != 0 {
+		t.Errorf("%v came again", items)
+	}
+}
