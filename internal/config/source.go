@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -117,10 +118,7 @@ func defaultSource() Source {
 
 // SourceList is every account that is fetched from, those of mailboxes among them: these have the mailbox's name.
 func (c *Config) SourceList() []Source {
-	var out []Source
-	for _, s := range c.Sources {
-		out = append(out, s)
-	}
+	out := slices.Clone(c.Sources)
 	for _, m := range c.Mailboxes {
 		if s := m.Source; s.Protocol() != "" {
 			s.Name, s.Mailboxes = m.Name, []string{m.Name}

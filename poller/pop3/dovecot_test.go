@@ -312,9 +312,12 @@ func BenchmarkFetch(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if err := s.Fetch(b.Context(), batch.Items, func(_ poller.Item, r io.Reader, err error) error {
+			if err := s.Fetch(b.Context(), batch.Items, func(_ poller.Item, r io.Reader, bad error) error {
+				if bad != nil {
+					return bad
+				}
 				n++
-				_, err = io.Copy(io.Discard, r)
+				_, err := io.Copy(io.Discard, r)
 				return err
 			}); err != nil {
 				b.Fatal(err)

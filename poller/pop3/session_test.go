@@ -528,7 +528,7 @@ func TestReusedIDs(t *testing.T) {
 	}
 	// One that a server says it deleted, and did not, is not taken again and again.
 	s.put(mail("third"))
-	if taken, cursor = poll(t, a, cursor, true); len(taken) != 0 {
+	if taken, _ = poll(t, a, cursor, true); len(taken) != 0 {
 		t.Errorf("took %q", taken)
 	}
 	// What is to be deleted is the mail that was taken, not one that has got its id.
