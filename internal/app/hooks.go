@@ -81,8 +81,8 @@ func oddHooks(c *config.Config) (out config.Problems) {
 			continue
 		}
 		one := hook(c, h)
-		for _, what := range one.Problems() {
-			if !one.Proves() && !loopback(c) {
+		for i, what := range one.Problems() {
+			if i == 0 && !one.Proves() && !loopback(c) {
 				what += "; and serve does not start, for http.listen can be reached from elsewhere"
 			}
 			out = append(out, config.Problem{Position: c.Where("hooks." + h.Name), Warning: true, Message: fmt.Sprintf("hook %q: %s", h.Name, what)})

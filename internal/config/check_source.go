@@ -92,8 +92,11 @@ func (ch *checker) source(path string, s *Source) {
 		if !s.OAuth.Enabled() {
 			ch.errorf(path, "graph needs oauth: Microsoft 365 takes no passwords")
 		}
-		if s.Insecure || s.TLS != "auto" {
-			ch.errorf(path, "graph is always spoken over TLS: leave tls and insecure out")
+		if s.Insecure || s.TLS != "auto" || s.CA != "" {
+			ch.errorf(path, "graph is always spoken over TLS, with the system's certificates: leave tls, ca and insecure out")
+		}
+		if s.User != "" || s.Password.Path != "" {
+			ch.errorf(path, "user and password-file are for imap and pop3: the mailbox is the one that graph names, and oauth logs in")
 		}
 	}
 	if s.Protocol() != "graph" && s.Protocol() != "" {
@@ -119,6 +122,9 @@ func (ch *checker) source(path string, s *Source) {
 	}
 	if _, err := time.Parse(time.DateOnly, s.Start); err != nil && s.Start != "all" && s.Start != "new" {
 		ch.errorf(path+".start", "start: %q is neither all nor new nor a date like 2026-01-31", s.Start)
+	}
+	if ch.said(path+".slow") && len(s.FallbackFor) == 0 {
+		ch.errorf(path+".slow", "slow: name in fallback-for what brings the same mail; without it the source is polled each every")
 	}
 	var hooks []string
 	for _, h := range ch.c.Hooks {
@@ -222,6 +228,14 @@ func (ch *checker) oauth(path string, s *Source) {
 		ch.errorf(path, "client-secret-file is missing: Google's desktop apps have a secret too")
 	case o.Flow == "login" && o.Provider == "other" && o.DeviceURL+o.AuthURL+o.RefreshToken.Path == "":
 		ch.errorf(path, "nobody can log in: it needs device-url, auth-url or refresh-token-file")
+	}
+	switch {
+	case o.RefreshToken.Path != "" && o.Flow != "login" && o.Flow != "":
+		ch.errorf(path+".refresh-token-file", "refresh-token-file: only for flow login")
+	case o.ServiceAccount.Path != "" && o.Flow != "service-account" && o.Flow != "":
+		ch.errorf(path+".service-account-file", "service-account-file: only for flow service-account")
+	case o.Provider != "microsoft" && (o.Tenant != "" || o.Cloud != "global"):
+		ch.errorf(path, "tenant and cloud are Microsoft's")
 	}
 	switch {
 	case o.Provider == "microsoft" && o.Tenant == "":

@@ -62,7 +62,7 @@ func (h *Hook) Problems() (out []string) {
 			out = append(out, fmt.Sprintf("key-files: number %d: %s", i+1, err))
 		}
 	}
-	return out
+	return append(out, h.idle(p)...)
 }
 
 // Proves reports whether a hook's requests prove anything. Where they do not, only this machine is answered.
