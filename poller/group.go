@@ -43,13 +43,14 @@ type taken struct {
 	tries int  // before
 	came  bool // its bytes
 
-	fate    fate
-	verdict intake.Verdict
-	again   bool // it was here before
-	ours    bool // it failed for a reason that is not in the mail
-	reason  string
-	message string
-	at      time.Time
+	fate     fate
+	verdict  intake.Verdict
+	again    bool // it was here before
+	ours     bool // it failed for a reason that is not in the mail
+	unwanted bool // its mailboxes are not active
+	reason   string
+	message  string
+	at       time.Time
 }
 
 func (t *taken) is(f fate, format string, args ...any) {
@@ -252,7 +253,7 @@ func (v *visit) deliver(t *taken, body *spool.Body) {
 		t.verdict, t.message, t.again = o.Verdict, o.Message, o.Again
 		return
 	}
-	t.ours = o.undecided
+	t.ours, t.unwanted = o.undecided, o.nobody && !o.undecided
 	t.is(later, "%s", o.Reason)
 	if t.tries+1 < maxTries || v.r.failing.Load() > 0 {
 		return
@@ -296,7 +297,7 @@ func (v *visit) hand(ctx context.Context, t *taken, h *header, body *spool.Body,
 			out.undecided = true
 			outcomes = append(outcomes, intake.Outcome{Verdict: intake.TryLater, Reason: err.Error()})
 		case no.Unknown: // the configuration has it no more, or not active: the mail waits until it has
-			outcomes = append(outcomes, intake.Outcome{Verdict: intake.TryLater, Reason: "mailbox " + to.mailbox + ": " + no.Reason})
+			outcomes = append(outcomes, intake.Outcome{Verdict: intake.TryLater, Reason: "mailbox " + to.mailbox + " is not active: the mail waits"})
 		case no.Temporary:
 			outcomes = append(outcomes, intake.Outcome{Verdict: intake.TryLater, Reason: no.Reason})
 		default:

@@ -17,6 +17,11 @@ func (v *visit) note(g *group, t *taken, now time.Time) {
 		// The session ended before it came. It is asked for alone, by the next.
 		v.st.postpone(Pending{Item: t.item, Tries: t.tries, Next: now, Since: now, Reason: "the session ended before it came"})
 	case later:
+		if t.unwanted && len(v.st.Pending) >= maxPending/2 { // they must not keep what is for other mailboxes
+			t.is(parked, "%s; so many wait that it stays at the server", t.reason)
+			v.park(t, now)
+			break
+		}
 		tries := t.tries + 1
 		if !t.came && v.serverFails() {
 			tries = t.tries

@@ -37,15 +37,16 @@ func (a *App) openSources(c *config.Config, node string) {
 	a.poller.Apply(a.sources(c))
 }
 
-// sources are the accounts of a configuration, those that are active and feed a mailbox that is.
+// sources are the accounts of a configuration, those that are active and feed a mailbox that is. What is for their other mailboxes waits: it
+// goes to no other.
 func (a *App) sources(c *config.Config) []*poller.Source {
 	var out []*poller.Source
 	for _, s := range c.SourceList() {
-		s.Mailboxes = slices.DeleteFunc(slices.Clone(s.Mailboxes), func(name string) bool {
+		feeds := slices.ContainsFunc(s.Mailboxes, func(name string) bool {
 			m, ok := c.Mailbox(name)
-			return !ok || !m.Active
+			return ok && m.Active
 		})
-		if s.Active && len(s.Mailboxes) > 0 {
+		if s.Active && feeds {
 			out = append(out, a.source(&s))
 		}
 	}

@@ -135,3 +135,51 @@ func (s *served) metricsText() string {
 	}
 	return string(b)
 }
+
+// Mail for a mailbox that is not active waits in its account: it goes to no other mailbox of the source. Once the mailbox is active, and the
+// mail is asked for, it is there.
+func TestAccountOfInactiveMailbox(t *testing.T) {
+	t.Parallel()
+	d := peers.Dovecot(t, peers.DovecotOptions{Users: map[string]string{"all": "secret"}})
+	for i, to := range []string{"sales@example.com", "support@example.com", "nobody@example.com"} {
+		d.Deliver("all", "INBOX", fmt.Appendf(nil, "Delivered-To: %s\r\nFrom: ann@example.org\r\nSubject: mail %d\r\nMessage-ID: <%d@example.org>\r\n\r\nThis is mail %d.\r\n", to, i, i, i))
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "password"), "secret\n")
+	s := serve(t, fmt.Sprintf(`  sales: {addresses: [sales@example.com], active: false}
+sources:
+  box: {imap: %q, tls: on, user: all, password-file: %q, ca: %q, mailboxes: [support, sales], after: delete}
+`, d.IMAPS, filepath.Join(dir, "password"), d.CAFile))
+	s.eventually("two are taken, and one waits", func() bool {
+		one := s.source("box")
+		return len(d.Mails("all", "INBOX")) == 1 && len(one.PendingItems) == 1 && one.State == "waiting"
+	})
+	count := func(mailbox string) int {
+		issues, _, err := s.store.Issues(context.Background(), issue.IssueQuery{Page: issue.Page{Limit: 500}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, is := range issues {
+			if is.Mailbox == mailbox {
+				n++
+			}
+		}
+		return n
+	}
+	if count("support") != 2 || count("sales") != 0 {
+		t.Errorf("support has %d, sales %d", count("support"), count("sales"))
+	}
+	name := filepath.Join(s.dir, "postern.yaml")
+	before, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, name, string(bytes.ReplaceAll(before, []byte(", active: false"), nil)))
+	s.Reload()
+	s.eventually("it can be asked for", func() bool {
+		one := s.source("box")
+		return len(one.PendingItems) == 1 && (sourceDesk{s.App}).Retry(context.Background(), "box", one.PendingItems[0].ID) == nil
+	})
+	s.eventually("it is there", func() bool { return count("sales") == 1 && len(d.Mails("all", "INBOX")) == 0 })
+}

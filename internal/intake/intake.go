@@ -133,9 +133,10 @@ func (t *Transaction) RecipientIn(ctx context.Context, mailbox, address string) 
 	return t.recipient(ctx, mb, true, address)
 }
 
-// MailboxOf is the name of the mailbox that takes an address, "" where none does.
+// MailboxOf is the name of the mailbox that an address is for, "" where there is none. One that is not active takes nothing (RecipientIn says so), and
+// nor does any other in its place.
 func (t *Transaction) MailboxOf(address string) string {
-	if mb, ok := t.pol.Route(address); ok && mb.Active {
+	if mb, ok := t.pol.Route(address); ok {
 		return mb.Name
 	}
 	return ""
