@@ -90,6 +90,9 @@ func (v *visit) park(t *taken, now time.Time) {
 
 // tell leaves a line in the ledger of a mail whose bytes are not here.
 func (v *visit) tell(t *taken) {
+	if v.r.src.DryRun {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.k.ctx), 30*time.Second)
 	defer cancel()
 	tx, err := v.r.m.o.Begin(ctx, v.envelope(t, &header{}))

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/internal/issue"
 	"postern/poller"
 )
 
@@ -414,14 +415,19 @@ func TestDryRun(t *testing.T) {
 	w.rules = `rule "no" { when mail.subject == "letter 0"
 then { reject("no thanks") } }`
 	s := newServer(w.clock, 3)
+	s.add(letter(3)).size = 2 << 20 // too large
 	w.failing(func(step string) error { t.Errorf("the store was written: %s", step); return nil })
 	n := w.node("one", []*poller.Source{s.source(func(s *poller.Source) { s.DryRun = true })})
 	w.until("all were decided", func() bool { return w.log.count("dry run: what would become of a mail") == 3 })
 	if w.log.count(`verdict=rejected reason="no thanks"`) != 1 || w.log.count(`becomes="a new issue"`) != 2 {
 		t.Error(w.log.text.String())
 	}
+	w.until("one is parked", func() bool { return len(n.status().Parked) == 1 })
 	n.stop()
-	if s.in("INBOX") != 3 || s.settles != 0 || len(w.messages()) != 0 {
+	if lines, _, err := w.store.Ledger(t.Context(), issue.LedgerQuery{Page: issue.Page{Limit: 10}}); err != nil || len(lines) != 0 {
+		t.Errorf("the ledger has %d lines; %v", len(lines), err)
+	}
+	if s.in("INBOX") != 4 || s.settles != 0 || len(w.messages()) != 0 {
 		t.Error("something was changed")
 	}
 }
