@@ -60,7 +60,22 @@ http: {listen: ["127.0.0.1:0"], metrics-listen: ["127.0.0.1:0"]}
 log: {level: debug, format: json}
 mailboxes: {support: {addresses: [support@example.com]}}
 `
-	write(t, filepath.Join(dir, "postern.yaml"), config)
+	ways := `
+hooks:
+  desk: {provider: raw, mailbox: support, secret-file: hook.secret}
+  signed: {provider: mailgun, mailbox: support, key-files: [hook.key], api-key-file: hook.api}
+sources:
+  box: {imap: "127.0.0.1:1", user: ann, password-file: box.password, mailboxes: [support]}
+  app: {imap: "127.0.0.1:1", user: ann, mailboxes: [support], oauth: {provider: other, flow: client-credentials, client-id: c, client-secret-file: app.secret, token-url: "http://127.0.0.1:1/token"}}
+  far: {pop3: "127.0.0.1:1", user: ann, mailboxes: [support], oauth: {provider: other, flow: login, client-id: c, client-secret-file: far.secret, refresh-token-file: far.token, token-url: "http://127.0.0.1:1/token"}}
+`
+	for file, where := range map[string]string{
+		"hook.secret": "a hook's secret", "hook.key": "a hook's key", "hook.api": "a hook's API key", "box.password": "a source's password",
+		"app.secret": "a client's secret", "far.secret": "another client's secret", "far.token": "a refresh token",
+	} {
+		write(t, filepath.Join(dir, file), secrets.plant(where)+"andsome\n")
+	}
+	write(t, filepath.Join(dir, "postern.yaml"), config+ways)
 	write(t, filepath.Join(dir, "rules", "10.rules"), "rule \"fails\" {\n    then {\n        tag(mail.to[5].email)\n    }\n}\n")
 	s := serveIn(t, dir)
 	secrets["the key file"] = keyOf(t, dir)
@@ -117,6 +132,31 @@ mailboxes: {support: {addresses: [support@example.com]}}
 	}
 	say("the trace", trace)
 
+	// Webhooks, with the right secret and with wrong ones; and accounts that cannot be reached.
+	hook := func(name, path string, headers ...string) {
+		code := s.post(path, "message/rfc822", simple("2", "hooked"), headers...)
+		say("hook, "+name, []byte(fmt.Sprint(code)))
+	}
+	hook("right", "/hooks/raw/support/"+secrets["a hook's secret"]+"andsome")
+	hook("wrong", "/hooks/raw/support/"+secrets.plant("a wrong secret in a path"))
+	hook("wrong bearer", "/hooks/raw/support", "Authorization", "Bearer "+secrets.plant("a wrong secret as a token"))
+	hook("wrong signature", "/hooks/mailgun/support?signature="+secrets.plant("a wrong signature"))
+	for _, name := range []string{"box", "app", "far"} {
+		eventually(t, name+" fails", 20*time.Second, func() bool {
+			return bytes.Contains(fetch(t, api+"/api/v1/sources/"+name, bearer(token)), []byte(`"errorAt":"20`))
+		})
+		say("API, source "+name, fetch(t, api+"/api/v1/sources/"+name, bearer(token)))
+		for _, command := range []string{"doctor " + name, "sources show " + name} {
+			out := runPostern(t, dir, nil, strings.Fields(command)...)
+			say("postern "+command, []byte(out.out+out.err))
+		}
+	}
+	for _, command := range []string{"check", "doctor", "sources list", "login --status"} {
+		out := runPostern(t, dir, nil, strings.Fields(command)...)
+		say("postern "+command, []byte(out.out+out.err))
+	}
+	say("API, sources", fetch(t, api+"/api/v1/sources", bearer(token)))
+
 	// A configuration with secrets in every wrong place is reported, by a reload and by each command.
 	wrong := config + fmt.Sprintf(`
 store: {mongodb: "mongodb://u:%s@[broken/x", pasword: %s}
@@ -136,7 +176,7 @@ hooks: {a: {secret: %s}}
 		say("postern "+command+", no MongoDB", []byte(out.out+out.err))
 	}
 
-	write(t, filepath.Join(dir, "postern.yaml"), config)
+	write(t, filepath.Join(dir, "postern.yaml"), config+ways)
 	s.app.Reload()
 	backup := filepath.Join(t.TempDir(), "backup")
 	if out := runPostern(t, dir, nil, "backup", backup); out.code != 0 {
@@ -161,6 +201,8 @@ hooks: {a: {secret: %s}}
 	for _, want := range []struct{ said, in string }{
 		{"250 2.0.0 OK", "SMTP, right"}, {"535", "SMTP, wrong"}, {"535", "SMTP, LOGIN"}, {"401", "API, wrong token"},
 		{secrets["a subject (logs only)"], "API /api/v1/messages"}, {secrets["a text (logs only)"], "the backup's blobs.data"},
+		{"204", "hook, right"}, {"401", "hook, wrong"}, {"401", "hook, wrong bearer"}, {"401", "hook, wrong signature"}, {"127.0.0.1:1", "API, source box"},
+		{"127.0.0.1:1", "API, source app"}, {"127.0.0.1:1", "postern doctor far"}, {"refused", "postern sources list"}, {"client-secret-file", "postern check"},
 		{`"rule":"fails"`, "the backup's messages.trace"}, {"postern_messages_total", "metrics"}, {"pasword", "postern check, broken"},
 	} {
 		if !slices.ContainsFunc(places, func(p place) bool { return p.name == want.in && bytes.Contains(p.said, []byte(want.said)) }) {
