@@ -19,6 +19,12 @@ type Account interface {
 	Check(ctx context.Context, tell func(Step))
 }
 
+// A Datable account can begin with what came since a time where it would begin with what is new. Any other start stays as it is.
+type Datable interface {
+	Account
+	Since(t time.Time) Account
+}
+
 // A Session is a login. It belongs to one goroutine. Every method ends soon after ctx, and after an error that is not an
 // *ItemError only Close may be called.
 type Session interface {

@@ -99,6 +99,9 @@ func (r *runner) hold(stop context.Context, l *issue.Lease, until time.Time) {
 		r.failed(stop, err)
 		return
 	}
+	if len(l.State) > 0 && !st.Since.IsZero() && st.Cursor == nil {
+		r.log.Warn("the source's server, or the way it is fetched, is another: it begins anew, and what was taken is known", "since", st.Since)
+	}
 	r.news.begin(k.ctx, r)
 	r.publish(st)
 	r.setHolding(true)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"postern/internal/fault"
@@ -24,6 +25,7 @@ const (
 type state struct {
 	Version   int             `json:"v"`
 	Account   string          `json:"account"`             // whose cursor it is
+	Since     time.Time       `json:"since,omitzero"`      // with what a start of new begins, where the account was known by another server's name before
 	Cursor    json.RawMessage `json:"cursor,omitempty"`    // behind what was listed
 	Pending   []Pending       `json:"pending,omitempty"`   // before the cursor, and not done
 	Unsettled []unsettled     `json:"unsettled,omitempty"` // done here, and perhaps not at the server
@@ -67,7 +69,8 @@ type Import struct {
 	Total int64     `json:"total"` // as the server said at first; -1: it did not
 }
 
-// readState reads what was saved. What belongs to another account is left aside.
+// readState reads what was saved. What belongs to another account is left aside; but where only the server has another name, or the mail is
+// fetched in another way, what came since the last poll is not left out as old.
 func readState(raw json.RawMessage, account string) (*state, error) {
 	fresh := &state{Version: stateVersion, Account: account, Backlog: -1}
 	if len(raw) == 0 {
@@ -81,9 +84,37 @@ func readState(raw json.RawMessage, account string) (*state, error) {
 	case s.Version > stateVersion:
 		return nil, fault.Errorf(fault.Invalid, "the source's state was written by a newer Postern: this node cannot go on with it")
 	case s.Account != account:
+		if userOf(s.Account) == userOf(account) {
+			fresh.Since = s.reached()
+		}
 		return fresh, nil
 	}
 	return &s, nil
+}
+
+// userOf is the user in an identity, PROTOCOL://USER@SERVER.
+func userOf(identity string) string {
+	_, rest, _ := strings.Cut(identity, "://")
+	if i := strings.LastIndexByte(rest, '@'); i > 0 {
+		return strings.ToLower(rest[:i])
+	}
+	return rest
+}
+
+// reached is a time before which all mail was taken; clocks differ by less than an hour.
+func (s *state) reached() time.Time {
+	if s.Polled.IsZero() {
+		return s.Since
+	}
+	t := s.Polled
+	for _, p := range s.Pending {
+		for _, at := range []time.Time{p.Since, p.Item.Arrived} {
+			if !at.IsZero() && at.Before(t) {
+				t = at
+			}
+		}
+	}
+	return t.Add(-time.Hour)
 }
 
 func (s *state) encode() json.RawMessage {

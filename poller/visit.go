@@ -49,7 +49,7 @@ func (r *runner) visit(stop context.Context, k *keeper, st *state) (err error) {
 	defer cancel()
 	r.doing("connecting")
 	err = v.call(func() (err error) {
-		v.s, err = r.src.Account.Open(until)
+		v.s, err = r.account(st).Open(until)
 		return err
 	})
 	if err != nil {
@@ -73,6 +73,14 @@ func (r *runner) visit(stop context.Context, k *keeper, st *state) (err error) {
 		}
 	}
 	return err
+}
+
+// account is the source's, which begins where the one before it ended.
+func (r *runner) account(st *state) Account {
+	if a, ok := r.src.Account.(Datable); ok && st.Cursor == nil && !st.Since.IsZero() {
+		return a.Since(st.Since)
+	}
+	return r.src.Account
 }
 
 // call asks the session for something. A panic of a protocol ends its session, as any error does but one about single items: from then on

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"postern/internal/config"
 	"postern/internal/fault"
@@ -124,7 +125,7 @@ func (a *App) login(s *config.Source) (password, token func(context.Context) (st
 	if !s.OAuth.Enabled() {
 		return func(context.Context) (string, error) { return s.Password.Reveal(), nil }, nil, nil
 	}
-	tokens = &renewing{tokens: a.token(s)}
+	tokens = &renewing{tokens: a.token(s), last: new(atomic.Pointer[string])}
 	return nil, tokens.token, tokens
 }
 

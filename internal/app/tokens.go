@@ -107,7 +107,17 @@ func (a *App) graphAccount(s *config.Source) (poller.Account, error) {
 type renewing struct {
 	poller.Account
 	tokens *oauth.Source
-	last   atomic.Pointer[string]
+	last   *atomic.Pointer[string]
+}
+
+var _ poller.Datable = (*renewing)(nil)
+
+// Since is the account from a time on.
+func (r *renewing) Since(t time.Time) poller.Account {
+	if a, ok := r.Account.(poller.Datable); ok {
+		return &renewing{a.Since(t), r.tokens, r.last}
+	}
+	return r
 }
 
 // of is an account that logs in with these tokens; without tokens it is the account itself.

@@ -38,11 +38,12 @@ type Options struct {
 
 // An Account is a mailbox at Microsoft 365.
 type Account struct {
-	o    Options
-	base *url.URL
-	err  error // what is wrong with the options
-	gate gate
-	room chan struct{} // one for each request that may be under way
+	o     Options
+	base  *url.URL
+	err   error     // what is wrong with the options
+	began time.Time // what "new" means, where it is known from before
+	gate  gate
+	room  chan struct{} // one for each request that may be under way
 
 	mu   sync.Mutex
 	seen struct { // in the last answer
@@ -51,7 +52,7 @@ type Account struct {
 	}
 }
 
-var _ poller.Account = (*Account)(nil)
+var _ poller.Datable = (*Account)(nil)
 
 // maxUnderway is how many requests Exchange Online serves for an app and a mailbox at once: learn.microsoft.com/graph/throttling-limits,
 // "Outlook service limits".
@@ -77,6 +78,13 @@ func New(o Options) *Account {
 		a.err = fault.Errorf(fault.Invalid, "%q is no address of Microsoft Graph", o.BaseURL)
 	}
 	return a
+}
+
+// Since is the account with what came since a time, in place of what is new.
+func (a *Account) Since(t time.Time) poller.Account {
+	b := New(a.o)
+	b.began = t
+	return b
 }
 
 // A session is a list of folders that were found; Graph itself has none.

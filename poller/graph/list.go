@@ -98,6 +98,9 @@ func (s *session) cursor(raw json.RawMessage) *cursor {
 	if len(raw) == 0 || json.Unmarshal(raw, c) != nil || c.Began.IsZero() {
 		// A minute earlier: what is being delivered in this moment has been received already.
 		c = &cursor{Began: s.a.serverTime().Add(-margin).Truncate(time.Second)}
+		if !s.a.began.IsZero() {
+			c.Began = s.a.began
+		}
 	}
 	if c.Folders == nil {
 		c.Folders = map[string]*place{}

@@ -383,3 +383,22 @@ func FuzzCursor(f *testing.F) {
 		}
 	})
 }
+
+// An account that was known by another name begins with what came since a time, instead of what is new.
+func TestSince(t *testing.T) {
+	t.Parallel()
+	for start, want := range map[string]int{"new": 3, "all": 9} {
+		w := newWorld(t, func(o *graph.Options) { o.Start = start })
+		w.fill("inbox", 9) // the last a minute ago
+		w.a = w.a.Since(w.clock.Now().Add(-3 * time.Minute)).(*graph.Account)
+		s := w.open()
+		items, c := w.list(s, nil, 2)
+		if len(items) != want {
+			t.Errorf("%s: %d came, want %d", start, len(items), want)
+		}
+		w.fill("inbox", 1)
+		if items, _ := w.list(s, c, 2); len(items) != 1 {
+			t.Errorf("%s: %d came later", start, len(items))
+		}
+	}
+}

@@ -53,7 +53,7 @@ type Account struct {
 	copied map[string]bool // copies that were made and whose originals still lie there: for sure, or in doubt (false)
 }
 
-var _ poller.Account = (*Account)(nil)
+var _ poller.Datable = (*Account)(nil)
 
 // New makes an account; nothing is dialled yet.
 func New(o Options) *Account {
@@ -70,6 +70,15 @@ func New(o Options) *Account {
 		o.Pause = pause
 	}
 	return &Account{o: o, copied: map[string]bool{}}
+}
+
+// Since is the account with what came since a time, in place of what is new.
+func (a *Account) Since(t time.Time) poller.Account {
+	o := a.o
+	if o.Start.New {
+		o.Start = Start{Since: t}
+	}
+	return New(o)
 }
 
 // Open connects and logs in.

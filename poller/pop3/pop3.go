@@ -50,10 +50,19 @@ type Account struct {
 	deleted map[string]uint64 // by the session before: what mails with these ids looked like
 }
 
-var _ poller.Account = (*Account)(nil)
+var _ poller.Datable = (*Account)(nil)
 
 // New makes an account; nothing is dialled yet.
 func New(o Options) *Account { return &Account{o: o} }
+
+// Since is the account with what came since a time, in place of what is new.
+func (a *Account) Since(t time.Time) poller.Account {
+	o := a.o
+	if o.Start.New {
+		o.Start = Start{Since: t}
+	}
+	return New(o)
+}
 
 // Open connects and logs in. From then on the mailbox is locked for others until Close.
 func (a *Account) Open(ctx context.Context) (poller.Session, error) {
