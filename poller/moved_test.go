@@ -57,7 +57,10 @@ func TestServerRenamed(t *testing.T) {
 			other := *src
 			other.Identity, other.Account, other.Revision = c.identity, c.account(d), "2"
 			n = w.node("one", []*poller.Source{&other})
-			w.until("it waits", func() bool { st := n.status(); return st.Doing == "waiting" && st.Holder == "one" && len(st.Pending) == 0 })
+			w.until("it waits", func() bool {
+				st := n.status()
+				return st.Doing == "waiting" && st.Holder == "one" && len(st.Pending) == 0
+			})
 			if got := w.issues(); got != c.want || len(w.messages()["letter 100"]) != 0 {
 				t.Errorf("%d issues, want %d", got, c.want)
 			}
