@@ -44,6 +44,13 @@ func (s *session) Settle(ctx context.Context, done []poller.Settled) error {
 	var failed []error
 	for _, j := range order {
 		box, err := s.open(ctx, j.folder)
+		if err != nil && s.c != nil && ctx.Err() == nil { // it was removed or renamed, or may not be opened any more: the others are settled
+			for _, uid := range jobs[j] {
+				item := poller.Item{ID: itemID(j.folder, j.validity, uid), Folder: j.folder}
+				failed = append(failed, &poller.ItemError{Item: item, Err: err})
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -201,3 +201,32 @@ func TestMoveWhereItIs(t *testing.T) {
 		t.Errorf("%v came again", items)
 	}
 }
+
+// A folder whose mail is still to be settled was removed: that is told of its mail, and all else is settled.
+func TestSettleFolderGone(t *testing.T) {
+	t.Parallel()
+	d := peers.Dovecot(t, peers.DovecotOptions{})
+	d.Deliver("support", "Tickets", mails("t", 2)...)
+	d.Deliver("support", "INBOX", mails("m", 2)...)
+	o := options(d)
+	o.Folders = []string{"Tickets", "INBOX"}
+	c := open(t, o)
+	items := c.poll(10)
+	c.must(c.s.Close())
+	d.Doveadm("mailbox", "delete", "-u", "support", "Tickets")
+	c.reopen()
+	err := c.settle(items, poller.Delete, "")
+	var all interface{ Unwrap() []error }
+	if !errors.As(err, &all) || len(all.Unwrap()) != 2 {
+		t.Fatalf("got %v", err)
+	}
+	for _, e := range all.Unwrap() {
+		var one *poller.ItemError
+		if !errors.As(e, &one) || one.Item.Folder != "Tickets" || one.Gone {
+			t.Errorf("got %v", e)
+		}
+	}
+	if n := len(d.Mails("support", "INBOX")); n != 0 {
+		t.Errorf("%d lie in INBOX", n)
+	}
+}
