@@ -18,14 +18,14 @@ import (
 func TestSourceKeys(t *testing.T) {
 	t.Parallel()
 	users := map[string]string{}
-	for _, u := range []string{"dry", "new", "large", "off", "any", "verdicts", "deaf", "spare", "unknown"} {
+	for _, u := range []string{"dry", "new", "large", "off", "any", "verdicts", "deaf", "spare", "unknown", "renewed"} {
 		users[u] = "secret"
 	}
 	d := peers.Dovecot(t, peers.DovecotOptions{Users: users})
 	mail := func(subject, text string) []byte {
 		return fmt.Appendf(nil, "Received: from a by b; Tue, 24 Nov 2026 10:00:00 +0000\r\nFrom: ann@example.org\r\nSubject: %s\r\nMessage-ID: <%x@example.org>\r\nDate: Tue, 24 Nov 2026 09:59:00 +0000\r\n\r\n%s\r\n", subject, subject, text)
 	}
-	for _, u := range []string{"dry", "new", "off", "any", "deaf", "unknown"} {
+	for _, u := range []string{"dry", "new", "off", "any", "deaf", "unknown", "renewed"} {
 		d.Deliver(u, "INBOX", mail(u+" first", "It is broken."))
 	}
 	d.Deliver("large", "INBOX", mail("large", strings.Repeat("It is broken.\r\n", 500)), mail("small", "It is broken."))
@@ -34,6 +34,8 @@ func TestSourceKeys(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "password"), "secret\n")
 	write(t, filepath.Join(dir, "secret"), hookSecret+"\n")
+	authority := filepath.Join(dir, "authority.pem")
+	write(t, authority, string(peers.NewCA(t).PEM))
 	rules := filepath.Join(dir, "rules")
 	if err := os.Mkdir(rules, 0o700); err != nil {
 		t.Fatal(err)
@@ -60,7 +62,7 @@ hooks:
   push: {provider: raw, mailbox: support, secret-file: secret}
 sources:
 `+source("dry", ca+", dry-run: true, after: delete")+source("new", ca+", start: new")+source("large", ca+", max-size: 2KiB, after: delete")+
-		source("off", ca+", active: false")+source("any", "insecure: true")+source("unknown", "")+source("deaf", ca+", idle: false, after: seen")+
+		source("off", ca+", active: false")+source("any", "insecure: true")+source("unknown", "")+source("renewed", "ca: authority.pem")+source("deaf", ca+", idle: false, after: seen")+
 		source("verdicts", ca+", after: delete, after-rejected: move No, after-quarantined: move Maybe")+
 		source("spare", ca+", fallback-for: [push], slow: 1h, silent-after: 1h"))
 
@@ -88,6 +90,14 @@ sources:
 	s.eventually("the new ones wait", func() bool { return s.source("new").State == "waiting" && s.source("spare").State == "waiting" })
 	s.eventually("seen is seen", func() bool { m := d.Mails("deaf", "INBOX"); return len(m) == 1 && strings.HasSuffix(m[0], "S") })
 
+	s.eventually("another authority is an error", func() bool { return strings.Contains(s.source("renewed").Error, "certificate") })
+	right, err := os.ReadFile(d.CAFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, authority, string(right))
+	s.eventually("a file of authorities that changed counts at once", func() bool { return subjects()["renewed first"] == 1 })
+
 	// A hook that speaks makes its fallback slow.
 	if code, body := s.post("/hooks/raw/support/"+hookSecret, string(mail("pushed", "x")), "Content-Type: message/rfc822"); code != 204 {
 		t.Fatalf("%d %s", code, body)
@@ -108,8 +118,15 @@ sources:
 	if got["take me"] != 1 || got["small"] != 1 || len(d.Mails("dry", "INBOX")) != 1 || len(d.Mails("off", "INBOX")) != 1 {
 		t.Errorf("%v", got)
 	}
-	if _, err := (sourceDesk{s.App}).Source(t.Context(), "off"); err == nil {
+	desk := sourceDesk{s.App}
+	if _, err := desk.Source(t.Context(), "off"); err == nil {
 		t.Error("off is polled")
+	}
+	_, err = desk.Check(t.Context(), "push")
+	for _, err := range []error{err, desk.Poll(t.Context(), "push"), desk.Retry(t.Context(), "push", "x"), desk.Drop(t.Context(), "push", "x")} {
+		if err == nil || !strings.Contains(err.Error(), "is a hook") {
+			t.Errorf("a hook as an account: %v", err)
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -134,12 +133,8 @@ func connection(s *config.Source, address string) (wire.Options, error) {
 	if s.CA == "" {
 		return w, nil
 	}
-	pem, err := os.ReadFile(s.CA)
-	if err != nil {
-		return w, fmt.Errorf("read the certificates that the server's must come from: %w", err)
-	}
 	w.Roots = x509.NewCertPool()
-	if !w.Roots.AppendCertsFromPEM(pem) {
+	if !w.Roots.AppendCertsFromPEM([]byte(s.Authorities)) {
 		return w, fault.Errorf(fault.Invalid, "%s holds no PEM certificate", s.CA)
 	}
 	return w, nil

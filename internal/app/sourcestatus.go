@@ -76,16 +76,35 @@ func (d sourceDesk) Source(ctx context.Context, name string) (*api.SourceDetail,
 	return out, nil
 }
 
+// account refuses the names of hooks, which Sources tells of too: nothing is fetched by them.
+func (d sourceDesk) account(name string) error {
+	if slices.ContainsFunc(d.app.conf.Config().Hooks, func(h config.Hook) bool { return h.Name == name }) {
+		return fault.Errorf(fault.Invalid, "%s is a hook: its provider calls, and nothing is fetched", name)
+	}
+	return nil
+}
+
 // Poll has an account polled now.
-func (d sourceDesk) Poll(ctx context.Context, name string) error { return d.app.poller.Poll(ctx, name) }
+func (d sourceDesk) Poll(ctx context.Context, name string) error {
+	if err := d.account(name); err != nil {
+		return err
+	}
+	return d.app.poller.Poll(ctx, name)
+}
 
 // Retry has a mail asked for again.
 func (d sourceDesk) Retry(ctx context.Context, name, item string) error {
+	if err := d.account(name); err != nil {
+		return err
+	}
 	return d.app.poller.Retry(ctx, name, item)
 }
 
 // Drop forgets a mail that could not be taken.
 func (d sourceDesk) Drop(ctx context.Context, name, item string) error {
+	if err := d.account(name); err != nil {
+		return err
+	}
 	return d.app.poller.Drop(ctx, name, item)
 }
 
@@ -94,6 +113,9 @@ const maxSteps = 200
 
 // Check tries each step of polling an account.
 func (d sourceDesk) Check(ctx context.Context, name string) (out []api.SourceStep, err error) {
+	if err := d.account(name); err != nil {
+		return nil, err
+	}
 	err = d.app.poller.Check(ctx, name, func(s poller.Step) {
 		one := api.SourceStep{Name: s.Name, State: "ok", Says: s.Says, Do: s.Todo, Took: s.Took.Milliseconds()}
 		switch {

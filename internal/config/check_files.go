@@ -66,13 +66,14 @@ func (ch *checker) tls(path string, t TLS) {
 }
 
 // certificates reads a file of certificates that others are held against.
-func (ch *checker) certificates(path, file string) {
+func (ch *checker) certificates(path, file string) string {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		ch.errorf(path, "%s: %v", last(path), err)
 	} else if !x509.NewCertPool().AppendCertsFromPEM(raw) {
 		ch.errorf(path, "%s: %s has no certificate in it (PEM)", last(path), file)
 	}
+	return string(raw)
 }
 
 // isPublicKey reports whether a secret is none: a key that only checks signatures, as some providers give.

@@ -111,7 +111,8 @@ func (ch *checker) source(path string, s *Source) {
 		ch.errorf(path+".tls", "tls: off would send password and mail in the clear: it needs insecure: true")
 	}
 	if s.CA != "" {
-		ch.certificates(path+".ca", s.CA)
+		s.Authorities = ch.certificates(path+".ca", s.CA)
+		ch.c.Secrets = append(ch.c.Secrets, s.CA)
 	}
 	ch.oauth(path+".oauth", s)
 	ch.after(path+".after", s, s.After)

@@ -52,7 +52,7 @@ type Config struct {
 	Keep Keep `yaml:"keep" doc:"How long things are kept: a duration, or forever."`
 	Log  Log  `yaml:"log" doc:"What is written to standard error."`
 
-	// File is where it came from, "" for none; Secrets are the files that secrets were read from.
+	// File is where it came from, "" for none; Secrets are the files that secrets and authorities were read from.
 	File    string   `yaml:"-"`
 	Secrets []string `yaml:"-"`
 

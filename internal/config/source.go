@@ -21,6 +21,8 @@ type Source struct {
 	Password SecretFile `yaml:"password-file" path:"true" doc:"The file with the password. Or oauth."`
 	OAuth    OAuth      `yaml:"oauth" doc:"Tokens instead of a password."`
 
+	Authorities string `yaml:"-"` // what lies in CA
+
 	Folders    []string      `yaml:"folders" doc:"The folders that mail is fetched from. INBOX when not set. POP3 has no folders."`
 	Mailboxes  []string      `yaml:"mailboxes" doc:"The mailboxes it feeds, by recipient; the first takes what names none of them. In a mailbox's own source it is that mailbox."`
 	Every      time.Duration `yaml:"every" min:"5s" doc:"How often it is polled. With IMAP IDLE new mail comes at once, and this is the safety net."`

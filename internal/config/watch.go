@@ -103,7 +103,7 @@ func (w *Watcher) Reload(ctx context.Context) error {
 // quiet is how long a file must stay unchanged before it is read: an editor writes in several steps.
 const quiet = 150 * time.Millisecond
 
-// Run reloads when the file, or a secret it names, changes, until ctx ends. It watches folders, so
+// Run reloads when the file, or a secret or authority it names, changes, until ctx ends. It watches folders, so
 // that it also sees files that are replaced, as editors and mounted secrets do it. Without a file it
 // only waits.
 func (w *Watcher) Run(ctx context.Context) error {

@@ -17,7 +17,7 @@ import (
 // deletes some of it, and the folder gets new UIDs. In the end all of it is there, each mail once, and none is left at the server.
 func TestCrashFetching(t *testing.T) {
 	d := peers.Dovecot(t, peers.DovecotOptions{Users: map[string]string{"imap": "secret", "pop3": "secret"}})
-	kills := max(*kills/2, 1) // each takes a while: a source begins anew
+	kills := max(*kills*3/5, 1) // each takes a while: a source begins anew
 	mails := 100 * kills
 	text := strings.Repeat("The quick brown fox jumps over the lazy dog, and so on.\r\n", 66)
 	for _, user := range []string{"imap", "pop3"} {
