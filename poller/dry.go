@@ -41,7 +41,7 @@ func (v *visit) try(ctx context.Context, t *taken, body *spool.Body) {
 		t.is(later, "%v", err)
 		return
 	}
-	for _, to := range recipients(&h, v.r.src.Mailboxes, tx.MailboxOf) {
+	for _, to := range recipients(&h, v.r.src.Mailboxes, v.r.src.User, tx.MailboxOf) {
 		d, err := o.Try(ctx, env, to.mailbox, to.address, body)
 		if err != nil {
 			t.is(later, "%v", err)

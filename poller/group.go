@@ -287,7 +287,7 @@ func (v *visit) hand(ctx context.Context, t *taken, h *header, body *spool.Body,
 	}
 	var outcomes []intake.Outcome
 	out.nobody = true
-	for _, to := range recipients(h, v.r.src.Mailboxes, tx.MailboxOf) {
+	for _, to := range recipients(h, v.r.src.Mailboxes, v.r.src.User, tx.MailboxOf) {
 		err := tx.RecipientIn(ctx, to.mailbox, to.address)
 		var no *intake.Refusal
 		switch {

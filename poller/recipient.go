@@ -131,19 +131,28 @@ type named struct{ mailbox, address string }
 
 // recipients are the mailboxes of the source that a mail is for. What the server put into the header says so, the topmost such field first,
 // then To and Cc. They choose only among the source's own mailboxes: a forged field leads nowhere that its writer could not write
-// to anyway. Where nothing names one of them, it is the first.
-func recipients(h *header, mailboxes []string, mailboxOf func(address string) string) []named {
+// to anyway. Where nothing names one of them, it is the first. That a mail was delivered to the account's own address says least: a server
+// that resolved an alias (as Gmail does) writes it into every mail, whichever address that was sent to.
+func recipients(h *header, mailboxes []string, own string, mailboxOf func(address string) string) []named {
 	if len(mailboxes) == 1 {
 		return []named{{mailboxes[0], ownAddress(h, mailboxes[0], mailboxOf)}}
 	}
+	var ours []string
 	for _, field := range h.traces {
-		if found := among(nil, field, mailboxes, mailboxOf); len(found) > 0 {
+		if own != "" && strings.EqualFold(addressOf(field), own) {
+			ours = append(ours, field)
+		} else if found := among(nil, field, mailboxes, mailboxOf); len(found) > 0 {
 			return found
 		}
 	}
 	var found []named
 	for _, field := range h.to {
 		found = among(found, field, mailboxes, mailboxOf)
+	}
+	for _, field := range ours {
+		if len(found) == 0 {
+			found = among(found, field, mailboxes, mailboxOf)
+		}
 	}
 	if len(found) > 0 {
 		return found

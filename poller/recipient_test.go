@@ -32,6 +32,10 @@ func TestRecipients(t *testing.T) {
 		{"nothing names one, and the trace has an address", []string{"Delivered-To: all@example.com", "To: ann@example.org"}, "support sales", "support=all@example.com"},
 		{"a source of one mailbox always feeds that", []string{"Delivered-To: sales@example.com", "To: sales@example.com"}, "support", "support=" + sales},
 		{"a source of one mailbox, by its own address", []string{"Delivered-To: all@example.com", "To: Support@Example.com"}, "support", "support=" + support},
+		{"the account's own address, and an alias", []string{"Delivered-To: own@example.com", "To: sales@example.com"}, "own sales", "sales=" + sales},
+		{"the account's own address, and what was there before", []string{"Delivered-To: own@example.com", "X-Original-To: sales@example.com", "To: own@example.com"}, "own sales", "sales=" + sales},
+		{"both are named", []string{"Delivered-To: own@example.com", "To: Own@example.com", "Cc: sales@example.com"}, "own sales", "own=own@example.com sales=" + sales},
+		{"the account's own address by Bcc", []string{"Delivered-To: Own@example.com", "To: ann@example.org"}, "sales own", "own=own@example.com"},
 		{"no header", []string{"Hello"}, "support", "support="},
 		{"capitals and blanks in names", []string{"DELIVERED-TO : sales@example.com"}, "support sales", "sales=" + sales},
 		{"twice the same mailbox", []string{"To: sales@example.com, sales@example.com"}, "support sales", "sales=" + sales},
@@ -43,7 +47,7 @@ func TestRecipients(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, r := range recipients(&h, strings.Fields(c.mailboxes), mailboxOf) {
+			for _, r := range recipients(&h, strings.Fields(c.mailboxes), "own@example.com", mailboxOf) {
 				got = append(got, r.mailbox+"="+r.address)
 			}
 			if s := strings.Join(got, " "); s != c.want {
@@ -54,6 +58,9 @@ func TestRecipients(t *testing.T) {
 }
 
 func mailboxOf(address string) string {
+	if strings.EqualFold(address, "own@example.com") {
+		return "own"
+	}
 	for _, name := range []string{"support", "sales", "secret"} {
 		if strings.EqualFold(address, name+"@example.com") {
 			return name
@@ -89,7 +96,7 @@ func FuzzRecipients(f *testing.F) {
 			t.Fatal(err)
 		}
 		own := []string{"support", "sales"}
-		list := recipients(&h, own, mailboxOf)
+		list := recipients(&h, own, "", mailboxOf)
 		if len(list) == 0 || len(list) > len(own) {
 			t.Fatalf("%d recipients", len(list))
 		}

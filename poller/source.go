@@ -14,6 +14,7 @@ type Source struct {
 	// Identity names the account at its server, as far as a cursor depends on it: protocol, host, user, folders. What was saved for
 	// another identity is not looked at.
 	Identity string
+	User     string // who logs in, where that is an address: the account's own
 	Revision string // of all its settings: a source with another one is started anew by Apply
 
 	Mailboxes  []string // that it feeds; the first takes what names none of them

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -55,7 +56,7 @@ func (a *App) sources(c *config.Config) []*poller.Source {
 
 func (a *App) source(s *config.Source) *poller.Source {
 	out := &poller.Source{
-		Name: s.Name, Protocol: s.Protocol(), Identity: identity(s), Revision: revision(s), Mailboxes: s.Mailboxes, Every: s.Every,
+		Name: s.Name, Protocol: s.Protocol(), Identity: identity(s), User: cmp.Or(s.Graph, s.User), Revision: revision(s), Mailboxes: s.Mailboxes, Every: s.Every,
 		ImportRate: s.ImportRate, MaxSize: int64(s.MaxSize), DryRun: s.DryRun, FallbackFor: s.FallbackFor, Slow: s.Slow, SilentAfter: s.SilentAfter,
 	}
 	taken, rejected, quarantined := s.Afters()
