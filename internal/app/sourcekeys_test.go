@@ -118,6 +118,22 @@ sources:
 	if got["take me"] != 1 || got["small"] != 1 || len(d.Mails("dry", "INBOX")) != 1 || len(d.Mails("off", "INBOX")) != 1 {
 		t.Errorf("%v", got)
 	}
+	s.silence.look(t.Context())
+	text := s.metricsText()
+	for _, want := range []string{
+		`postern_source_parked{source="large"} 1`, `postern_parked_total{source="large"} 1`, `postern_source_pending{source="large"} 0`,
+		`postern_source_failing{source="unknown"} 1`, `postern_source_failing{source="any"} 0`, `postern_poll_errors_total{source="unknown"} `,
+		`postern_fetched_total{source="verdicts",verdict="rejected"} 1`, `postern_fetched_total{source="verdicts",verdict="quarantined"} 1`,
+		`postern_fetch_lag_seconds_count{source="new"} 1`, `postern_source_heard_timestamp_seconds{source="push"} 1`, `postern_source_mail_timestamp_seconds{source="verdicts"} 1`,
+		`postern_source_backlog{source="new"} 0`, `postern_webhook_bytes_total{hook="push"} `,
+	} {
+		if !strings.Contains(text, "\n"+want) {
+			t.Errorf("metrics lack %s", want)
+		}
+	}
+	if one := s.source("new"); one.LagSeconds <= 0 || one.Backlog == nil || one.HeardAt == nil || one.PolledAt == nil {
+		t.Errorf("the status of new: %+v", one)
+	}
 	desk := sourceDesk{s.App}
 	if _, err := desk.Source(t.Context(), "off"); err == nil {
 		t.Error("off is polled")
