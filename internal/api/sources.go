@@ -37,11 +37,11 @@ type SourceStatus struct {
 	SilenceSeconds int64      `json:"silenceSeconds"`
 	Silent         bool       `json:"silent"` // that is longer than usual
 
-	Backlog    *int          `json:"backlog"` // mails that lay before it at the last poll; null: not known
-	LagSeconds float64       `json:"lagSeconds"`
-	Pending    int           `json:"pending"`   // mails that are asked for again later
-	Parked     int           `json:"parked"`    // that are put aside
-	Unsettled  int           `json:"unsettled"` // taken, and not yet moved or deleted at the server
+	Backlog    *int          `json:"backlog"`    // mails that lay before it at the last poll; null: not known
+	LagSeconds float64       `json:"lagSeconds"` // of the last mail, from its arrival at the server or provider to the commit; of a hook, on this node
+	Pending    int           `json:"pending"`    // mails that are asked for again later
+	Parked     int           `json:"parked"`     // that are put aside
+	Unsettled  int           `json:"unsettled"`  // taken, and not yet moved or deleted at the server
 	PolledAt   *time.Time    `json:"polledAt"`
 	NextPoll   *time.Time    `json:"nextPoll"`
 	Slow       bool          `json:"slow,omitempty"` // what it is the fallback for works

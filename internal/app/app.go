@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -71,6 +72,7 @@ type App struct {
 
 	mail    atomic.Pointer[smtp.Server] // while Run runs
 	greeted atomic.Bool
+	lags    sync.Map       // of each hook, how long its last mail took from its provider's receipt to the commit
 	closers []func() error // what is open, in the order of opening
 	ready   chan struct{}
 	addrs   Addrs

@@ -155,7 +155,7 @@ func TestHooks(t *testing.T) {
 	}
 	b, err := io.ReadAll(metrics.Body)
 	metrics.Body.Close()
-	for _, want := range []string{`postern_webhook_requests_total{hook="desk",result="taken"} 2`, `postern_webhook_requests_total{hook="desk",result="unproven"} 1`, `postern_messages_total{mailbox="support",source="desk",verdict="duplicate"} 1`} {
+	for _, want := range []string{`postern_webhook_requests_total{hook="desk",result="taken"} 2`, `postern_webhook_requests_total{hook="desk",result="unproven"} 1`, `postern_messages_total{mailbox="support",source="desk",verdict="duplicate"} 1`, `postern_source_lag_seconds_count{source="desk"} 2`} {
 		if !strings.Contains(string(b), want) || err != nil {
 			t.Errorf("metrics lack %s, %v", want, err)
 		}

@@ -23,6 +23,14 @@ func (a *App) Delivered(env *intake.Envelope, o intake.Outcome, size int64, took
 	}
 	a.silence.came(env)
 	a.metrics.Message(env.Source, o.Mailbox, verdict, took, size)
+	if env.Protocol == "HTTP" && o.Verdict != intake.TryLater && env.Source != "api" { // what is fetched tells its own
+		lag := took
+		if !env.Arrived.IsZero() {
+			lag = max(0, a.o.Now().Sub(env.Arrived))
+		}
+		a.metrics.Lag(env.Source, lag)
+		a.lags.Store(env.Source, lag)
+	}
 	if o.Verdict == intake.Committed && o.Issue == 1 && !o.Again && a.greeted.CompareAndSwap(false, true) && len(a.addrs.HTTP) > 0 {
 		a.log.Info(fmt.Sprintf("your first mail is issue 1: read it at %s/api/v1/issues/1", a.apiURL()), logkey.Issue, o.Issue)
 	}

@@ -137,6 +137,9 @@ func (d sourceDesk) hook(h config.Hook, r *issue.SourceRecord) api.SourceStatus 
 		Name: h.Name, Kind: "hook", Mailboxes: h.Mailboxes, HeardAt: instant(r.HeardAt), MailAt: instant(r.MailAt), Mails: r.Mails, Error: r.Error,
 		ErrorAt: instant(r.ErrorAt), Rejected: r.Rejected, SilenceSeconds: int64(since / time.Second), Silent: silent && h.Active,
 	}
+	if lag, ok := d.app.lags.Load(h.Name); ok {
+		out.LagSeconds = lag.(time.Duration).Seconds()
+	}
 	if h.Mailbox != "-" {
 		out.Mailboxes = []string{h.Mailbox}
 	}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ type served struct {
 	dir  string
 	app  *app.App
 	logs *buffer
+	late atomic.Int64 // nanoseconds that its clock is ahead
 	stop func()
 }
 
@@ -61,7 +63,7 @@ func serveIn(t *testing.T, dir string) *served {
 	t.Helper()
 	s := &served{t: t, dir: dir, logs: &buffer{}}
 	ctx, cancel := context.WithCancel(context.Background())
-	a, err := app.Open(ctx, app.Options{Config: filepath.Join(dir, "postern.yaml"), Getenv: func(string) string { return "" }, Stderr: s.logs, Version: "test", Now: time.Now})
+	a, err := app.Open(ctx, app.Options{Config: filepath.Join(dir, "postern.yaml"), Getenv: func(string) string { return "" }, Stderr: s.logs, Version: "test", Now: func() time.Time { return time.Now().Add(time.Duration(s.late.Load())) }})
 	if err != nil {
 		cancel()
 		t.Fatalf("open: %v\n%s", err, s.logs)

@@ -45,7 +45,7 @@ type Metrics struct {
 	hookRequests, hookBytes *prometheus.CounterVec
 
 	fetched, parked, pollFailed *prometheus.CounterVec
-	fetchLag                    *prometheus.HistogramVec
+	lag                         *prometheus.HistogramVec
 
 	requests    *prometheus.CounterVec
 	requestTime *prometheus.HistogramVec
@@ -87,7 +87,7 @@ func New() *Metrics {
 		fetched:    counters("postern_fetched_total", "Mails that were fetched from a source, by what became of them.", "source", "verdict"),
 		parked:     counters("postern_parked_total", "Mails of a source that were put aside.", "source"),
 		pollFailed: counters("postern_poll_errors_total", "Polls of a source that failed.", "source"),
-		fetchLag: histograms("postern_fetch_lag_seconds", "Time from a mail's arrival at its server to the commit here.",
+		lag: histograms("postern_source_lag_seconds", "Time from a mail's arrival at its server, or provider, to the commit here.",
 			[]float64{0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600, 6 * 3600, 24 * 3600}, "source"),
 
 		requests:    counters("postern_http_requests_total", "HTTP requests by route and status.", "method", "route", "status"),
@@ -96,7 +96,7 @@ func New() *Metrics {
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.messages, m.messageTime, m.messageBytes, m.ruleRuns, m.ruleTime, m.ruleLast,
-		m.connections, m.connectionsOpen, m.refused, m.hookRequests, m.hookBytes, m.requests, m.requestTime, m.fetched, m.parked, m.pollFailed, m.fetchLag,
+		m.connections, m.connectionsOpen, m.refused, m.hookRequests, m.hookBytes, m.requests, m.requestTime, m.fetched, m.parked, m.pollFailed, m.lag,
 	)
 	return m
 }

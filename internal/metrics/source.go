@@ -79,12 +79,17 @@ func flag(b bool) float64 {
 	return 0
 }
 
+// Lag is how long a mail took from its receipt by a server or provider that kept or passed it for us to the commit.
+func (m *Metrics) Lag(source string, d time.Duration) {
+	m.lag.WithLabelValues(source).Observe(d.Seconds())
+}
+
 // Fetched counts a mail that was fetched. The lag is from its server's receipt to the commit, below 0 where it is not known.
 func (m *Metrics) Fetched(source, verdict string, lag time.Duration) {
 	source = m.sources.bound(source)
 	m.fetched.WithLabelValues(source, m.verdicts.bound(verdict)).Inc()
 	if lag >= 0 {
-		m.fetchLag.WithLabelValues(source).Observe(lag.Seconds())
+		m.Lag(source, lag)
 	}
 }
 
