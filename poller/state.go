@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -118,11 +119,13 @@ func (s *state) reached() time.Time {
 }
 
 func (s *state) encode() json.RawMessage {
-	b, err := json.Marshal(s)
-	if err != nil { // a cursor that is no JSON, of a protocol of ours
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)              // a server's "<" would have six bytes, and a store takes so many
+	if err := e.Encode(s); err != nil { // a cursor that is no JSON, of a protocol of ours
 		panic(fmt.Sprintf("a source's state: %v", err))
 	}
-	return b
+	return bytes.TrimSpace(b.Bytes())
 }
 
 // importing reports whether what lay there at first is still being fetched.
