@@ -143,6 +143,39 @@ func TestRoom(t *testing.T) {
 	}
 }
 
+// TestIdleStrangers: who only says that much will come takes nobody's room, and who stops after much came is not waited for.
+func TestIdleStrangers(t *testing.T) {
+	t.Parallel()
+	const size = 8 << 20
+	open := webhook.Hook{Name: "s", Provider: "raw", Mailbox: "sales"}
+	g := newRig(t, func(o *webhook.Options) {
+		o.Limits.Body, o.InFlight, o.Timeouts.Room, o.Loopback = size, 4*size, 200*time.Millisecond, true
+		o.Timeouts.Grace, o.Timeouts.MinRate = 2*time.Second, 64<<10
+	}, rawHook, open)
+	addr := g.listen()
+	stranger := func(n int) string {
+		return strings.Replace(strings.Replace(head(n), rawPath, "/hooks/raw/sales", 1), "Host: x", "Host: "+addr, 1)
+	}
+	for range 3 {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, stranger(size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(50 * time.Millisecond)
+	if code, text := say(t, addr, 0, stranger(4<<20), strings.Repeat("x", 4<<20)); code != 204 {
+		t.Errorf("beside three who only promise: got %d %s", code, text)
+	}
+	began := time.Now()
+	if code, text := say(t, addr, time.Millisecond, stranger(size), strings.Repeat("x", size/2), "x"); code != 408 || time.Since(began) > 10*time.Second {
+		t.Errorf("stopped half-way: got %d %s after %s", code, text, time.Since(began))
+	}
+}
+
 // TestFlatMemory: a body of 25 MB costs no more memory than a small one, raw and as base64 in JSON, eight at once.
 func TestFlatMemory(t *testing.T) {
 	if testing.Short() {

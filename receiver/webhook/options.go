@@ -79,8 +79,8 @@ const (
 
 // Timeouts say how long a request may take; 0 means the default.
 type Timeouts struct {
-	Grace   time.Duration // for a body of any size to arrive; 30 s
-	MinRate int64         // a second more for so many bytes that came; 16 KiB
+	Grace   time.Duration // for a small body, or the next part of a large one, to arrive; 30 s
+	MinRate int64         // bytes a second that must come, counted over each Grace; 16 KiB
 	Room    time.Duration // a request waits so long for others to end; 20 s
 	Work    time.Duration // to read and deliver it, also when the peer has gone; 2 min
 	Answer  time.Duration // until the peer has taken the answer; 30 s

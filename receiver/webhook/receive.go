@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -70,8 +69,12 @@ func (r *room) leave(s share) {
 	}
 }
 
-// step is how much of the room a body of unknown size takes at a time.
-const step = 1 << 20
+// step is how much of the room a body of unknown size takes at a time. Strangers get it for what they sent, and not for what they say
+// that they will: two idle connections would else keep all others out.
+const (
+	step          = 1 << 20
+	strangersStep = 64 << 10 // the first one
+)
 
 var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
@@ -90,6 +93,9 @@ func (c *call) receive(p *Provider, trusted bool) (*received, *answer) {
 	first := c.r.ContentLength
 	if first < 0 {
 		first = min(step, limit)
+	}
+	if s.stranger {
+		first = min(first, strangersStep)
 	}
 	if !c.enter(&s, first) {
 		return no(ResultBusy, "too much at once, try again later", http.StatusServiceUnavailable)
@@ -136,11 +142,13 @@ func (c *call) enter(s *share, n int64) bool {
 
 var errMore = errors.New("no room for more")
 
-// copy moves the body, which must keep the least pace: a moment for all of it, and a second more for each MinRate bytes that came.
+// copy moves the body, which must keep the least pace: a moment for the next so many bytes as MinRate makes of it. Who was fast before
+// may not rest for it later, with what he sent in our room.
 func (c *call) copy(w *spool.Writer, s *share, limit int64) (result string, err error) {
 	buf := buffers.Get().(*[32 << 10]byte)
 	defer buffers.Put(buf)
-	began, told, t := time.Now(), int64(0), c.o.Timeouts
+	t, told := c.o.Timeouts, int64(0)
+	pace := max(1, int64(float64(t.MinRate)*t.Grace.Seconds()))
 	for {
 		n, err := c.r.Body.Read(buf[:])
 		if w.Size()+int64(n) > limit {
@@ -158,9 +166,9 @@ func (c *call) copy(w *spool.Writer, s *share, limit int64) (result string, err 
 		if err != nil {
 			return ResultLost, err
 		}
-		if w.Size()-told >= 64<<10 {
+		if w.Size()-told >= pace {
 			told = w.Size()
-			c.readBy(t.Grace + time.Duration(told/t.MinRate)*time.Second - time.Since(began))
+			c.readBy(t.Grace)
 		}
 	}
 }
