@@ -44,7 +44,8 @@ func (r *route) path() string {
 // A table holds the hooks by what their paths say.
 type table struct {
 	hooks map[[2]string][]*entry
-	dummy entry // what a request to no hook is held against
+	dummy entry               // what a request to no hook is held against
+	keys  map[string][]string // by provider, those of its first hook: what a signature for no hook is reckoned with, in vain
 }
 
 // An entry is a hook with the hashes of what is compared: of equal length, whatever the secrets' is.
@@ -54,9 +55,12 @@ type entry struct {
 }
 
 func newTable(hooks []Hook) *table {
-	t := &table{hooks: map[[2]string][]*entry{}}
+	t := &table{hooks: map[[2]string][]*entry{}, keys: map[string][]string{}}
 	_, _ = rand.Read(t.dummy.secret[:]) // a hash that no secret has
 	for _, h := range hooks {
+		if t.keys[h.Provider] == nil {
+			t.keys[h.Provider] = h.Keys
+		}
 		key := [2]string{h.Provider, h.Mailbox}
 		t.hooks[key] = append(t.hooks[key], &entry{h, sha256.Sum256([]byte(h.Secret)), sha256.Sum256([]byte(h.User))})
 	}
