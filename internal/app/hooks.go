@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -27,7 +29,7 @@ func (a *App) openHooks(c *config.Config) {
 		Spool: a.spool, Client: client, Claim: a.store.Claim, Heard: a.hookHeard,
 		Log: a.part("receiver/webhook"), Now: a.o.Now, Observer: a.hookAnswered, Failed: a.keepFailed(c.HTTP.KeepFailed), Hooks: Hooks(c),
 		Limits:   webhook.Limits{Body: maxHookSize(c), Mail: int64(c.SMTP.MaxSize)},
-		Loopback: loopback(c), PublicURL: c.HTTP.PublicURL, Proxies: c.HTTP.Proxies,
+		Loopback: unreached(c), PublicURL: c.HTTP.PublicURL, Proxies: c.HTTP.Proxies,
 	})
 }
 
@@ -74,6 +76,20 @@ func loopback(c *config.Config) bool {
 	return true
 }
 
+// unreached reports whether nobody but this machine has a way to webhooks: no listener, and no public-url, which says that something here
+// passes on what comes from elsewhere. A proxy that says nothing of itself looks like this machine.
+func unreached(c *config.Config) bool {
+	if !loopback(c) {
+		return false
+	}
+	u, err := url.Parse(c.HTTP.PublicURL)
+	if c.HTTP.PublicURL == "" || err != nil {
+		return c.HTTP.PublicURL == ""
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+}
+
 // oddHooks are warnings about hooks.
 func oddHooks(c *config.Config) (out config.Problems) {
 	for _, h := range c.Hooks {
@@ -82,8 +98,8 @@ func oddHooks(c *config.Config) (out config.Problems) {
 		}
 		one := hook(c, h)
 		for i, what := range one.Problems() {
-			if i == 0 && !one.Proves() && !loopback(c) {
-				what += "; and serve does not start, for http.listen can be reached from elsewhere"
+			if i == 0 && !one.Proves() && !unreached(c) {
+				what += "; and serve does not start, for http.listen can be reached from elsewhere, or http.public-url says so"
 			}
 			out = append(out, config.Problem{Position: c.Where("hooks." + h.Name), Warning: true, Message: fmt.Sprintf("hook %q: %s", h.Name, what)})
 		}
@@ -93,7 +109,7 @@ func oddHooks(c *config.Config) (out config.Problems) {
 
 // proven refuses hooks that would take mail from anybody.
 func proven(c *config.Config) error {
-	if loopback(c) {
+	if unreached(c) {
 		return nil
 	}
 	var names []string
@@ -105,7 +121,7 @@ func proven(c *config.Config) error {
 	if len(names) == 0 {
 		return nil
 	}
-	return fault.Errorf(fault.Invalid, "hooks with neither a secret nor a key (%s), while http.listen can be reached from elsewhere: give each a secret-file (postern keys secret makes one), or listen on 127.0.0.1",
+	return fault.Errorf(fault.Invalid, "hooks with neither a secret nor a key (%s), while http.listen can be reached from elsewhere, or http.public-url says so: give each a secret-file (postern keys secret makes one), or listen on 127.0.0.1 and set no public-url",
 		strings.Join(names, ", "))
 }
 

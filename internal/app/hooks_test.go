@@ -297,6 +297,7 @@ func TestUnprovenHooks(t *testing.T) {
 	}{
 		{"127.0.0.1:0", "{provider: raw, mailbox: support}", "signs nothing: put a secret into secret-file", false},
 		{"0.0.0.0:0", "{provider: raw, mailbox: support}", "and serve does not start", true},
+		{"127.0.0.1:0\"], public-url: \"https://postern.example.com", "{provider: raw, mailbox: support}", "and serve does not start", true},
 		{"0.0.0.0:0", "{provider: raw, mailbox: support, active: false}", "", false},
 		{"0.0.0.0:0", "{provider: raw, mailbox: support, secret-file: secret}", "", false},
 		{"127.0.0.1:0", "{provider: raw, mailbox: support, secret-file: secret, key-files: [secret]}", "so keys prove nothing", false},
@@ -307,7 +308,7 @@ func TestUnprovenHooks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, file, strings.Replace(string(b), "127.0.0.1:0", tt.listen, 1))
+		write(t, file, strings.Replace(strings.Replace(string(b), "127.0.0.1:0", tt.listen, 1), `.com"]}`, `.com"}`, 1))
 		o := Options{Config: file, Getenv: func(string) string { return "" }, Stderr: io.Discard, Now: time.Now}
 		c := Check(o)
 		if said := strings.Join(c.Problems, "\n"); c.Wrong || (tt.warns == "") != (said == "") || !strings.Contains(said, tt.warns) || said != "" && !strings.Contains(said, ":7:3: warning: hook \"desk\": ") {
