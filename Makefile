@@ -31,6 +31,7 @@ peers:
 check: peers lint quality-test
 	go test ./dsl
 	go test ./rules -run 'Hostile|MissAllocates'
+	go test ./receiver/webhook -run 'Large|Memory|Cheap|Streams'
 	bash internal/peers/with-mongo.sh go test -race -timeout 15m ./...
 
 # Messages a second, acknowledgement times, CPU and memory beside a bare server, on MongoDB, and beside Mailpit where

@@ -224,6 +224,9 @@ func TestFormContext(t *testing.T) {
 
 // TestFormMemory: neither a file of 25 MiB nor 150 fields of 200 KiB are held in memory.
 func TestFormMemory(t *testing.T) {
+	if Raced {
+		t.Skip("memory is measured without the race detector: make check does both")
+	}
 	for name, sizes := range map[string][]int{"one file": {25 << 20}, "many fields": make([]int, 150)} {
 		t.Run(name, func(t *testing.T) {
 			tl, path := tools(t)

@@ -261,6 +261,9 @@ func TestJSONBase64(t *testing.T) {
 
 // TestJSONMemory: a text of 30 MB costs no memory, and the worst document of short values a bounded amount of it.
 func TestJSONMemory(t *testing.T) {
+	if Raced {
+		t.Skip("memory is measured without the race detector: make check does both")
+	}
 	tools := jsonTools(t)
 	spooled := func(write func(w io.Writer)) *spool.Body {
 		w := tools.Spool.Create()
