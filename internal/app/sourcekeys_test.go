@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/smtp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -193,5 +194,29 @@ func TestSilenceIsTold(t *testing.T) {
 		t.Errorf("readyz: %v, %v", r, err)
 	} else {
 		r.Body.Close()
+	}
+}
+
+// Mail by SMTP is noted where a source is its fallback, and only there.
+func TestFallbackOfSMTP(t *testing.T) {
+	t.Parallel()
+	for _, wanted := range []bool{true, false} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "password"), "secret\n")
+		s := serveFile(t, dir, `store: {sqlite: ./data}
+smtp: {listen: ["127.0.0.1:0"]}
+http: {listen: ["127.0.0.1:0"]}
+mailboxes: {support: {addresses: [support@example.com]}}
+sources:
+  spare: {imap: "127.0.0.1:1", tls: starttls, user: u, password-file: password, mailboxes: [support], fallback-for: [`+map[bool]string{true: "smtp"}[wanted]+`]}
+`)
+		if err := smtp.SendMail(s.Addrs().SMTP[0], nil, "ann@example.org", []string{"support@example.com"}, []byte(hookMail)); err != nil {
+			t.Fatal(err)
+		}
+		s.silence.note(t.Context())
+		rec, err := s.store.Source(t.Context(), "smtp")
+		if wanted && (err != nil || rec.Mails != 1 || rec.MailAt.IsZero()) || !wanted && err == nil {
+			t.Errorf("wanted %v: %+v, %v", wanted, rec, err)
+		}
 	}
 }
