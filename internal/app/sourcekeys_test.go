@@ -125,7 +125,7 @@ sources:
 		`postern_source_parked{source="large"} 1`, `postern_parked_total{source="large"} 1`, `postern_source_pending{source="large"} 0`,
 		`postern_source_failing{source="unknown"} 1`, `postern_source_failing{source="any"} 0`, `postern_poll_errors_total{source="unknown"} `,
 		`postern_fetched_total{source="verdicts",verdict="rejected"} 1`, `postern_fetched_total{source="verdicts",verdict="quarantined"} 1`,
-		`postern_fetch_lag_seconds_count{source="new"} 1`, `postern_source_heard_timestamp_seconds{source="push"} 1`, `postern_source_mail_timestamp_seconds{source="verdicts"} 1`,
+		`postern_source_lag_seconds_count{source="new"} 1`, `postern_source_heard_timestamp_seconds{source="push"} 1`, `postern_source_mail_timestamp_seconds{source="verdicts"} 1`,
 		`postern_source_backlog{source="new"} 0`, `postern_webhook_bytes_total{hook="push"} `,
 	} {
 		if !strings.Contains(text, "\n"+want) {
