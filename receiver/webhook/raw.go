@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/mail"
 	"net/textproto"
+	"net/url"
 	"regexp"
 	"strings"
 
@@ -54,7 +55,10 @@ func mediaType(r *Request, types ...string) error {
 // envelopeOf reads the envelope that programs may send beside a mail: X-Envelope-From and X-Envelope-To, or from and to in the
 // query; several recipients in several headers, several parameters, or with commas between them. Where both are there they must agree.
 func envelopeOf(r *Request, m *Mail) error {
-	q := r.URL.Query()
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil { // what cannot be read may have been a recipient
+		return fault.Errorf(fault.Invalid, "the query of the URL: %s", line(err.Error(), 100))
+	}
 	from, err := oneWay("from", r.Header[textproto.CanonicalMIMEHeaderKey("X-Envelope-From")], q["from"])
 	if err != nil {
 		return err

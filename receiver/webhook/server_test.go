@@ -118,6 +118,8 @@ func TestRecipients(t *testing.T) {
 		{"by header, may one", "-", []string{"sales"}, "", "To: support@example.com, sales@example.com", 204, "[sales sales@example.com]"},
 		{"by header, nobody", "-", nil, "", "To: x@example.net", 422, ""},
 		{"a blank in it", "-", nil, "?to=sup+port@example.com", "", 400, ""},
+		{"a query that is none", "-", nil, "?to=%zz", "To: support@example.com", 400, ""},
+		{"a semicolon in it", "-", nil, "?to=sales@example.com;to=x", "To: support@example.com", 400, ""},
 		{"no address", "support", nil, "?to=support", "", 400, ""},
 		{"two senders", "support", nil, "?from=a@example.org&from=b@example.org", "", 400, ""},
 		{"sender is no address", "support", nil, "?from=a", "", 400, ""},
