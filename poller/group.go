@@ -46,6 +46,7 @@ type taken struct {
 	fate     fate
 	verdict  intake.Verdict
 	again    bool // it was here before
+	test     bool // a check sent it, to see it again
 	ours     bool // it failed for a reason that is not in the mail
 	unwanted bool // its mailboxes are not active
 	reason   string
@@ -237,14 +238,19 @@ func (v *visit) deliver(t *taken, body *spool.Body) {
 	if !v.k.sure() {
 		return
 	}
-	if v.r.src.DryRun {
-		v.try(ctx, t, body)
-		return
-	}
 	h, err := readHeader(body)
 	if err != nil {
 		t.ours = true
 		t.is(later, "%v: %v", errSpool, err)
+		return
+	}
+	if test := v.r.m.o.Test; test != nil && h.test != "" && test(ctx, v.r.src.Name, h.test, body.Size()) {
+		t.is(done, "")
+		t.test = true
+		return
+	}
+	if v.r.src.DryRun {
+		v.try(ctx, t, &h, body)
 		return
 	}
 	o := v.hand(ctx, t, &h, body, "")

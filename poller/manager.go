@@ -37,10 +37,13 @@ type Observer interface {
 
 // Options are what a Manager is made of.
 type Options struct {
-	Store    issue.Sources
-	Begin    func(ctx context.Context, env intake.Envelope) (Transaction, error)
-	Try      func(ctx context.Context, env intake.Envelope, mailbox, address string, raw *spool.Body) (*intake.DryRun, error) // for dry runs
-	Spool    *spool.Dir
+	Store issue.Sources
+	Begin func(ctx context.Context, env intake.Envelope) (Transaction, error)
+	Try   func(ctx context.Context, env intake.Envelope, mailbox, address string, raw *spool.Body) (*intake.DryRun, error) // for dry runs
+	Spool *spool.Dir
+	// Test reports whether a mail that came with this mark, and so many bytes, is one that a check sent: it becomes nothing, is not counted,
+	// and is deleted at the server. nil: none is.
+	Test     func(ctx context.Context, source, mark string, size int64) bool
 	Node     string // who holds leases here: another name for each process
 	Log      *slog.Logger
 	Observer Observer // may be nil

@@ -37,6 +37,10 @@ func (v *visit) note(g *group, t *taken, now time.Time) {
 		v.st.forget(t.item.ID)
 	case done:
 		v.st.forget(t.item.ID)
+		if t.test {
+			v.owe(Settled{Item: t.item, Verdict: intake.Discarded, After: After{Do: Delete}})
+			break
+		}
 		v.owe(Settled{Item: t.item, Verdict: t.verdict, After: src.after(t.verdict)})
 		v.count(t)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"postern/internal/mail"
 	"postern/internal/spool"
+	"postern/internal/testmail"
 )
 
 // What is read of a mail's header to see whom it is for.
@@ -21,11 +22,19 @@ const (
 	maxNamed     = 50 // recipients of one mail
 )
 
+// testField is testmail.Field as eachField gives it.
+var testField = strings.ToLower(testmail.Field)
+
+func header64K(r io.Reader) *bufio.Reader {
+	return bufio.NewReaderSize(io.LimitReader(r, testmail.MaxSize), 4096)
+}
+
 // A header is what the fields that name an envelope say.
 type header struct {
 	from   string    // Return-Path, which the server that delivered the mail put there (RFC 5321 section 4.4); "" for none
 	traces []string  // what names an envelope recipient, topmost first: the higher, the later it was put there
 	to     []string  // To, then Cc
+	test   string    // the mark of a test mail, unproven
 	came   time.Time // when the last server took it, as the topmost Received says; zero where none does
 }
 
@@ -53,6 +62,8 @@ func readHeader(body *spool.Body) (h header, err error) {
 			h.came = dateOf(value)
 		case slices.Contains(traceFields, name):
 			h.traces = append(h.traces, value)
+		case name == testField && h.test == "":
+			h.test = value
 		case name == "to":
 			h.to = append(h.to, value)
 		case name == "cc":

@@ -8,8 +8,10 @@ import (
 
 // A Source is an account with what is wanted of it.
 type Source struct {
-	Name     string
-	Account  Account
+	Name    string
+	Account Account
+	// Fresh makes the same account again, but such that what lies there now is old: for a test. nil: Account is such a one.
+	Fresh    func() (Account, error)
 	Protocol string // "imap", "pop3" or "graph", for the Received line and the status
 	// Identity names the account at its server, as far as a cursor depends on it: protocol, host, user, folders. What was saved for
 	// another identity is not looked at.

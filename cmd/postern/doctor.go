@@ -30,18 +30,28 @@ type finding struct {
 }
 
 func (p *program) doctor() *cobra.Command {
-	return p.withJSON(&cobra.Command{
+	var t mailTest
+	c := p.withJSON(&cobra.Command{
 		Use: "doctor [SOURCE]", Short: "Look whether all is well, and say what to do where it is not", Args: atMost("SOURCE"),
 		Long: `Looks at configuration, rules and their tests, the key file, certificates, and the running server, or whether one could start.
-With a source, each step of fetching mail from that account instead: its name, the connection, certificates, the login, folders, permissions.
-Changes nothing. Exits 1 when something is wrong; warnings alone exit 0.`,
+With a source, each step of fetching mail from that account instead: its name, the connection, certificates, the login, folders, permissions, quota, IDLE.
+That changes nothing. --send also puts a test mail into the mailbox, waits until it is seen there, says how long that took, and removes it; a Postern that polls
+meanwhile knows it and makes no issue of it. --via has a mail server send it really, to an address of the mailbox, which shows the way there too.
+Exits 1 when something is wrong; warnings alone exit 0.`,
 		Example: `  postern doctor
   postern doctor support                        # why is no mail fetched from there?
+  postern doctor support --send                 # and is a mail seen that lies there?
+  postern doctor support --via mx.example.com:25 --to support@example.com
   postern doctor --json | jq '.[] | select(.state != "ok")'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var found []finding
 			if len(args) > 0 {
-				found = p.checkSource(cmd.Context(), args[0])
+				if err := t.complete(cmd); err != nil {
+					return err
+				}
+				found = p.checkSource(cmd.Context(), args[0], &t)
+			} else if t.wanted() {
+				return usage(cmd, errors.New("a test mail is sent to a source: postern doctor SOURCE --send"))
 			} else {
 				found = p.examine(cmd.Context())
 			}
@@ -63,6 +73,8 @@ Changes nothing. Exits 1 when something is wrong; warnings alone exit 0.`,
 			return nil
 		},
 	})
+	t.flags(c)
+	return c
 }
 
 func (p *program) finding(f finding) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -175,22 +174,4 @@ func (p *program) sourceItem(name, short, method, suffix, done string) *cobra.Co
 			})
 		},
 	}
-}
-
-// checkSource tries each step of polling an account.
-func (p *program) checkSource(ctx context.Context, name string) (out []finding) {
-	err := p.with(ctx, func(cl *client) error {
-		var found api.SourceCheck
-		if err := cl.do(ctx, http.MethodPost, sourcePath(name)+"/check", nil, nil, "", &found); err != nil {
-			return err
-		}
-		for _, s := range found.Steps {
-			out = append(out, finding{What: safe(s.Name), State: s.State, Says: safe(s.Says), Do: safe(s.Do)})
-		}
-		return nil
-	})
-	if err != nil {
-		out = append(out, finding{What: "source " + name, State: "wrong", Says: err.Error()})
-	}
-	return out
 }

@@ -191,8 +191,10 @@ func (a *API) table() []*route {
 		},
 		{
 			method: http.MethodPost, path: "/api/v1/sources/{name}/check", name: "checkSource", scopes: []string{ScopeAdmin},
-			does: "Try each step of polling an account, and say what to do about what does not work. It changes nothing.", answers: ok("what was found, in order", jsonOf[SourceCheck]()),
-			faults: notFound, handle: a.checkSource,
+			does:    "Try each step of polling an account, and say what to do about what does not work. It changes nothing, unless a test mail is sent.",
+			query:   []param{{name: "send", kind: flag, means: "also put a test mail there, wait until it is seen, and remove it; a check that has no fault before it only"}},
+			answers: ok("what was found, in order", jsonOf[SourceCheck]()),
+			faults:  notFound, handle: a.checkSource,
 		},
 		{
 			method: http.MethodPost, path: "/api/v1/sources/{name}/retry", name: "retrySourceItem", scopes: []string{ScopeAdmin}, query: []param{item},

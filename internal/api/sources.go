@@ -16,7 +16,8 @@ type Sources interface {
 	Poll(ctx context.Context, name string) error
 	Retry(ctx context.Context, name, item string) error
 	Drop(ctx context.Context, name, item string) error
-	Check(ctx context.Context, name string) ([]SourceStep, error)
+	// Check tries each step of polling; where test is not "", it is who wants that a mail is put there, seen again and removed.
+	Check(ctx context.Context, name, test string) ([]SourceStep, error)
 }
 
 // A SourceStatus is what is known of an account that mail is fetched from, or of a hook, on all nodes.
@@ -90,7 +91,7 @@ type SourceCheck struct {
 	Steps []SourceStep `json:"steps"`
 }
 
-// checkTime bounds a check: servers may be slow, and each step has its own bound.
+// checkTime bounds a check: servers may be slow, and each step has its own bound. With a test mail there is as much again.
 const checkTime = 3 * time.Minute
 
 func (a *API) listSources(c *call) error {
@@ -119,10 +120,14 @@ func (a *API) checkSource(c *call) error {
 	if a.o.Sources == nil {
 		return say(fault.Unavailable, "this server has no sources")
 	}
-	setDeadlines(c, checkTime+bodyDeadline)
-	ctx, cancel := context.WithTimeout(c.Request().Context(), checkTime)
+	within, test := checkTime, ""
+	if c.query.flags["send"] {
+		within, test = 2*checkTime, c.who.actor
+	}
+	setDeadlines(c, within+bodyDeadline)
+	ctx, cancel := context.WithTimeout(c.Request().Context(), within)
 	defer cancel()
-	steps, err := a.o.Sources.Check(ctx, c.param("name"))
+	steps, err := a.o.Sources.Check(ctx, c.param("name"), test)
 	if err != nil {
 		return aboutSource(err)
 	}

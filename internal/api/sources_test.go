@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -41,9 +42,12 @@ func (d *desk) Poll(_ context.Context, name string) error        { return d.orde
 func (d *desk) Retry(_ context.Context, name, item string) error { return d.order("retry", name, item) }
 func (d *desk) Drop(_ context.Context, name, item string) error  { return d.order("drop", name, item) }
 
-func (d *desk) Check(_ context.Context, name string) ([]api.SourceStep, error) {
+func (d *desk) Check(_ context.Context, name, test string) ([]api.SourceStep, error) {
 	if err := d.order("check", name, ""); err != nil {
 		return nil, err
+	}
+	if test != "" {
+		return []api.SourceStep{{Name: "put", State: "ok"}, {Name: "seen", State: "ok", Says: "for " + test}}, nil
 	}
 	return []api.SourceStep{{Name: "dns", State: "ok"}, {Name: "login", State: "wrong", Says: "no", Do: "mend the password"}}, nil
 }
@@ -75,6 +79,10 @@ func TestSources(t *testing.T) {
 	if c := w.object(w.do("POST", "/api/v1/sources/box/check", ""), 200); c["ok"] != false || len(c["steps"].([]any)) != 2 {
 		t.Errorf("%v", c)
 	}
+	if c := w.object(w.do("POST", "/api/v1/sources/box/check?send=true", ""), 200); c["ok"] != true || !strings.Contains(fmt.Sprint(c["steps"]), "for local") {
+		t.Errorf("%v", c)
+	}
+	w.problem(w.do("POST", "/api/v1/sources/box/check?send=perhaps", ""), 400)
 	events := w.object(w.get("/api/v1/events"), 200)["items"].([]any)
 	if len(events) != 3 || events[0].(map[string]any)["subject"] != "source:box" {
 		t.Errorf("%v", events)

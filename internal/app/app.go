@@ -131,7 +131,7 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	a.intake = intake.New(intake.Options{
 		Store: a.store, Spool: a.spool, Policy: a.policy.Load, Rules: a.rules.Current, Log: a.part("intake"), Now: o.Now,
-		Memory: int64(c.Limits.Memory), Observer: a,
+		Memory: int64(c.Limits.Memory), Observer: a, Test: a.testMail,
 	})
 	node, err := nodeName(c)
 	if err != nil {

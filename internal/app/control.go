@@ -36,6 +36,7 @@ func (a *App) control() http.Handler {
 		return a.intake.ReplayAll(r.Context(), q, api.Local(r))
 	}))
 	a.loginRoutes(mux)
+	a.testRoutes(mux)
 	mux.HandleFunc("POST /control/backup", a.answer(a.controlBackup))
 	mux.HandleFunc("POST /control/reload", a.answer(func(*http.Request) (any, error) { a.Reload(); return nil, nil }))
 	mux.HandleFunc("GET /control/status", a.answer(func(r *http.Request) (any, error) {

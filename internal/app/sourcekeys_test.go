@@ -139,7 +139,7 @@ sources:
 	if _, err := desk.Source(t.Context(), "off"); err == nil {
 		t.Error("off is polled")
 	}
-	_, err = desk.Check(t.Context(), "push")
+	_, err = desk.Check(t.Context(), "push", "")
 	for _, err := range []error{err, desk.Poll(t.Context(), "push"), desk.Retry(t.Context(), "push", "x"), desk.Drop(t.Context(), "push", "x")} {
 		if err == nil || !strings.Contains(err.Error(), "is a hook") {
 			t.Errorf("a hook as an account: %v", err)

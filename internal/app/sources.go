@@ -31,6 +31,7 @@ var accounts = map[string]func(a *App, s *config.Source) (poller.Account, error)
 func (a *App) openSources(c *config.Config, node string) {
 	a.poller = poller.New(poller.Options{
 		Store: a.store, Spool: a.spool, Node: node, Log: a.part("poller"), Now: a.o.Now, Observer: a.metrics, Try: a.intake.EvalIn,
+		Test: a.testMail,
 		Begin: func(ctx context.Context, env intake.Envelope) (poller.Transaction, error) {
 			return a.intake.Begin(ctx, env)
 		},
@@ -72,6 +73,9 @@ func (a *App) source(s *config.Source) *poller.Source {
 		account = unusable{err}
 	}
 	out.Account = account
+	fresh := *s
+	fresh.Start = "new"
+	out.Fresh = func() (poller.Account, error) { return made(a, &fresh) }
 	return out
 }
 

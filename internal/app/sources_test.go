@@ -71,7 +71,7 @@ sources:
 		t.Errorf("%+v", one)
 	}
 	for _, name := range []string{"box", "pop"} {
-		steps, err := (sourceDesk{s.App}).Check(ctx, name)
+		steps, err := (sourceDesk{s.App}).Check(ctx, name, "")
 		if err != nil || len(steps) < 3 {
 			t.Errorf("check %s: %v, %v", name, steps, err)
 		}

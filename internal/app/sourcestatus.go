@@ -111,12 +111,24 @@ func (d sourceDesk) Drop(ctx context.Context, name, item string) error {
 // maxSteps bounds what one check tells.
 const maxSteps = 200
 
-// Check tries each step of polling an account.
-func (d sourceDesk) Check(ctx context.Context, name string) (out []api.SourceStep, err error) {
+// Check tries each step of polling an account; with test, by whom it was asked for, a mail is put into it too, and seen again.
+func (d sourceDesk) Check(ctx context.Context, name, test string) (out []api.SourceStep, err error) {
 	if err := d.account(name); err != nil {
 		return nil, err
 	}
-	err = d.app.poller.Check(ctx, name, func(s poller.Step) {
+	if err = d.app.poller.Check(ctx, name, telling(&out)); err != nil || test == "" {
+		return out, err
+	}
+	if slices.ContainsFunc(out, func(s api.SourceStep) bool { return s.State == "wrong" }) {
+		telling(&out)(poller.Step{Name: "put", OK: true, Warn: true, Says: "no test mail was put there", Todo: "mend what is wrong first"})
+		return out, nil
+	}
+	return out, d.app.test(ctx, &TestQuery{Source: name}, test, telling(&out))
+}
+
+// telling notes steps.
+func telling(out *[]api.SourceStep) func(poller.Step) {
+	return func(s poller.Step) {
 		one := api.SourceStep{Name: s.Name, State: "ok", Says: s.Says, Do: s.Todo, Took: s.Took.Milliseconds()}
 		switch {
 		case !s.OK:
@@ -124,11 +136,10 @@ func (d sourceDesk) Check(ctx context.Context, name string) (out []api.SourceSte
 		case s.Warn:
 			one.State = "warning"
 		}
-		if len(out) < maxSteps {
-			out = append(out, one)
+		if len(*out) < maxSteps {
+			*out = append(*out, one)
 		}
-	})
-	return out, err
+	}
 }
 
 func (d sourceDesk) hook(h config.Hook, r *issue.SourceRecord) api.SourceStatus {

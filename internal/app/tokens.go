@@ -129,6 +129,9 @@ func (r *renewing) of(account poller.Account) poller.Account {
 	return r
 }
 
+// Unwrap is the account itself.
+func (r *renewing) Unwrap() poller.Account { return r.Account }
+
 func (r *renewing) token(ctx context.Context) (string, error) {
 	t, err := r.tokens.Token(ctx)
 	r.last.Store(&t)

@@ -106,13 +106,16 @@ func (m *Mailbox) below(parent, name string) *Folder {
 func (m *Mailbox) Put(folder string, received time.Time, raw string) string {
 	m.s.Lock()
 	defer m.s.Unlock()
-	f := m.named(folder)
+	return m.add(m.named(folder).ID, received, raw).ID
+}
+
+func (m *Mailbox) add(folder string, received time.Time, raw string) *Message {
 	m.serial++
 	m.seq++
-	msg := &Message{ID: fmt.Sprintf("AAkALg-immutable_%d=", m.serial), Mutable: fmt.Sprintf("AAMk/mutable+%d=", m.serial), Folder: f.ID, Received: received.UTC().Truncate(time.Second), Raw: []byte(raw), changed: m.seq,
+	msg := &Message{ID: fmt.Sprintf("AAkALg-immutable_%d=", m.serial), Mutable: fmt.Sprintf("AAMk/mutable+%d=", m.serial), Folder: folder, Received: received.UTC().Truncate(time.Second), Raw: []byte(raw), changed: m.seq,
 		moved: map[string]int{}}
 	m.messages = append(m.messages, msg)
-	return msg.ID
+	return msg
 }
 
 func (m *Mailbox) named(name string) *Folder {

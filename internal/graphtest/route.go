@@ -118,6 +118,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, m *Mailbox, p []s
 		}
 		top, _ := strconv.Atoi(r.URL.Query().Get("$top"))
 		answer(w, 200, map[string]any{"value": rows[:min(len(rows), top)]})
+	case is("POST", "mailFolders", "*", "messages"):
+		m.create(w, r, p[1], immutable)
 	case is("GET", "mailFolders", "*", "messages", "delta"):
 		s.delta(w, r, m, p[1], immutable)
 	case len(p) >= 2 && p[0] == "messages":
@@ -305,4 +307,34 @@ func (s *Server) delta(w http.ResponseWriter, r *http.Request, m *Mailbox, folde
 	}
 	answer(w, 200, map[string]any{"@odata.context": Base + "/$metadata#Collection(message)", "value": value,
 		key: at + "/v1.0/users/" + url.PathEscape(m.Address) + "/mailFolders/" + url.PathEscape(folder) + "/messages/delta?" + kind + "=" + name})
+}
+
+// create makes a message from its JSON; other forms are taken for the drafts alone.
+func (m *Mailbox) create(w http.ResponseWriter, r *http.Request, folder string, immutable bool) {
+	var body struct {
+		Subject                string
+		Body                   struct{ ContentType, Content string }
+		ToRecipients           []struct{ EmailAddress struct{ Address string } }
+		InternetMessageHeaders []struct{ Name, Value string }
+		IsRead                 bool
+	}
+	if r.Header.Get("Content-Type") != "application/json" || json.NewDecoder(r.Body).Decode(&body) != nil {
+		fail(w, 400, "UnableToDeserializePostBody", "were unable to deserialize")
+		return
+	}
+	var raw strings.Builder
+	for _, h := range body.InternetMessageHeaders {
+		if !strings.HasPrefix(strings.ToLower(h.Name), "x-") {
+			fail(w, 400, "InvalidInternetMessageHeader", "The internet message header name '"+h.Name+"' should start with 'x-' or 'X-'.")
+			return
+		}
+		fmt.Fprintf(&raw, "%s: %s\r\n", strings.ToLower(h.Name), h.Value)
+	}
+	for _, to := range body.ToRecipients {
+		fmt.Fprintf(&raw, "To: %s\r\n", to.EmailAddress.Address)
+	}
+	fmt.Fprintf(&raw, "Subject: %s\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%s", body.Subject, body.Body.Content)
+	msg := m.add(folder, m.s.Now(), raw.String())
+	msg.Read = body.IsRead
+	answer(w, 201, m.row(msg, true, immutable))
 }

@@ -15,6 +15,7 @@ import (
 	"postern/internal/logkey"
 	"postern/internal/mail"
 	"postern/internal/spool"
+	"postern/internal/testmail"
 	"postern/rules"
 )
 
@@ -29,6 +30,9 @@ type Options struct {
 	Memory   int64      // bytes that mails being parsed and decided may take together; 0 means 128 MiB
 	Budget   dsl.Budget // for the rules of one message; zero values mean those of rules.DefaultBudget
 	Observer Observer   // may be nil
+	// Test reports whether a mail that came with this mark, and so many bytes, is one that a check sent to see whether it comes: it becomes
+	// nothing, and is not counted. nil: none is.
+	Test func(ctx context.Context, source, mark string, size int64) bool
 }
 
 // An Observer hears what became of mail, for metrics and for greeting the first one.
@@ -50,6 +54,7 @@ type Intake struct {
 	budget   dsl.Budget
 	observer Observer
 	shadow   shadow
+	test     func(ctx context.Context, source, mark string, size int64) bool
 }
 
 // New makes an Intake. Run must be called for the ledger to be written.
@@ -60,7 +65,7 @@ func New(o Options) *Intake {
 	return &Intake{
 		store: newKnown(o.Store, o.Now), spool: o.Spool, policy: o.Policy, rules: o.Rules, log: o.Log, now: o.Now,
 		room: newAdmission(o.Memory), ledger: newLedger(o.Store, o.Now, o.Log), budget: o.Budget, observer: o.Observer,
-		shadow: shadow{queue: make(chan *shadowed, shadowQueue)},
+		test: o.Test, shadow: shadow{queue: make(chan *shadowed, shadowQueue)},
 	}
 }
 
@@ -87,6 +92,7 @@ type Transaction struct {
 	fromRead bool
 	said     *mail.Message // once it was read
 	hold     string        // why it is kept without being decided
+	test     bool          // it is a mail that a check sent
 }
 
 type recipient struct {
@@ -250,6 +256,9 @@ func (t *Transaction) Deliver(ctx context.Context, raw *spool.Body) []Outcome {
 	if err := t.deliver(ctx, raw, out); err != nil {
 		t.in.log.ErrorContext(ctx, "mail could not be taken and stays with its sender", logkey.Session, t.env.Session, logkey.Error, err)
 	}
+	if t.test {
+		return out
+	}
 	for i, o := range out {
 		if o.Verdict == TryLater && o.Message == "" {
 			l := t.line(cut(o.Recipient, 320))
@@ -280,6 +289,13 @@ func (t *Transaction) deliver(ctx context.Context, raw *spool.Body, out []Outcom
 	}
 	defer p.close()
 	t.said = p.msg
+	if mark := p.msg.Get(testmail.Field); mark != "" && t.in.test != nil && t.in.test(ctx, t.env.Source, mark, raw.Size()) {
+		t.test = true
+		for i := range out {
+			out[i].Verdict, out[i].Reason = Discarded, "it is a test mail of this Postern, which is seen and becomes nothing"
+		}
+		return nil
+	}
 	if t.hold != "" {
 		broken = t.hold
 	}

@@ -27,6 +27,8 @@ const (
 	Cursors Purpose = "cursor"
 	// Tokens seals what sources log in with.
 	Tokens Purpose = "oauth tokens"
+	// TestMail signs the mark of mail that a check sends to see it again.
+	TestMail Purpose = "test mail"
 
 	fingerprint Purpose = "fingerprint"
 )

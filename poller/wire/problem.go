@@ -32,6 +32,9 @@ func (p *Problem) Error() string {
 	return p.Says + ": " + p.Todo
 }
 
+// Advice is what is wrong, and what to do.
+func (p *Problem) Advice() (says, todo string) { return p.Says, p.Todo }
+
 func (p *Problem) Unwrap() error { return p.Err }
 
 var errClear = fault.Errorf(fault.Invalid, "no TLS")
